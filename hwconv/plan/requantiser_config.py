@@ -1,0 +1,150 @@
+"""The numbers a requantiser is built from: decided and proven by the plan, only read by the gateware."""
+
+from dataclasses import dataclass
+from math import ceil, log2
+
+MULTIPLIER_LATENCY = 3
+"""Cycles of ``hwconv_mult``."""
+HARD_WIDTH = 18
+"""Signed operand bits of one hard multiplier; the lower pieces of a wider operand are unsigned and a bit narrower."""
+CHAIN = 22
+"""Longest carry chain of one pipeline stage, in bits: a wider sum takes several stages."""
+RESULT_STAGES = 2
+"""Stages after the sum: compare with the clamp's limits, then choose."""
+WIDE_LATENCY = 17
+"""Cycles of the exact TensorFlow Lite unit, whatever its widths."""
+WIDE_OPERAND = 32
+"""Bits of the accumulator in the exact unit, and of its multiplier with a sign."""
+
+
+def operand_pieces(width: int) -> list[tuple[int, int]]:
+    """Splits a signed operand for hard multipliers: ``(lowest bit, bits)`` of each piece, the last one signed."""
+    pieces = []
+    start = 0
+    while width - start > HARD_WIDTH:
+        pieces.append((start, HARD_WIDTH - 1))
+        start += HARD_WIDTH - 1
+    return [*pieces, (start, width - start)]
+
+
+def pieces(width_a: int, width_b: int) -> int:
+    """Hard multipliers (18x18) that a product of two signed operands takes."""
+    return len(operand_pieces(width_a)) * len(operand_pieces(width_b))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequantiserProof:
+    """What the comparison of a plan with the mode's definition covered."""
+
+    channels: int
+    """Channels proven, each over its whole accumulator range."""
+    thresholds: int
+    """Accumulators at which an output changes, over all channels."""
+    points: int
+    """Evaluations compared: both sides of every threshold, of the range and of the change of offset."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequantiserPlan:
+    """One requantiser and the table entries of the channels it serves, in the order the channels were given.
+
+    With ``a`` the raw accumulator (neither zero point nor bias in it) the unit of each kind computes
+
+    - ``narrow``: ``clamp((multiplier * a + (positive if a > threshold else negative)) >> shift)``
+    - ``wide``: TensorFlow Lite's doubly rounded scheme on ``a + bias``, plus the output zero point, clamped
+    - ``none``: ``a + bias``
+
+    The entry of a channel is its :attr:`fields`, packed from bit 0 upwards.
+    """
+
+    kind: str
+    """``narrow``, ``wide`` or ``none``."""
+    style: str
+    """``block``: products in hard multipliers; ``logic`` (narrow only): in look-up tables."""
+    accumulator_width: int
+    """Bits of the signed accumulator, the same for all channels."""
+    output_width: int
+    """Bits of an output value: 8, or 32 with kind ``none``."""
+    out_min: int
+    """Smallest output of the clamp (unless :attr:`entry_clamp`)."""
+    out_max: int
+    """Largest output of the clamp."""
+    fields: tuple[tuple[str, int], ...]
+    """Name and bits of each field of an entry. All but ``digits`` are signed, and so are the clamps of int8 outputs."""
+    entries: tuple[int, ...]
+    """The packed entry of every channel."""
+    proof: RequantiserProof
+    shift: int = 0
+    """Narrow: the right shift that all channels share."""
+    multiplier_width: int = 0
+    """Narrow: bits of the largest multiplier, which is not negative."""
+    low_width: int = 0
+    """Narrow: bits of the signed part of the multiplier that the hard multipliers take."""
+    digits: int = 0
+    """Narrow: radix-4 digits (0, 1, 2, or 3 meaning -1) above that part, each one row of look-up tables."""
+    sum_width: int = 0
+    """Narrow: bits of the signed sum; reached sums never leave it."""
+    offset_drop: int = 0
+    """Narrow: low bits that are zero in every offset, and not stored."""
+    threshold_drop: int = 0
+    """Narrow: low bits that are one in every threshold, and not stored."""
+    signed_select: bool = False
+    """Narrow: whether there are two offsets and a threshold that chooses; else one offset serves."""
+    saturates: tuple[bool, bool] = (True, True)
+    """Narrow: whether any reachable sum lies below the clamp, and above it."""
+    entry_clamp: bool = False
+    """The clamp differs between channels (layers): ``minimum`` and ``maximum`` are fields of the entry."""
+    output_zero_point: int = 0
+    """Wide: added after the last shift."""
+
+    @property
+    def entry_width(self) -> int:
+        """Bits of an entry."""
+        return sum(width for _, width in self.fields)
+
+    @property
+    def multipliers(self) -> int:
+        """Hard multipliers (18x18) of one unit."""
+        if self.kind == "narrow" and self.style == "block":
+            return pieces(self.accumulator_width, self.low_width)
+        return pieces(WIDE_OPERAND, WIDE_OPERAND) if self.kind == "wide" else 0
+
+    @property
+    def sum_operands(self) -> tuple[int, ...]:
+        """Narrow: the lowest bit of everything that is added, in ascending order."""
+        lows = [self.offset_drop]
+        if self.style == "block":
+            splits = [operand_pieces(width) for width in (self.accumulator_width, self.low_width)]
+            lows += [low_a + low_b for low_a, _ in splits[0] for low_b, _ in splits[1]]
+        first = HARD_WIDTH if self.style == "block" else 0
+        return tuple(sorted([*lows, *(first + 2 * digit for digit in range(self.digits))]))
+
+    @property
+    def sum_segments(self) -> tuple[int, ...]:
+        """Narrow: bit positions that cut the sum in carry chains of at most :data:`CHAIN`: 0, inner cuts, width."""
+        return chain_segments(self.sum_operands[1], self.sum_width)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from accumulator and entry to the result.
+
+        ``none``: the carry chains of 32 bits. ``wide``: :data:`WIDE_LATENCY`. ``narrow``: the product (3 with hard
+        multipliers, 1 + ceil(log2(digits)) without), a stage that adds the offset, one more if there are several
+        products, one for each carry chain of the sum but the first, and :data:`RESULT_STAGES`.
+        """
+        if self.kind == "none":
+            return len(chain_segments(0, self.output_width)) - 1
+        if self.kind == "wide":
+            return WIDE_LATENCY
+        product, adds = MULTIPLIER_LATENCY, 1 if self.multipliers == 1 else 2
+        if self.style == "logic":
+            product, adds = 1 + ceil(log2(max(self.digits, 1))), 1
+        offset = 2 if self.signed_select else 1
+        return max(product, offset) + adds + len(self.sum_segments) - 2 + RESULT_STAGES
+
+
+def chain_segments(start: int, width: int) -> tuple[int, ...]:
+    """Cuts a sum of ``width`` bits, whose carries begin at bit ``start``, in chains of at most :data:`CHAIN` bits."""
+    count = max(1, -(-(width - start) // CHAIN))
+    step = -(-(width - start) // count)
+    return (0, *(start + step * index for index in range(1, count)), width)
