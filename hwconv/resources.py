@@ -14,7 +14,7 @@ def resource_path(relative: str) -> Path:
     """Returns the path of a shipped file or folder.
 
     Parameters:
-        relative: a path with forward slashes that starts with `rtl`, `sim` or `templates`, as `rtl/generic/hwconv_mult.v`.
+        relative: a path with forward slashes below `rtl`, `sim` or `templates`, as `rtl/generic/hwconv_mult.v`.
 
     Raises:
         ValueError: `relative` does not start with one of the three folders.

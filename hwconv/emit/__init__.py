@@ -1,0 +1,1 @@
+"""From gateware to files: Verilog, memory images and the package around them."""
