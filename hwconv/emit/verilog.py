@@ -11,9 +11,9 @@ from amaranth.back import rtlil as amaranth_rtlil
 from hwconv.emit import rtlil, tidy
 from hwconv.errors import ToolError
 
-# As amaranth.back.verilog has it: processes stay processes (no $pmux), tables stay case statements (no memories). But
-# without opt_expr, which would undo the names that tidy gave to slices.
-_PASSES = ("proc -nomux -norom -noopt", "memory_collect", "write_verilog -norename")
+# Processes stay processes and tables stay case statements, as amaranth.back.verilog has it. Unlike there proc_prune does
+# not run: it replaces the names that tidy gave to slices by what they are slices of.
+_PASSES = ("proc_clean", "memory_collect", "write_verilog -norename")
 
 _TRIGGER = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+ ")
 _FULL_CASE = re.compile(r"^ *\(\* full_case = 32'd1 \*\)\n", re.MULTILINE)
