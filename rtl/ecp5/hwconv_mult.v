@@ -1,0 +1,145 @@
+// hwconv_mult: signed multiplier with three register stages, on the ECP5's MULT18X18D.
+//
+//   p(t + 3) = a(t) * b(t), both signed; p is A_WIDTH + B_WIDTH bits and never overflows.
+//
+// Latency 3 cycles, one product per cycle, no reset: p is undefined for the first three cycles after power-up.
+// Same ports and behaviour as rtl/generic/hwconv_mult.v, which is its definition.
+//
+//   STYLE     operands       what it is
+//   "block"   to 18 x 18     one MULT18X18D with its input, pipeline and output registers
+//             to 35 x 35     two or four MULT18X18D (input and output registers), summed in logic: slower
+//   "logic"   any            partial products and adders in look-up tables, no hard multiplier
+`default_nettype none
+
+module hwconv_mult #(
+    parameter A_WIDTH = 8,
+    parameter B_WIDTH = 8,
+    parameter STYLE   = "block"
+) (
+    input  wire                              clk,
+    input  wire signed [A_WIDTH-1:0]         a,
+    input  wire signed [B_WIDTH-1:0]         b,
+    output wire signed [A_WIDTH+B_WIDTH-1:0] p
+);
+    // An operand of more than 18 bits is high * 2^17 + low, high signed and low unsigned.
+    localparam A_HIGH = (A_WIDTH > 18) ? A_WIDTH - 17 : 0;
+    localparam B_HIGH = (B_WIDTH > 18) ? B_WIDTH - 17 : 0;
+
+    genvar i;
+    generate
+        if (STYLE == "logic") begin : g_logic
+            localparam PAIRS = (B_WIDTH + 1) / 2;
+            reg  signed [A_WIDTH-1:0]         operand_a;
+            reg         [B_WIDTH-1:0]         operand_b;
+            reg  signed [A_WIDTH+B_WIDTH-1:0] result;
+            wire signed [A_WIDTH+B_WIDTH-1:0] sum [0:PAIRS];
+
+            always @(posedge clk) begin
+                operand_a <= a;
+                operand_b <= b;
+                result    <= sum[PAIRS];
+            end
+
+            assign sum[0] = 0;
+            for (i = 0; i < PAIRS; i = i + 1) begin : g_pair
+                // Two bits of b; the top bit of b has negative weight. Fits A_WIDTH + 2 bits.
+                wire signed [A_WIDTH+1:0] extended = operand_a;
+                wire signed [A_WIDTH+1:0] low  = extended & {(A_WIDTH+2){operand_b[2*i]}};
+                wire signed [A_WIDTH+1:0] high = (extended <<< 1)
+                                                 & {(A_WIDTH+2){2 * i + 1 < B_WIDTH && operand_b[(2*i+1) % B_WIDTH]}};
+                reg  signed [A_WIDTH+1:0] pipeline;
+                always @(posedge clk) begin
+                    if (2 * i + 2 == B_WIDTH) pipeline <= low - high;
+                    else if (2 * i + 1 == B_WIDTH) pipeline <= -low;
+                    else pipeline <= low + high;
+                end
+                assign sum[i+1] = sum[i] + (pipeline <<< (2 * i));
+            end
+            assign p = result;
+        end else if (A_WIDTH > 35 || B_WIDTH > 35) begin : g_refused
+            // Not a module of hwconv: elaboration stops here and names the reason.
+            hwconv_mult_operands_are_limited_to_35_bits refused ();
+            assign p = 0;
+        end else if (A_HIGH == 0 && B_HIGH == 0) begin : g_block
+            wire signed [17:0] a_wide = a;
+            wire signed [17:0] b_wide = b;
+            wire signed [35:0] product;
+            hwconv_mult18 #(.PIPELINE("CLK0")) mult18 (.clk(clk), .a(a_wide), .b(b_wide), .p(product));
+            assign p = product[A_WIDTH+B_WIDTH-1:0];
+        end else begin : g_wide
+            wire signed [35:0] a_wide = a;
+            wire signed [35:0] b_wide = b;
+            wire signed [17:0] a_low  = (A_HIGH > 0) ? {1'b0, a_wide[16:0]} : a_wide[17:0];
+            wire signed [17:0] b_low  = (B_HIGH > 0) ? {1'b0, b_wide[16:0]} : b_wide[17:0];
+            wire signed [17:0] a_high = a_wide[34:17];
+            wire signed [17:0] b_high = b_wide[34:17];
+            wire signed [35:0] low_low;
+            wire signed [35:0] high_low;
+            wire signed [35:0] low_high;
+            wire signed [35:0] high_high;
+
+            hwconv_mult18 #(.PIPELINE("NONE")) mult18_low_low (.clk(clk), .a(a_low), .b(b_low), .p(low_low));
+            if (A_HIGH > 0) begin : g_high_low
+                hwconv_mult18 #(.PIPELINE("NONE")) mult18 (.clk(clk), .a(a_high), .b(b_low), .p(high_low));
+            end else begin : g_no_high_low
+                assign high_low = 0;
+            end
+            if (B_HIGH > 0) begin : g_low_high
+                hwconv_mult18 #(.PIPELINE("NONE")) mult18 (.clk(clk), .a(a_low), .b(b_high), .p(low_high));
+            end else begin : g_no_low_high
+                assign low_high = 0;
+            end
+            if (A_HIGH > 0 && B_HIGH > 0) begin : g_high_high
+                hwconv_mult18 #(.PIPELINE("NONE")) mult18 (.clk(clk), .a(a_high), .b(b_high), .p(high_high));
+            end else begin : g_no_high_high
+                assign high_high = 0;
+            end
+
+            reg signed [71:0] result;
+            always @(posedge clk) begin
+                result <= low_low + ((high_low + low_high) <<< 17) + (high_high <<< 34);
+            end
+            assign p = result[A_WIDTH+B_WIDTH-1:0];
+        end
+    endgenerate
+endmodule
+
+// hwconv_mult18: one MULT18X18D, signed; PIPELINE "CLK0" (latency 3) or "NONE" (latency 2).
+module hwconv_mult18 #(
+    parameter PIPELINE = "CLK0"
+) (
+    input  wire               clk,
+    input  wire signed [17:0] a,
+    input  wire signed [17:0] b,
+    output wire signed [35:0] p
+);
+    MULT18X18D #(
+        .REG_INPUTA_CLK("CLK0"),
+        .REG_INPUTA_CE("CE0"),
+        .REG_INPUTA_RST("RST0"),
+        .REG_INPUTB_CLK("CLK0"),
+        .REG_INPUTB_CE("CE0"),
+        .REG_INPUTB_RST("RST0"),
+        .REG_PIPELINE_CLK(PIPELINE),
+        .REG_PIPELINE_CE("CE0"),
+        .REG_PIPELINE_RST("RST0"),
+        .REG_OUTPUT_CLK("CLK0"),
+        .REG_OUTPUT_CE("CE0"),
+        .REG_OUTPUT_RST("RST0"),
+        .GSR("DISABLED")
+    ) multiplier (
+        .CLK0(clk), .CE0(1'b1), .RST0(1'b0),
+        .SIGNEDA(1'b1), .SIGNEDB(1'b1), .SOURCEA(1'b0), .SOURCEB(1'b0),
+        .A0(a[0]), .A1(a[1]), .A2(a[2]), .A3(a[3]), .A4(a[4]), .A5(a[5]), .A6(a[6]), .A7(a[7]), .A8(a[8]), .A9(a[9]),
+        .A10(a[10]), .A11(a[11]), .A12(a[12]), .A13(a[13]), .A14(a[14]), .A15(a[15]), .A16(a[16]), .A17(a[17]),
+        .B0(b[0]), .B1(b[1]), .B2(b[2]), .B3(b[3]), .B4(b[4]), .B5(b[5]), .B6(b[6]), .B7(b[7]), .B8(b[8]), .B9(b[9]),
+        .B10(b[10]), .B11(b[11]), .B12(b[12]), .B13(b[13]), .B14(b[14]), .B15(b[15]), .B16(b[16]), .B17(b[17]),
+        .P0(p[0]), .P1(p[1]), .P2(p[2]), .P3(p[3]), .P4(p[4]), .P5(p[5]), .P6(p[6]), .P7(p[7]), .P8(p[8]), .P9(p[9]),
+        .P10(p[10]), .P11(p[11]), .P12(p[12]), .P13(p[13]), .P14(p[14]), .P15(p[15]), .P16(p[16]), .P17(p[17]),
+        .P18(p[18]), .P19(p[19]), .P20(p[20]), .P21(p[21]), .P22(p[22]), .P23(p[23]), .P24(p[24]), .P25(p[25]),
+        .P26(p[26]), .P27(p[27]), .P28(p[28]), .P29(p[29]), .P30(p[30]), .P31(p[31]), .P32(p[32]), .P33(p[33]),
+        .P34(p[34]), .P35(p[35])
+    );
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,182 @@
+"""The vendor blocks: rtl/generic/ and rtl/ecp5/ (on the models of its primitives) compute what their headers say.
+
+Expected values come from Python integers and a dictionary. What the headers call undefined is not compared; that the
+generic memory shows it as X is.
+"""
+
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hwconv.resources import resource_path
+
+pytestmark = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
+
+FAMILIES = ("generic", "ecp5")
+
+MULT_BENCH = """
+module bench;
+    reg clk = 0;
+    reg signed [{a_width}-1:0] a;
+    reg signed [{b_width}-1:0] b;
+    wire signed [{a_width}+{b_width}-1:0] p;
+    reg [{a_width}+{b_width}-1:0] stimulus [0:{cycles}-1];
+    integer t;
+    hwconv_mult #(.A_WIDTH({a_width}), .B_WIDTH({b_width}), .STYLE("{style}")) dut (.clk(clk), .a(a), .b(b), .p(p));
+    initial begin
+        $readmemh("stimulus.mem", stimulus);
+        for (t = 0; t < {cycles}; t = t + 1) begin
+            {{a, b}} = stimulus[t];
+            #1 $display("%b", p);
+            #4 clk = 1;
+            #5 clk = 0;
+        end
+    end
+endmodule
+"""
+
+RAM_BENCH = """
+module bench;
+    reg clk = 0;
+    reg w_en;
+    reg [{address}-1:0] w_addr;
+    reg [{address}-1:0] r_addr;
+    reg [{width}-1:0] w_data;
+    wire [{width}-1:0] r_data;
+    reg [1+2*{address}+{width}-1:0] stimulus [0:{cycles}-1];
+    integer t;
+    hwconv_ram #(.WIDTH({width}), .DEPTH({depth})) dut (
+        .clk(clk), .w_en(w_en), .w_addr(w_addr), .w_data(w_data), .r_addr(r_addr), .r_data(r_data));
+    initial begin
+        $readmemh("stimulus.mem", stimulus);
+        for (t = 0; t < {cycles}; t = t + 1) begin
+            {{w_en, w_addr, r_addr, w_data}} = stimulus[t];
+            #1 $display("%b", r_data);
+            #4 clk = 1;
+            #5 clk = 0;
+        end
+    end
+endmodule
+"""
+
+
+def simulate(folder: Path, bench: str, family: str, stimulus: list[int]) -> list[str]:
+    """One line of output per cycle, in binary, with x for unknown bits."""
+    (folder / "bench.v").write_text(bench)
+    (folder / "stimulus.mem").write_text("".join(f"{word:x}\n" for word in stimulus))
+    sources = sorted(resource_path(f"rtl/{family}").glob("*.v"))
+    binary = folder / f"{family}.vvp"
+    subprocess.run(
+        ["iverilog", "-g2005", "-Wall", "-Wno-portbind", "-s", "bench", "-o", binary, *sources, folder / "bench.v"],
+        check=True,
+        timeout=120,
+    )
+    run = subprocess.run(["vvp", "-n", binary], cwd=folder, check=True, capture_output=True, text=True, timeout=120)
+    lines = run.stdout.split()
+    assert len(lines) == len(stimulus), run.stdout[-1000:]
+    return lines
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("a_width", "b_width", "style"),
+    [
+        (8, 8, "block"),
+        (9, 8, "block"),
+        (18, 18, "block"),
+        (1, 5, "block"),
+        (2, 2, "block"),
+        (19, 18, "block"),
+        (18, 23, "block"),
+        (23, 20, "block"),
+        (35, 35, "block"),
+        (8, 8, "logic"),
+        (9, 8, "logic"),
+        (8, 5, "logic"),
+        (3, 1, "logic"),
+        (18, 23, "logic"),
+    ],
+)
+def test_a_product_leaves_three_cycles_after_its_operands(family, a_width, b_width, style, tmp_path):
+    generator = random.Random(20240)
+    corners = [
+        (a, b)
+        for a in {0, 1, -1, 2 ** (a_width - 1) - 1, -(2 ** (a_width - 1)), 2**17 - 1, 2**17, -(2**17), -(2**17) - 1}
+        for b in {0, 1, -1, 2 ** (b_width - 1) - 1, -(2 ** (b_width - 1)), 2**17 - 1, 2**17, -(2**17), -(2**17) - 1}
+        if -(2 ** (a_width - 1)) <= a < 2 ** (a_width - 1) and -(2 ** (b_width - 1)) <= b < 2 ** (b_width - 1)
+    ]
+    pairs = sorted(corners)
+    for _ in range(500):
+        a = generator.randrange(2**a_width) - 2 ** (a_width - 1)
+        pairs.append((a, generator.randrange(2**b_width) - 2 ** (b_width - 1)))
+    generator.shuffle(pairs)
+    words = [((a % 2**a_width) << b_width) | (b % 2**b_width) for a, b in pairs]
+    bench = MULT_BENCH.format(a_width=a_width, b_width=b_width, style=style, cycles=len(words))
+    lines = simulate(tmp_path, bench, family, words)
+    for (a, b), line in zip(pairs, lines[3:], strict=False):
+        assert line == f"{(a * b) % 2 ** (a_width + b_width):0{a_width + b_width}b}", (a, b)
+
+
+# Each shape of the block (36, 18, 9, 4, 2, 1 bits), partial columns, banks, and distributed memory.
+RAM_SHAPES = [
+    (5, 1), (1, 2), (8, 5), (33, 16), (8, 32), (8, 33), (130, 40), (36, 512), (37, 512), (128, 300), (16, 1024),
+    (18, 700), (9, 2048), (12, 2000), (4, 4096), (2, 8192), (1, 16384), (8, 9000), (36, 1536), (3, 20000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("width", "depth"), RAM_SHAPES)
+def test_a_read_gives_the_last_word_written_two_cycles_later(family, width, depth, tmp_path):
+    generator = random.Random(width * 100_000 + depth)
+    address_bits = max(1, (depth - 1).bit_length())
+    pool = {0, depth - 1, depth // 2, *(2**n for n in range(15)), *(2**n - 1 for n in range(15)), 1536, 8192 + 511}
+    pool = sorted({address for address in pool if address < depth} | {generator.randrange(depth) for _ in range(12)})
+    memory: dict[int, int] = {}
+    words = []
+    expected: list[int | None] = [None, None]
+    for _ in range(1500):
+        write = generator.random() < 0.6
+        w_addr = generator.choice(pool)
+        r_addr = generator.choice(pool)
+        data = generator.choice((0, 2**width - 1, generator.randrange(2**width)))
+        words.append((((((write << address_bits) | w_addr) << address_bits) | r_addr) << width) | data)
+        expected.append(None if write and w_addr == r_addr else memory.get(r_addr))
+        if write:
+            memory[w_addr] = data
+    bench = RAM_BENCH.format(width=width, depth=depth, address=address_bits, cycles=len(words))
+    lines = simulate(tmp_path, bench, family, words)
+    compared = 0
+    for cycle, (line, value) in enumerate(zip(lines, expected, strict=False)):
+        if value is None:
+            assert family != "generic" or line == "x" * width, f"cycle {cycle}: undefined, but not X"
+        else:
+            compared += 1
+            assert line == f"{value:0{width}b}", f"cycle {cycle}"
+    assert compared > (300 if depth > 2 else 100)
+
+
+def test_a_multiplier_wider_than_the_primitives_allow_is_refused_at_elaboration(tmp_path):
+    bench = MULT_BENCH.format(a_width=36, b_width=8, style="block", cycles=1)
+    (tmp_path / "bench.v").write_text(bench)
+    sources = sorted(resource_path("rtl/ecp5").glob("*.v"))
+    run = subprocess.run(
+        ["iverilog", "-g2005", "-s", "bench", "-o", tmp_path / "x", *sources, tmp_path / "bench.v"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode != 0
+    assert "hwconv_mult_operands_are_limited_to_35_bits" in run.stderr
+
+
+def test_a_model_ends_the_simulation_on_a_parameter_it_does_not_know(tmp_path):
+    (tmp_path / "bench.v").write_text(
+        'module bench; MULT18X18D #(.REG_INPUTA_CLK("CLK1")) u (); DP16KD #(.DATA_WIDTH_A(7)) v (); endmodule'
+    )
+    models = resource_path("rtl/ecp5/models.v")
+    subprocess.run(["iverilog", "-g2005", "-o", tmp_path / "x", models, tmp_path / "bench.v"], check=True, timeout=60)
+    run = subprocess.run(["vvp", "-n", tmp_path / "x"], capture_output=True, text=True, timeout=60, check=True)
+    assert "does not know" in run.stdout
