@@ -1,0 +1,46 @@
+"""Simulates engines under Verilator and Icarus: build (cached by content), run, compare, report.
+
+>>> design = Design(top="engine", files=files, input_beat_bytes=16, output_beat_bytes=16)
+>>> print(explain(run(build(design), frames, outputs)))
+"""
+
+from hwconv.simulation.build import SIMULATORS, Binary, Simulator, build
+from hwconv.simulation.design import (
+    Design,
+    EarlyLast,
+    Expected,
+    Fault,
+    LateLast,
+    MissingLast,
+    Stimulus,
+    WrongKeep,
+    expected,
+    stimulus,
+)
+from hwconv.simulation.report import FrameTiming, Mismatch, SimulationResult, explain
+from hwconv.simulation.run import Reset, Stalls, run, run_many
+
+__all__ = [
+    "SIMULATORS",
+    "Binary",
+    "Design",
+    "EarlyLast",
+    "Expected",
+    "Fault",
+    "FrameTiming",
+    "LateLast",
+    "Mismatch",
+    "MissingLast",
+    "Reset",
+    "SimulationResult",
+    "Simulator",
+    "Stalls",
+    "Stimulus",
+    "WrongKeep",
+    "build",
+    "expected",
+    "explain",
+    "run",
+    "run_many",
+    "stimulus",
+]
