@@ -1,0 +1,57 @@
+"""Front ends: files of other people's making turned into layers.
+
+:func:`load` takes any file that is supported; :mod:`~hwconv.frontend.npz` and :mod:`~hwconv.frontend.tflite` say more
+about each kind.
+"""
+
+from pathlib import Path
+
+from ..errors import FormatError, UnsupportedError, one_of
+from .layer_file import LayerFile
+from .npz import load_npz, save_layer
+from .tflite import load_layer, supported_layers
+
+__all__ = ["LayerFile", "load", "load_layer", "load_npz", "save_layer", "supported_layers"]
+
+
+def load(path: str | Path, layer: int | None = None) -> LayerFile:
+    """Reads a layer from a file, whichever kind its first bytes say it is.
+
+    Parameters
+    ----------
+    path:
+        An ``.npz`` layer file or a ``.tflite`` model.
+    layer:
+        For a model: the operator's index. May be left out where the model has one layer only.
+
+    Raises
+    ------
+    FormatError
+        A file that is missing, damaged or of another kind.
+    UnsupportedError
+        A layer, or a feature of one, that is not supported; an index where there is nothing to choose.
+    SpecError
+        Values that no layer can have.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(8)
+    except FileNotFoundError as error:
+        raise FormatError(path, "no such file") from error
+    except OSError as error:
+        raise FormatError(path, f"cannot be read ({error.strerror or error})") from error
+    if head[:4] == b"PK\x03\x04":
+        if layer is not None:
+            raise UnsupportedError(path.name, "layer", layer, "no index, as an .npz file holds one layer")
+        return load_npz(path)
+    if head[4:8] == b"TFL3":
+        return LayerFile(load_layer(path, _only_layer(path) if layer is None else layer))
+    raise FormatError(path, "neither an .npz layer file nor a .tflite model")
+
+
+def _only_layer(path: Path) -> int:
+    layers = supported_layers(path)
+    if len(layers) != 1:
+        raise UnsupportedError(path.name, "layer", None, f"one of the operators {one_of(layers)}" if layers else "none")
+    return layers[0]
