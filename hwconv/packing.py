@@ -52,9 +52,9 @@ def frame_to_beats(frame: bytes | NDArray[np.integer], beat_bytes: int) -> tuple
 
     Returns
     -------
-    ``(data, keep)``, both uint8 ``(beats, beat_bytes)``: ``data[b, l]`` is bits ``8 * l + 7 .. 8 * l`` of beat ``b``, and
-    ``keep[b, l]`` bit ``l`` of its TKEEP. Only the last beat may be partial, its unused lanes are 0. TLAST belongs to the
-    last beat.
+    ``(data, keep)``, both uint8 ``(beats, beat_bytes)``: ``data[b, l]`` is bits ``8 * l + 7 .. 8 * l`` of beat ``b``,
+    and ``keep[b, l]`` bit ``l`` of its TKEEP. Only the last beat may be partial, its unused lanes are 0. TLAST belongs
+    to the last beat.
     """
     if beat_bytes < 1:
         raise SpecError("packing", "beat_bytes", beat_bytes, "at least 1")
@@ -71,13 +71,13 @@ def frame_to_beats(frame: bytes | NDArray[np.integer], beat_bytes: int) -> tuple
 def beats_to_frame(data: NDArray[np.uint8], keep: NDArray[np.uint8]) -> bytes:
     """Inverse of :func:`frame_to_beats`: the bytes that TKEEP marks, in lane order.
 
-    Raises :class:`SpecError` for a beat whose TKEEP is not contiguous from lane 0, and for a partial beat before the last.
+    Raises :class:`SpecError` for a partial beat before the last, and for a last one not contiguous from lane 0.
     """
     data, marked = np.asarray(data, np.uint8), np.asarray(keep).astype(bool)
     if data.ndim != 2 or data.shape != marked.shape or not data.size:
         raise SpecError("packing", "beats", f"{data.shape} and {marked.shape}", "two arrays of (beats, lanes)")
     count = int(marked.sum())
-    if not marked[:-1].all() or not 0 < marked[-1].sum() or not marked.reshape(-1)[:count].all():
+    if not marked[:-1].all() or not marked[-1].any() or not marked.reshape(-1)[:count].all():
         raise SpecError("packing", "keep", marked[-1].astype(int).tolist(), "full beats, and a last one from lane 0 on")
     return data.reshape(-1)[:count].tobytes()
 
