@@ -280,9 +280,18 @@ module DP16KD (
             || (REGMODE_A != "NOREG" && REGMODE_A != "OUTREG") || (REGMODE_B != "NOREG" && REGMODE_B != "OUTREG")
             || (WRITEMODE_A != "NORMAL" && WRITEMODE_A != "WRITETHROUGH" && WRITEMODE_A != "READBEFOREWRITE")
             || (WRITEMODE_B != "NORMAL" && WRITEMODE_B != "WRITETHROUGH" && WRITEMODE_B != "READBEFOREWRITE")
-            || RESETMODE != "SYNC" || CSDECODE_A != "0b000" || CSDECODE_B != "0b000" || CLKAMUX != "CLKA"
+            || (RESETMODE != "SYNC" && RESETMODE != "ASYNC") || CSDECODE_A != "0b000" || CSDECODE_B != "0b000"
+            || CLKAMUX != "CLKA"
             || CLKBMUX != "CLKB" || (WIDE && REGMODE_A != REGMODE_B)) begin
             $display("ERROR: %m: DP16KD has a parameter that its model does not know");
+            $finish;
+        end
+    end
+
+    // yosys asks for an asynchronous reset where there is none; only one that is never used is modelled.
+    always @* begin
+        if (RESETMODE == "ASYNC" && (RSTA === 1'b1 || RSTB === 1'b1)) begin
+            $display("ERROR: %m: the model of DP16KD has no asynchronous reset");
             $finish;
         end
     end
