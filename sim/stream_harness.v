@@ -18,7 +18,11 @@
 //   +reset_cycle=N [0: never] +reset_length=N [4] +reset_count=N [1] +reset_period=N
 //                                   resets in mid-run; after one, both sides restart at +reset_stimulus=BEAT [0],
 //                                   +reset_expected=BEAT [0], which is frame +reset_frame=N [0]
+//   +frame_errors=N [-1: any]       how often frame_error must pulse
 //   +report=N [16]                  mismatching beats printed in full
+//
+// The counts of beats and the bytes of a value may be given as parameters instead. With FATAL = 1 a run that does not
+// pass ends in $fatal, so that a shell sees it.
 //
 // Prints lines that start with HWCONV, one fact each; the last one is HWCONV done. Cycle numbers count rising edges
 // of the clock from the start of the run; a frame on the input side is what ends with a TLAST.
@@ -29,7 +33,13 @@ module stream_harness #(
     parameter integer IN_BYTES = 1,
     parameter integer OUT_BYTES = 1,
     parameter integer IN_DEPTH = 65536,
-    parameter integer OUT_DEPTH = 65536
+    parameter integer OUT_DEPTH = 65536,
+    parameter integer INPUT_BEATS = 0,
+    parameter integer OUTPUT_BEATS = 0,
+    parameter integer FRAME_BEATS = 1,
+    parameter integer VALUE_BYTES = 1,
+    parameter integer FRAME_ERRORS = -1,
+    parameter integer FATAL = 0
 ) (
     input wire clk
 );
@@ -48,10 +58,11 @@ module stream_harness #(
     reg [8*512-1:0] capture_file;
     integer capture = 0;
 
-    integer input_beats = 0;
-    integer output_beats = 0;
-    integer frame_beats = 1;
-    integer value_bytes = 1;
+    integer input_beats = INPUT_BEATS;
+    integer output_beats = OUTPUT_BEATS;
+    integer frame_beats = FRAME_BEATS;
+    integer value_bytes = VALUE_BYTES;
+    integer wanted_errors = FRAME_ERRORS;
     integer input_stall = 0;
     integer output_stall = 0;
     integer burst = 0;
@@ -94,6 +105,7 @@ module stream_harness #(
         found = $value$plusargs("reset_stimulus=%d", reset_stimulus);
         found = $value$plusargs("reset_expected=%d", reset_expected);
         found = $value$plusargs("reset_frame=%d", reset_frame);
+        found = $value$plusargs("frame_errors=%d", wanted_errors);
         found = $value$plusargs("report=%d", report);
         if (input_beats < 1 || input_beats > IN_DEPTH || output_beats > OUT_DEPTH) begin
             $display("HWCONV error text=memory_depth input=%0d of=%0d output=%0d of=%0d", input_beats, IN_DEPTH,
@@ -345,6 +357,8 @@ module stream_harness #(
     integer idle = 0;            // cycles since the last handshake
     wire complete = accepted >= input_beats && output_index >= output_beats;
     wire resets_left = reset_cycle != 0 && resets < reset_count;
+    wire right = mismatches == 0 && protocol_errors == 0 && compared != 0
+                 && (wanted_errors < 0 || frame_errors == wanted_errors);
     reg finished = 1'b0;
 
     always @(posedge clk) begin
@@ -380,7 +394,8 @@ module stream_harness #(
             $display(
                 "HWCONV done accepted=%0d received=%0d bytes=%0d mismatches=%0d frame_errors=%0d protocol=%0d cycles=%0d status=%0s",
                 accepted, output_index, compared, mismatches, frame_errors, protocol_errors, cycle,
-                !complete ? "hang" : mismatches != 0 || protocol_errors != 0 ? "fail" : "pass");
+                !complete ? "hang" : right ? "pass" : "fail");
+            if (FATAL != 0 && !(complete && right)) $fatal(1, "the engine differs from what was expected");
             $finish;
         end
     end

@@ -1,6 +1,6 @@
 // The clock for Verilator: toggles the one input of stream_harness until $finish.
 //
-// Built with HWCONV_TRACE the run writes a waveform to the file named by +waveform=FILE.
+// Built with VM_TRACE the run writes a waveform to the file named by +waveform=FILE.
 
 #include <cstring>
 #include <memory>
@@ -8,7 +8,7 @@
 
 #include "Vharness.h"
 #include "verilated.h"
-#ifdef HWCONV_TRACE
+#if VM_TRACE
 #include "verilated_vcd_c.h"
 #endif
 
@@ -19,11 +19,11 @@ constexpr unsigned half_period_ps = 5000;
 int main(int argc, char** argv) {
     const auto context = std::make_unique<VerilatedContext>();
     context->commandArgs(argc, argv);
-#ifdef HWCONV_TRACE
+#if VM_TRACE
     context->traceEverOn(true);
 #endif
     const auto top = std::make_unique<Vharness>(context.get(), "harness");
-#ifdef HWCONV_TRACE
+#if VM_TRACE
     VerilatedVcdC trace;
     const std::string match = context->commandArgsPlusMatch("waveform=");
     const bool tracing = !match.empty();
@@ -36,14 +36,14 @@ int main(int argc, char** argv) {
     while (!context->gotFinish()) {
         top->clk = clock;
         top->eval();
-#ifdef HWCONV_TRACE
+#if VM_TRACE
         if (tracing) trace.dump(context->time());
 #endif
         context->timeInc(half_period_ps);
         clock = !clock;
     }
     top->final();
-#ifdef HWCONV_TRACE
+#if VM_TRACE
     if (tracing) trace.close();
 #endif
     return 0;

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from hwconv.packing import frame_to_beats
 
 Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
+Values = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ class Stimulus:
     data: Bytes
     keep: Flags
     last: Flags
-    seen: NDArray[np.generic]
+    seen: Values
     damaged: tuple[bool, ...]
     comparable: tuple[bool, ...]
 
@@ -120,7 +122,7 @@ class Expected:
         data, keep, last, user, compare: the beats, as in `Stimulus`.
     """
 
-    frames: NDArray[np.generic]
+    frames: Values
     damaged: tuple[bool, ...]
     comparable: tuple[bool, ...]
     data: Bytes = field(repr=False)
@@ -146,7 +148,7 @@ class Expected:
 
 
 def stimulus(
-    frames: NDArray[np.generic],
+    frames: Values,
     beat_bytes: int,
     *,
     faults: Mapping[int, Fault] | None = None,
@@ -167,7 +169,7 @@ def stimulus(
     data: list[Bytes] = []
     keep: list[Flags] = []
     last: list[Flags] = []
-    seen: list[NDArray[np.generic]] = []
+    seen: list[Values] = []
     damaged: list[bool] = []
     comparable: list[bool] = []
     swallowed = False
@@ -225,7 +227,7 @@ def stimulus(
 
 
 def expected(
-    frames: NDArray[np.generic],
+    frames: Values,
     beat_bytes: int,
     *,
     damaged: Sequence[bool] | None = None,
@@ -259,7 +261,7 @@ def expected(
     )
 
 
-def _beats(frame: NDArray[np.generic], beat_bytes: int) -> tuple[Bytes, Flags]:
+def _beats(frame: Values, beat_bytes: int) -> tuple[Bytes, Flags]:
     data, keep = frame_to_beats(frame, beat_bytes)
     return np.asarray(data, np.uint8), np.asarray(keep, np.bool_)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hwconv.simulation.design import Expected
+from hwconv.packing import bytes_to_tensor, tensor_to_bytes
+from hwconv.simulation.design import Expected, Values
 
 Status = Literal["pass", "fail", "hang"]
 Line = dict[str, str]
@@ -103,7 +103,7 @@ class SimulationResult:
     cycles: int
     seconds: float
     waveform: Path | None = None
-    captured: NDArray[np.generic] | None = None
+    captured: Values | None = None
 
     @property
     def passed(self) -> bool:
@@ -153,10 +153,10 @@ def parse(
     text: str,
     target: Expected,
     *,
-    frame_errors: int | None,
+    frame_errors: int,
     seconds: float,
     waveform: Path | None,
-    captured: NDArray[np.generic] | None,
+    captured: Values | None,
     input_beats: int,
     timeout: float | None = None,
 ) -> SimulationResult:
@@ -165,7 +165,7 @@ def parse(
     Parameters:
         text: its output.
         target: what was expected.
-        frame_errors: how often `frame_error` had to pulse; `None` if that is not known.
+        frame_errors: how often `frame_error` had to pulse; -1 if that is not known.
         seconds, waveform, captured: as in `SimulationResult`.
         input_beats: beats of the stimulus.
         timeout: seconds after which the run was killed, if it was.
@@ -223,7 +223,7 @@ def _lines(text: str) -> Iterator[tuple[str, Line]]:
             yield kind, dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def _problem(done: Line, protocol: list[Line], target: Expected, frame_errors: int | None, input_beats: int) -> str:
+def _problem(done: Line, protocol: list[Line], target: Expected, frame_errors: int, input_beats: int) -> str:
     if done["status"] == "hang":
         return (
             f"no handshake any more at cycle {done['cycles']}: {done['accepted']} of {input_beats} input beats taken, "
@@ -234,7 +234,7 @@ def _problem(done: Line, protocol: list[Line], target: Expected, frame_errors: i
     if int(done["protocol"]):
         first = protocol[0]
         return f"{done['protocol']} breaches of AXI4-Stream, the first: {first['rule']} in cycle {first['cycle']}"
-    if frame_errors is not None and int(done["frame_errors"]) != frame_errors:
+    if frame_errors >= 0 and int(done["frame_errors"]) != frame_errors:
         return f"frame_error pulsed {done['frame_errors']} times, not {frame_errors}"
     if not int(done["bytes"]):
         return "nothing was compared"
@@ -264,7 +264,7 @@ def _first_mismatch(lines: list[Line], target: Expected) -> Mismatch | None:
     # Start from the bytes expected and put in what the hardware gave where it differs: a value may span beats.
     beat_bytes = target.data.shape[1]
     frame = target.frames[whole.frame]
-    right = np.frombuffer(np.ascontiguousarray(frame).tobytes(), np.uint8)
+    right = np.frombuffer(tensor_to_bytes(frame), np.uint8)
     got = right.copy()
     unknown = np.zeros(len(right), np.bool_)
     lane: int | None = None
@@ -288,6 +288,6 @@ def _first_mismatch(lines: list[Line], target: Expected) -> Mismatch | None:
     return replace(
         whole,
         index=tuple(int(part) for part in np.unravel_index(value, frame.shape)),
-        expected=int(right[span].view(frame.dtype)[0]),
-        got=None if unknown[span].any() else int(got[span].view(frame.dtype)[0]),
+        expected=int(frame.reshape(-1)[value]),
+        got=None if unknown[span].any() else int(bytes_to_tensor(got[span].tobytes(), (1,), frame.dtype.name)[0]),
     )
