@@ -1,0 +1,296 @@
+"""One address generator for every variant: input row = oy * stride + ky * dilation - top, the column likewise."""
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwconv.gateware.bounds import ProgramCounter, delayed, range_shape
+from hwconv.gateware.sequencer import Sequencer
+from hwconv.plan.config import EngineConfig, PassConfig
+
+
+class AddressGenerator(wiring.Component):
+    """Word addresses of the activation memory for every port, from the marks of the sequencer.
+
+    A port scans its lanes pixel by pixel in raster order, across row ends. Stride and dilation are factors of constants, so
+    they cost nothing; outside the frame `inside` is low and no memory word is meant.
+
+    Latency: `latency` cycles from a `read` mark to `address`. Throughput: one address a port and cycle. It never stalls. All
+    paths are cut by registers.
+
+    Members
+    -------
+    marks of the sequencer : In
+    addresses : Out, one a port
+    inside : Out, one bit a port
+    next_row : Out, signed
+        First input row that the tile after the current one reads (may be negative: padding).
+    """
+
+    latency = 3
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self.program = ProgramCounter("address", config.passes)
+        passes = config.passes
+        self._row_shape = range_shape(
+            min(-item.top for item in passes) - 1,
+            max((item.out_height + config.pixels) * item.stride[0] + item.height for item in passes),
+        )
+        self._address_bits = max(1, (config.activation_depth - 1).bit_length())
+        super().__init__(
+            {
+                "start": In(1),
+                "start_last": In(1),
+                "read": In(1),
+                "scan_last": In(1),
+                "next_block": In(1),
+                "next_column": In(1),
+                "next_row": In(1),
+                "next_tile": In(1),
+                "next_group": In(1),
+                "next_pixels": In(1),
+                "addresses": Out(data.ArrayLayout(self._address_bits, config.ports)),
+                "inside": Out(config.ports),
+                "upcoming_row": Out(self._row_shape),
+            }
+        )
+
+    def marks_from(self, sequencer: Sequencer) -> list:
+        """Connections from the marks of `sequencer`."""
+        names = ("start", "start_last", "read", "scan_last", "next_block", "next_column", "next_row")
+        names += ("next_tile", "next_group", "next_pixels")
+        return [getattr(self, name).eq(getattr(sequencer, name)) for name in names]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        taps = _TapOffsets(m, self)
+        computing_last = Signal(init=1)
+        frame_base = self._frame_base(m, computing_last)
+        with m.If(self.start):
+            m.d.sync += computing_last.eq(self.start_last)
+        for port in range(config.ports):
+            pixel = _PortPixel(m, self, port, computing_last, frame_base)
+            address, inside = self._address(m, port, pixel, taps)
+            m.d.comb += [self.addresses[port].eq(address), self.inside[port].eq(inside)]
+            if port == 0:
+                m.d.comb += self.upcoming_row.eq(pixel.upcoming_y)
+        return m
+
+    @property
+    def address_bits(self) -> int:
+        return self._address_bits
+
+    @property
+    def ring_words(self) -> int:
+        return self._config.activation_depth
+
+    def bound(self, value) -> Value:  # type: ignore[no-untyped-def]
+        return self.program.bound(value)
+
+    def wrapped(self, m: Module, name: str, value: Value) -> Value:
+        """`value` modulo the ring, two cycles later; `value` is below twice the ring. Frame buffers do not wrap."""
+        first = Signal(self._address_bits + 1, name=f"{name}_first", reset_less=True)
+        m.d.sync += first.eq(value)
+        result = Signal(self._address_bits, name=f"{name}_wrapped", reset_less=True)
+        if not self._config.ring:
+            m.d.sync += result.eq(first)
+            return result
+        reduced = Signal(self._address_bits + 2, name=f"{name}_reduced")
+        m.d.comb += reduced.eq(first - self.ring_words)
+        m.d.sync += result.eq(Mux(reduced[-1], first, reduced))
+        return result
+
+    def _frame_base(self, m: Module, computing_last: Signal) -> Signal:
+        """Word address of row ``-top`` of the frame that begins next."""
+        config = self._config
+        first = config.passes[0]
+        if not config.ring:
+            base = Signal(self._address_bits)
+            mask = (1 << self._address_bits) - 1
+            m.d.comb += base.eq(self.bound(lambda item: (item.activation_base - item.top * item.row_words) & mask))
+            return base
+        base = Signal(self._address_bits, init=(-first.top % config.ring_rows) * first.row_words)
+        following = self.wrapped(m, "frame_base", base + (first.height % config.ring_rows) * first.row_words)
+        with m.If(self.start & computing_last):
+            m.d.sync += base.eq(following)
+        return base
+
+    def _address(self, m: Module, port: int, pixel: "_PortPixel", taps: "_TapOffsets") -> tuple[Value, Value]:
+        name = f"port_{port}"
+        row = self.wrapped(m, f"{name}_row", pixel.row_base + taps.row_offset)
+        column = Signal(self._address_bits, name=f"{name}_column", reset_less=True)
+        y = Signal(range_shape(-1 << (len(pixel.y)), 1 << len(pixel.y)), name=f"{name}_y_tap", reset_less=True)
+        x = Signal(range_shape(-1 << (len(pixel.x)), 1 << len(pixel.x)), name=f"{name}_x_tap", reset_less=True)
+        m.d.sync += [
+            column.eq(pixel.column_base + taps.column_offset),
+            y.eq(pixel.y + taps.y),
+            x.eq(pixel.x + taps.x),
+        ]
+        row_inside, column_inside, inside = (Signal(name=f"{name}_{kind}") for kind in ("row_in", "column_in", "inside_q"))
+        address = Signal(self._address_bits, name=f"{name}_address", reset_less=True)
+        m.d.sync += [
+            row_inside.eq((y >= 0) & (y < self.bound(lambda item: item.height))),
+            column_inside.eq((x >= 0) & (x < self.bound(lambda item: item.width))),
+            inside.eq(row_inside & column_inside),
+            address.eq(row + delayed(m, f"{name}_column", column, 1, reset=False)),
+        ]
+        return address, inside
+
+
+class _TapOffsets:
+    """Offsets of the current kernel tap and channel block from a pixel's first one, kept by increments."""
+
+    def __init__(self, m: Module, generator: AddressGenerator) -> None:
+        bound, passes = generator.bound, generator._config.passes
+
+        def furthest(value) -> int:  # type: ignore[no-untyped-def]
+            return max(value(item) for item in passes)
+
+        def across(item: PassConfig) -> int:
+            return (item.kernel[1] - 1) * item.dilation[1]
+
+        def down(item: PassConfig) -> int:
+            return (item.kernel[0] - 1) * item.dilation[0]
+
+        def kernel_row(item: PassConfig) -> int:
+            """Words from the first to the last block of a kernel row."""
+            return across(item) * item.pixel_words + item.blocks - 1
+
+        self.x = Signal(range_shape(0, furthest(across)), name="tap_x")
+        self.y = Signal(range_shape(0, furthest(down)), name="tap_y")
+        self.column_offset = Signal(generator.address_bits, name="tap_column_offset")
+        self.row_offset = Signal(generator.address_bits, name="tap_row_offset")
+        fold_end = generator.next_tile | generator.next_group | generator.next_pixels
+        with m.If(generator.next_block):
+            m.d.sync += self.column_offset.eq(self.column_offset + 1)
+        with m.If(generator.next_column):
+            m.d.sync += [
+                self.x.eq(self.x + bound(lambda item: item.dilation[1])),
+                self.column_offset.eq(
+                    self.column_offset + bound(lambda item: item.dilation[1] * item.pixel_words - item.blocks + 1)
+                ),
+            ]
+        with m.If(generator.next_row | generator.next_tile):
+            m.d.sync += self.column_offset.eq(self.column_offset - bound(kernel_row))
+        with m.If(generator.next_group):
+            m.d.sync += self.column_offset.eq(
+                self.column_offset + bound(lambda item: item.group_words - kernel_row(item))
+            )
+        with m.If(generator.next_pixels):
+            m.d.sync += self.column_offset.eq(0)
+        with m.If(generator.next_row | fold_end):
+            m.d.sync += self.x.eq(0)
+        with m.If(generator.next_row):
+            m.d.sync += [
+                self.y.eq(self.y + bound(lambda item: item.dilation[0])),
+                self.row_offset.eq(self.row_offset + bound(lambda item: item.dilation[0] * item.row_words)),
+            ]
+        with m.If(fold_end):
+            m.d.sync += [self.y.eq(0), self.row_offset.eq(0)]
+
+
+class _PortPixel:
+    """The pixel a port reads for: the origin of its window, as coordinates and as word addresses.
+
+    `base` is the port's first pixel of the tile, `upcoming` that of the next tile (computed while this one runs), and the
+    current pixel is scanned from `base`, `ports` pixels a step.
+    """
+
+    def __init__(
+        self, m: Module, generator: AddressGenerator, port: int, computing_last: Signal, frame_base: Signal
+    ) -> None:
+        config, bound = generator._config, generator.bound
+        name = f"port_{port}"
+        mask = (1 << generator.address_bits) - 1
+        x_shape = range_shape(
+            min(-item.left for item in config.passes) - 1,
+            max(item.out_width * item.stride[1] + item.stride[1] for item in config.passes),
+        )
+
+        def registers(kind: str) -> tuple[Signal, Signal, Signal, Signal]:
+            return (
+                Signal(x_shape, name=f"{name}_{kind}_x", reset_less=True),
+                Signal(generator._row_shape, name=f"{name}_{kind}_y", reset_less=True),
+                Signal(generator.address_bits, name=f"{name}_{kind}_column", reset_less=True),
+                Signal(generator.address_bits + 1, name=f"{name}_{kind}_row", reset_less=True),
+            )
+
+        def steps(pixels: int) -> dict[str, tuple[Value, Value]]:
+            """Increments of each register for `pixels` pixels in raster order: within a row, and across its end."""
+
+            def rows(item: PassConfig, across: bool) -> int:
+                return (pixels // item.out_width + across) * item.stride[0]
+
+            def columns(item: PassConfig, across: bool) -> int:
+                return (pixels % item.out_width - across * item.out_width) * item.stride[1]
+
+            def pair(value) -> tuple[Value, Value]:  # type: ignore[no-untyped-def]
+                return bound(lambda item: value(item, False)), bound(lambda item: value(item, True))
+
+            return {
+                "x": pair(columns),
+                "y": pair(rows),
+                "column": pair(lambda item, across: columns(item, across) * item.pixel_words),
+                "row": pair(lambda item, across: rows(item, across) * item.row_words),
+            }
+
+        def limit(pixels: int) -> Value:
+            """From this column origin on, `pixels` pixels further is beyond the row's end."""
+            return bound(lambda item: (item.out_width - pixels % item.out_width) * item.stride[1] - item.left)
+
+        base = registers("base")
+        self.upcoming = self._upcoming(m, generator, port, base, steps, limit, computing_last, frame_base, x_shape, mask)
+        with m.If(generator.start):
+            m.d.sync += [register.eq(value) for register, value in zip(base, self.upcoming, strict=True)]
+        self.upcoming_y = self.upcoming[1]
+        if config.lanes == 1:
+            self.x, self.y, self.column_base, self.row_base = base
+            return
+        current = registers("pixel")
+        step, crossing = steps(config.ports), Signal(name=f"{name}_crossing")
+        m.d.comb += crossing.eq(current[0] >= limit(config.ports))
+        with m.If(generator.start):
+            m.d.sync += [register.eq(value) for register, value in zip(current, self.upcoming, strict=True)]
+        with m.Elif(generator.scan_last):
+            m.d.sync += [register.eq(value) for register, value in zip(current, base, strict=True)]
+        with m.Elif(generator.read):
+            for register, key in zip(current, ("x", "y", "column", "row"), strict=True):
+                within, across = step[key]
+                m.d.sync += register.eq(register + Mux(crossing, across, within))
+        self.x, self.y, self.column_base, self.row_base = current
+
+    @staticmethod
+    def _upcoming(  # type: ignore[no-untyped-def]
+        m: Module, generator: AddressGenerator, port, base, steps, limit, computing_last, frame_base, x_shape, mask
+    ) -> tuple[Value, Value, Value, Value]:
+        """The port's first pixel of the next tile: one tile further, or its first pixel of the next frame."""
+        config, bound = generator._config, generator.bound
+        name = f"port_{port}_upcoming"
+        step, crossing = steps(config.pixels), Signal(name=f"{name}_crossing")
+        m.d.sync += crossing.eq(base[0] >= limit(config.pixels))
+
+        def origin(value) -> Value:  # type: ignore[no-untyped-def]
+            return bound(lambda item: value(item, *divmod(port, item.out_width)))
+
+        x = Signal(x_shape, name=f"{name}_x", reset_less=True)
+        y = Signal(generator._row_shape, name=f"{name}_y", reset_less=True)
+        column = Signal(generator.address_bits, name=f"{name}_column", reset_less=True)
+        ring = config.activation_depth if config.ring else 1 << generator.address_bits
+        starts = {
+            "x": origin(lambda item, oy, ox: ox * item.stride[1] - item.left),
+            "y": origin(lambda item, oy, ox: oy * item.stride[0] - item.top),
+            "column": origin(lambda item, oy, ox: ((ox * item.stride[1] - item.left) * item.pixel_words) & mask),
+            "row": origin(lambda item, oy, ox: (oy * item.stride[0] * item.row_words) % ring),
+        }
+        for register, source, key in ((x, base[0], "x"), (y, base[1], "y"), (column, base[2], "column")):
+            within, across = step[key]
+            m.d.sync += register.eq(Mux(computing_last, starts[key], source + Mux(crossing, across, within)))
+        within, across = step["row"]
+        source = Mux(computing_last, frame_base, base[3])
+        increment = Mux(computing_last, starts["row"], Mux(crossing, across, within))
+        row = generator.wrapped(m, f"{name}_row", source + increment)
+        return x, y, column, row
+
+

@@ -1,0 +1,88 @@
+"""Values of a program's descriptors: constants when the engine runs one layer, ROM outputs when it runs several."""
+
+from collections.abc import Callable, Sequence
+
+from amaranth.hdl import Array, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.utils import bits_for
+
+from hwconv.plan.config import PassConfig
+
+
+def range_shape(low: int, high: int) -> Shape:
+    """The narrowest shape that holds every integer from `low` to `high`."""
+    if low < 0:
+        return signed(max(bits_for(low, require_sign_bit=True), bits_for(high, require_sign_bit=True)))
+    return unsigned(bits_for(high))
+
+
+class ProgramCounter:
+    """The layer a block of the engine is working on, and the descriptor values of that layer.
+
+    Each block that works at its own time (receiver, sequencer, drain, sender) has its own counter. With one
+    layer every bound is a constant and the counter disappears.
+    """
+
+    def __init__(self, name: str, passes: Sequence[PassConfig]) -> None:
+        self._passes = passes
+        self.index = Signal(range(max(2, len(passes))), name=f"{name}_layer")
+
+    @property
+    def single(self) -> bool:
+        return len(self._passes) == 1
+
+    @property
+    def is_last(self) -> Value:
+        """The current layer is the program's last."""
+        return Const(1, 1) if self.single else self.index == len(self._passes) - 1
+
+    @property
+    def is_first(self) -> Value:
+        """The current layer is the program's first."""
+        return Const(1, 1) if self.single else self.index == 0
+
+    def bound(self, value: Callable[[PassConfig], int]) -> Value:
+        """The value of the current layer; its shape holds the values of all layers."""
+        values = [value(item) for item in self._passes]
+        shape = range_shape(min(values), max(values))
+        if len(set(values)) == 1:
+            return Const(values[0], shape)
+        return Array([Const(item, shape) for item in values])[self.index]
+
+    def advance(self) -> list:
+        """Statements that go on to the next layer of the program."""
+        if self.single:
+            return []
+        return [self.index.eq(Mux(self.is_last, 0, self.index + 1))]
+
+
+class LoopCounter:
+    """One loop of the nest: counts 0 to ``bound - 1`` and knows in advance, in a register, that it is at its end.
+
+    Parameters
+    ----------
+    advance : the loop goes on (and wraps after its last turn)
+    reload : the bound may have changed (the next layer began); only used with several layers
+    """
+
+    def __init__(self, m: Module, name: str, bound: Value, largest: int, advance: Value, reload: Value) -> None:
+        self.count = Signal(range(max(2, largest)), name=f"{name}_count")
+        single_turn = Value.cast(bound == 1)
+        self.last = Signal(name=f"{name}_last", init=1 if largest == 1 else 0)
+        if largest == 1:
+            return
+        with m.If(advance):
+            m.d.sync += [
+                self.count.eq(Mux(self.last, 0, self.count + 1)),
+                self.last.eq(Mux(self.last, single_turn, self.count + 2 == bound)),
+            ]
+        with m.If(reload):
+            m.d.sync += [self.count.eq(0), self.last.eq(single_turn)]
+
+
+def delayed(m: Module, name: str, value: Value, cycles: int, *, reset: bool = True) -> Value:
+    """`value`, `cycles` later."""
+    for stage in range(1, cycles + 1):
+        register = Signal.like(value, name=f"{name}_d{stage}", reset_less=not reset)
+        m.d.sync += register.eq(value)
+        value = register
+    return value

@@ -1,0 +1,179 @@
+"""From drained sums to requantised result words in NHWC order."""
+
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwconv.gateware.bounds import LoopCounter, ProgramCounter, delayed
+from hwconv.gateware.requantise import Requantiser
+from hwconv.gateware.systolic_array import SystolicArray
+from hwconv.plan.config import EngineConfig
+
+ROM_LATENCY = 2
+
+
+def table_name(config: EngineConfig, requantiser: int) -> str:
+    """Module name of the ROM with the channel entries of one requantiser."""
+    return f"{config.name}_table_{requantiser}"
+
+
+class ResultMarks(data.StructLayout):
+    """What travels beside a result word: see :class:`Drain`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {"valid": 1, "pixel_done": 1, "next_word": 1, "next_pixel": 1, "next_tile": 1, "next_group": 1, "next_unit": 1}
+        )
+
+
+class Drain(wiring.Component):
+    """Moves a fold's sums out of the array, pixel by pixel, `requantisers` channels a cycle, and requantises them.
+
+    Requantiser `r` reads columns ``r * drain .. r * drain + drain - 1``, one a cycle; column ``r * drain + g`` computes channel
+    ``g * requantisers + r`` of its tile, so the requantisers' results of one cycle are neighbouring channels and words leave in
+    NHWC order. A requantiser to the right works as many cycles later as the array's hops make its columns late; short
+    registers behind the requantisers make the word whole.
+
+    Latency: `latency` cycles from the array's `last` mark to the first result word. Throughput: a word a cycle; a fold takes
+    ``pixels * drain`` cycles and the next `last` mark must not come sooner. There is no back-pressure.
+
+    Members
+    -------
+    last : In
+        The array's mark; `columns`, its outputs.
+    shift : Out
+        The array's drain mark.
+    word, marks : Out
+        A result word. `valid`: it is a live pixel's live channel. `pixel_done`: with it, its pixel is complete. The others
+        say how the walk goes on: next word, pixel, column tile, word group or output unit (the outermost that applies).
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self.program = ProgramCounter("drain", config.passes)
+        self._requantisers = [Requantiser(config.requantiser) for _ in range(config.requantisers)]
+        super().__init__(
+            {
+                "last": In(1),
+                "columns": In(data.ArrayLayout(signed(config.accumulator_width), config.columns)),
+                "shift": Out(1),
+                "word": Out(8 * config.result_bytes),
+                "marks": Out(ResultMarks()),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        return self._config.drain_latency
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        select, marks, table_address = self._walk(m)
+        # The walk is one cycle behind the `last` mark, the array's result `latency` cycles behind it.
+        lead = SystolicArray.latency - 1
+        select = delayed(m, "select", select, lead)
+        address = delayed(m, "table_address", table_address, lead + config.column_stages - ROM_LATENCY)
+        results = []
+        for index, requantiser in enumerate(self._requantisers):
+            m.submodules[f"requantiser_{index}"] = requantiser
+            wait = config.skews[index] - (config.skews[index - 1] if index else 0)
+            select = delayed(m, f"select_{index}", select, wait)
+            address = delayed(m, f"table_address_{index}", address, wait)
+            first = index * config.drain
+            columns = [self.columns[column] for column in range(first, first + config.drain)]
+            entry = Signal(config.requantiser.entry_width, name=f"entry_{index}")
+            m.submodules[f"table_{index}"] = Instance(
+                table_name(config, index), i_clk=ClockSignal(), i_addr=address, o_data=entry
+            )
+            m.d.comb += [
+                requantiser.accumulator.eq(self._column(m, index, columns, select)),
+                requantiser.entry.eq(entry),
+            ]
+            result = requantiser.o.as_unsigned()
+            results.append(delayed(m, f"result_{index}", result, config.skews[-1] - config.skews[index], reset=False))
+        m.d.comb += [
+            self.word.eq(Cat(*results)),
+            self.marks.eq(delayed(m, "marks", marks, self.latency - 1)),
+        ]
+        return m
+
+    def _column(self, m: Module, index: int, columns: list[Value], select: Value) -> Value:
+        """The selected column: a tree of 4:1 multiplexers with a register after each."""
+        level = 0
+        while True:
+            stage = f"column_{index}_{level}"
+            low, select = select[:2], select[2:]
+            merged = []
+            for start in range(0, len(columns), 4):
+                choices = columns[start : start + 4]
+                register = Signal(signed(self._config.accumulator_width), name=f"{stage}_{start // 4}", reset_less=True)
+                value = choices[0]
+                for position, choice in enumerate(choices[1:], start=1):
+                    value = Mux(low == position, choice, value)
+                m.d.sync += register.eq(value)
+                merged.append(register)
+            if len(merged) == 1:
+                return merged[0]
+            columns, level = merged, level + 1
+            select = delayed(m, f"select_{stage}", select, 1)
+
+    def _walk(self, m: Module) -> tuple[Value, Value, Value]:
+        """The loops of the drain: word, pixel, column tile, word group, pixel tile; started by each `last` mark."""
+        config, program = self._config, self.program
+        passes = config.passes
+        running, fold_end, reload = Signal(), Signal(), Signal()
+
+        def loop(name: str, value, advance) -> LoopCounter:  # type: ignore[no-untyped-def]
+            return LoopCounter(m, name, program.bound(value), max(value(i) for i in passes), advance, reload)
+
+        word = loop("drain_word", lambda item: config.drain, running)
+        pixel = loop("drain_pixel", lambda item: config.pixels, running & word.last)
+        tile = loop("drain_tile", lambda item: item.tiles, fold_end)
+        group = loop("drain_group", lambda item: item.groups, fold_end & tile.last)
+        unit_end = fold_end & tile.last & group.last
+        unit = loop("drain_unit", lambda item: -(-item.out_pixels // config.pixels), unit_end)
+        with m.If(self.last):
+            m.d.sync += running.eq(1)
+        with m.Elif(fold_end):
+            m.d.sync += running.eq(0)
+        m.d.comb += [
+            fold_end.eq(running & word.last & pixel.last),
+            self.shift.eq(running & word.last & ~pixel.last),
+        ]
+
+        live_pixels = program.bound(lambda item: (item.out_pixels - 1) % config.pixels + 1)
+        live_words = program.bound(lambda item: item.group_out_words - (item.tiles - 1) * config.drain)
+        pixel_live = ~unit.last | (pixel.count < live_pixels)
+        word_live = ~tile.last | (word.count < live_words)
+        last_word = Mux(tile.last, word.count + 1 == live_words, word.last)
+        marks = Signal(ResultMarks())
+        m.d.comb += [
+            marks.valid.eq(running & pixel_live & word_live),
+            marks.pixel_done.eq(running & pixel_live & last_word & tile.last & group.last),
+            marks.next_word.eq(running & ~word.last),
+            marks.next_pixel.eq(running & word.last & ~pixel.last),
+            marks.next_tile.eq(fold_end & ~tile.last),
+            marks.next_group.eq(fold_end & tile.last & ~group.last),
+            marks.next_unit.eq(unit_end),
+        ]
+        table = Signal(range(max(2, config.table_depth)))
+        fold_table = Signal.like(table)
+        with m.If(running):
+            m.d.sync += table.eq(table + 1)
+            with m.If(word.last):
+                m.d.sync += table.eq(fold_table)
+        with m.If(fold_end):
+            following = Mux(tile.last & group.last, program.bound(lambda i: i.table_base), fold_table + config.drain)
+            m.d.sync += [table.eq(following), fold_table.eq(following)]
+        if not program.single:
+            with m.If(unit_end & unit.last):
+                m.d.sync += program.advance()
+            previous = Signal.like(program.index, name="drain_layer_previous")
+            m.d.sync += previous.eq(program.index)
+            m.d.comb += reload.eq(previous != program.index)
+            with m.If(reload):
+                base = program.bound(lambda i: i.table_base)
+                m.d.sync += [table.eq(base), fold_table.eq(base)]
+        return word.count, marks, table
+

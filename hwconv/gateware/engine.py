@@ -1,0 +1,269 @@
+"""The engine: one array, its memories and its streams, running a program of one or several layers.
+
+    s_axis -> receiver -> activation memory -> operand supply -> systolic array -> drain -> output buffer -> m_axis
+                             ^ addresses                           ^ weights
+                          sequencer -> address generator
+"""
+
+from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwconv.gateware.address_generator import AddressGenerator
+from hwconv.gateware.bounds import ProgramCounter, delayed
+from hwconv.gateware.corner_turn import CornerTurn, LaneSupply
+from hwconv.gateware.drain import Drain
+from hwconv.gateware.frame_receiver import FrameReceiver
+from hwconv.gateware.output_buffer import BeatPacker, OutputBuffer
+from hwconv.gateware.row_ledger import RowLedger, WritePermission
+from hwconv.gateware.sequencer import Sequencer
+from hwconv.gateware.stream import Beat, SkidBuffer
+from hwconv.gateware.systolic_array import SystolicArray
+from hwconv.gateware.weights import WeightSupply
+from hwconv.plan.config import EngineConfig
+
+RAM_LATENCY = 2
+OPERAND_LATENCY = 1
+"""Cycles of the corner turn or lane supply."""
+
+
+class FrameVerdicts(wiring.Component):
+    """Remembers in order whether each frame between its input's end and its output's end was damaged.
+
+    Members
+    -------
+    push, damaged : In, a frame's input is complete, and its verdict
+    pop : In, the oldest frame has left; `o`: its verdict
+    """
+
+    push: In(1)
+    damaged: In(1)
+    pop: In(1)
+    o: Out(1)
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        super().__init__()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        verdicts, count = Signal(self._depth), Signal(range(self._depth + 1))
+        m.d.comb += self.o.eq(verdicts[0])
+        shifted = Signal(self._depth)
+        m.d.comb += shifted.eq(Mux(self.pop, verdicts >> 1, verdicts))
+        slot = Signal.like(count)
+        m.d.comb += slot.eq(count - self.pop)
+        m.d.sync += [count.eq(count + self.push - self.pop), verdicts.eq(shifted)]
+        with m.If(self.push):
+            m.d.sync += verdicts.eq(shifted | (self.damaged << slot))
+        return m
+
+
+class EngineCore(wiring.Component):
+    """The engine with Amaranth streams; :class:`Engine` gives it its AXI4-Stream ports.
+
+    Frames go through back to back: the rows of a frame are written while the frame before is computed, and a frame's
+    first tile follows the last one of the frame before without a gap.
+
+    Latency and interval: `hwconv.plan.cycles`. Back-pressure is accepted at any cycle on both sides: the sequencer starts a
+    pixel tile only when its rows are there and its results have room, and nothing stalls in between.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(Beat(config.input_beat_bytes))),
+                "o": Out(stream.Signature(Beat(config.output_beat_bytes))),
+                "frame_error": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        m.submodules.skid_in = skid_in = SkidBuffer(Beat(config.input_beat_bytes))
+        m.submodules.receiver = receiver = FrameReceiver(config)
+        m.submodules.permission = permission = WritePermission(config)
+        m.submodules.sequencer = sequencer = Sequencer(config)
+        m.submodules.address_generator = addresses = AddressGenerator(config)
+        m.submodules.ledger = ledger = RowLedger(config, addresses.upcoming_row.shape())
+        m.submodules.weights = weights = WeightSupply(config)
+        m.submodules.operands = operands = LaneSupply(config) if config.depthwise else CornerTurn(config)
+        m.submodules.array = array = SystolicArray(config)
+        m.submodules.drain = drain = Drain(config)
+        m.submodules.output = output = OutputBuffer(config)
+        m.submodules.packer = packer = BeatPacker(config)
+        m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
+
+        flushing = self._flush(m)
+        m.d.comb += [
+            skid_in.i.payload.eq(self.i.payload),
+            skid_in.i.valid.eq(self.i.valid & ~flushing),
+            self.i.ready.eq(skid_in.i.ready & ~flushing),
+            receiver.permitted.eq(permission.o),
+            permission.written.eq(receiver.written),
+            permission.released.eq(ledger.released),
+            self.frame_error.eq(receiver.error),
+            ledger.written.eq(receiver.written),
+            ledger.hold.eq(flushing),
+            ledger.start.eq(sequencer.start),
+            ledger.start_last.eq(sequencer.start_last),
+            ledger.tile_end.eq(sequencer.tile_end),
+            ledger.upcoming_last.eq(sequencer.upcoming_last),
+            ledger.upcoming_row.eq(addresses.upcoming_row),
+            ledger.unit_free.eq(output.unit_free),
+            sequencer.go.eq(ledger.go),
+            *addresses.marks_from(sequencer),
+        ]
+        self._operands(m, sequencer, addresses, receiver, operands)
+        operand_delay = AddressGenerator.latency + RAM_LATENCY + OPERAND_LATENCY
+        m.d.comb += [
+            weights.active.eq(delayed(m, "active", sequencer.active, operand_delay - WeightSupply.latency)),
+            array.activations.eq(operands.o),
+            array.weights.eq(weights.o),
+            array.last.eq(delayed(m, "fold_last", sequencer.fold_last, operand_delay) | flushing),
+            array.drain.eq(drain.shift),
+            drain.last.eq(delayed(m, "fold_last_drain", sequencer.fold_last, operand_delay)),
+            drain.columns.eq(array.o),
+            output.word.eq(drain.word),
+            output.marks.eq(drain.marks),
+        ]
+        wiring.connect(m, output.o, packer.i)
+        m.d.comb += [
+            verdicts.push.eq(receiver.frame_end & delayed(m, "first_layer", receiver.program.is_first, 1)),
+            verdicts.damaged.eq(receiver.damaged),
+            verdicts.pop.eq(packer.frame_sent),
+            packer.damaged.eq(verdicts.o),
+        ]
+        self._streams(m, skid_in, receiver, packer)
+        self._follow(m, sequencer, addresses, ledger, weights)
+        return m
+
+    def _operands(self, m: Module, sequencer, addresses, receiver, operands) -> None:  # type: ignore[no-untyped-def]
+        """The activation memory: one copy for each read port, all written together."""
+        config = self._config
+        for port in range(config.ports):
+            m.submodules[f"activations_{port}"] = Instance(
+                "hwconv_ram",
+                p_WIDTH=8 * config.word_bytes,
+                p_DEPTH=max(2, config.activation_depth),
+                i_clk=ClockSignal(),
+                i_w_en=receiver.write,
+                i_w_addr=receiver.address,
+                i_w_data=receiver.word,
+                i_r_addr=addresses.addresses[port],
+                o_r_data=operands.words[port],
+            )
+        latency = AddressGenerator.latency + RAM_LATENCY
+        zero_point = ProgramCounter("operands", config.passes)
+        m.d.comb += [
+            operands.inside.eq(delayed(m, "inside", addresses.inside, RAM_LATENCY)),
+            operands.load.eq(delayed(m, "block_first", sequencer.block_first, latency)),
+            operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point)),
+        ]
+        if not zero_point.single:
+            m.d.sync += zero_point.index.eq(delayed(m, "operand_layer", sequencer.program.index, latency))
+
+    def _flush(self, m: Module) -> Signal:
+        """After a reset: clears every accumulator while the operands of before the reset run out."""
+        config = self._config
+        cycles = config.word_bytes + config.lanes + config.clusters + 16
+        left = Signal(range(cycles + 1), init=cycles)
+        flushing = Signal(init=1)
+        m.d.sync += flushing.eq(left > 1)
+        with m.If(left != 0):
+            m.d.sync += left.eq(left - 1)
+        return flushing
+
+    def _streams(self, m: Module, skid_in, receiver, packer) -> None:  # type: ignore[no-untyped-def]
+        """Input and output; with several layers, the results of all but the last go back to the receiver."""
+        config = self._config
+        m.submodules.skid_out = skid_out = SkidBuffer(Beat(config.output_beat_bytes))
+        wiring.connect(m, skid_out.o, wiring.flipped(self.o))
+        m.d.comb += skid_out.i.payload.eq(packer.o.payload.beat)
+        if receiver.program.single:
+            m.d.comb += [
+                receiver.i.payload.eq(skid_in.o.payload),
+                receiver.i.valid.eq(skid_in.o.valid),
+                skid_in.o.ready.eq(receiver.i.ready),
+                skid_out.i.valid.eq(packer.o.valid),
+                packer.o.ready.eq(skid_out.i.ready),
+            ]
+            return
+        m.submodules.skid_back = skid_back = SkidBuffer(Beat(config.output_beat_bytes))
+        from_input, final = receiver.program.is_first, packer.o.payload.final
+        m.d.comb += [
+            skid_back.i.payload.eq(packer.o.payload.beat),
+            skid_back.i.valid.eq(packer.o.valid & ~final),
+            skid_out.i.valid.eq(packer.o.valid & final),
+            packer.o.ready.eq(Mux(final, skid_out.i.ready, skid_back.i.ready)),
+            receiver.i.payload.eq(
+                Mux(from_input, Value.cast(skid_in.o.payload), Value.cast(skid_back.o.payload))
+            ),
+            receiver.i.valid.eq(Mux(from_input, skid_in.o.valid, skid_back.o.valid)),
+            skid_in.o.ready.eq(receiver.i.ready & from_input),
+            skid_back.o.ready.eq(receiver.i.ready & ~from_input),
+        ]
+
+    @staticmethod
+    def _follow(m: Module, sequencer, addresses, ledger, weights) -> None:  # type: ignore[no-untyped-def]
+        """Blocks behind the sequencer take over its next layer when their last work for the old one is done."""
+        if sequencer.program.single:
+            return
+        index = sequencer.program.index
+        m.d.sync += [
+            addresses.program.index.eq(index),
+            ledger.program.index.eq(index),
+            weights.program.index.eq(delayed(m, "weights_layer", index, 8)),
+        ]
+
+
+class Engine(wiring.Component):
+    """An :class:`EngineCore` with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        beat_in, beat_out = config.input_beat_bytes, config.output_beat_bytes
+        super().__init__(
+            {
+                "aclk": In(1),
+                "aresetn": In(1),
+                "s_axis_tdata": In(8 * beat_in),
+                "s_axis_tkeep": In(beat_in),
+                "s_axis_tlast": In(1),
+                "s_axis_tvalid": In(1),
+                "s_axis_tready": Out(1),
+                "m_axis_tdata": Out(8 * beat_out),
+                "m_axis_tkeep": Out(beat_out),
+                "m_axis_tlast": Out(1),
+                "m_axis_tuser": Out(1),
+                "m_axis_tvalid": Out(1),
+                "m_axis_tready": In(1),
+                "frame_error": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.domains.sync = sync = ClockDomain()
+        m.submodules.core = core = EngineCore(self._config)
+        m.d.comb += [
+            sync.clk.eq(self.aclk),
+            sync.rst.eq(~self.aresetn),
+            core.i.payload.data.eq(self.s_axis_tdata),
+            core.i.payload.keep.eq(self.s_axis_tkeep),
+            core.i.payload.last.eq(self.s_axis_tlast),
+            core.i.valid.eq(self.s_axis_tvalid),
+            self.s_axis_tready.eq(core.i.ready),
+            self.m_axis_tdata.eq(core.o.payload.data),
+            self.m_axis_tkeep.eq(core.o.payload.keep),
+            self.m_axis_tlast.eq(core.o.payload.last),
+            self.m_axis_tuser.eq(core.o.payload.user),
+            self.m_axis_tvalid.eq(core.o.valid),
+            core.o.ready.eq(self.m_axis_tready),
+            self.frame_error.eq(core.frame_error),
+        ]
+        return m
+
+

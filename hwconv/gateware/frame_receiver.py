@@ -1,0 +1,154 @@
+"""From input beats to activation words in memory, whatever comes: damaged frames are completed or cut, and told."""
+
+from math import gcd
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwconv.gateware.bounds import LoopCounter, ProgramCounter
+from hwconv.gateware.row_ledger import total_width
+from hwconv.gateware.stream import Beat
+from hwconv.plan.config import EngineConfig, PassConfig
+
+
+class FrameReceiver(wiring.Component):
+    """Cuts a byte stream into words of `word_bytes` channels and writes them row after row.
+
+    A beat is taken apart into units of ``gcd(beat, word)`` bytes, one a cycle, and units are gathered into words.
+    A frame whose TLAST comes early is filled up with zero points; after one whose TLAST is missing at its end, beats are
+    discarded up to and including the next TLAST. A beat whose TKEEP is not the expected one damages its frame and is
+    taken by position.
+
+    Latency: 2 cycles from the last beat of a row to `written`. Throughput: one unit a cycle while `permitted`.
+    Back-pressure: `i.ready` depends on `permitted` and state, not on `i.valid`.
+
+    Members
+    -------
+    i : In, stream of :class:`Beat`
+    permitted : In
+        A row is free (see :class:`WritePermission`).
+    write, address, word : Out
+        The write port of the activation memory.
+    written : Out
+        Running total of complete rows.
+    frame_end, damaged : Out
+        A frame is complete, and whether it was damaged. `error` pulses once for each damaged frame, when it is noticed.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self.program = ProgramCounter("receiver", config.passes)
+        self.unit_bytes = gcd(config.input_beat_bytes, config.word_bytes)
+        super().__init__(
+            {
+                "i": In(stream.Signature(Beat(config.input_beat_bytes))),
+                "permitted": In(1),
+                "write": Out(1),
+                "address": Out(range(max(2, config.activation_depth))),
+                "word": Out(8 * config.word_bytes),
+                "written": Out(unsigned(total_width(config))),
+                "frame_end": Out(1),
+                "damaged": Out(1),
+                "error": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config, program = self._config, self.program
+        beat_bytes, unit_bytes = config.input_beat_bytes, self.unit_bytes
+        filling, discarding, reload = Signal(), Signal(), Signal()
+        beat_left, unit_taken, beat_taken = Signal(), Signal(), Signal()
+
+        def frame_bytes(item: PassConfig) -> int:
+            return item.height * item.row_words * config.word_bytes
+
+        def loop(name: str, value, advance) -> LoopCounter:  # type: ignore[no-untyped-def]
+            return LoopCounter(m, name, program.bound(value), max(value(i) for i in config.passes), advance, reload)
+
+        unit_of_word = loop("unit", lambda item: config.word_bytes // unit_bytes, unit_taken)
+        word_taken = unit_taken & unit_of_word.last
+        word_of_row = loop("word", lambda item: item.row_words, word_taken)
+        row_taken = word_taken & word_of_row.last
+        row_of_frame = loop("row", lambda item: item.height, row_taken)
+        frame_taken = row_taken & row_of_frame.last
+        final_unit = unit_of_word.last & word_of_row.last & row_of_frame.last
+
+        unit, last_of_beat = self._unit_of_beat(m, beat_left, final_unit)
+        normal = ~filling & ~discarding
+        available = self.i.valid | filling
+        m.d.comb += [
+            beat_left.eq(self.i.valid & normal & self.permitted),
+            unit_taken.eq(available & ~discarding & self.permitted),
+            beat_taken.eq(beat_left & last_of_beat),
+            self.i.ready.eq(discarding | (normal & self.permitted & last_of_beat)),
+        ]
+
+        partial = program.bound(lambda item: (1 << ((frame_bytes(item) - 1) % beat_bytes + 1)) - 1)
+        expected_keep = Mux(final_unit, partial, (1 << beat_bytes) - 1)
+        early = beat_taken & self.i.p.last & ~final_unit
+        late = beat_taken & ~self.i.p.last & final_unit
+        odd = beat_taken & (self.i.p.keep != expected_keep)
+        damaged = Signal()
+        fault = early | late | odd
+        m.d.sync += [self.error.eq(fault & ~damaged), damaged.eq((damaged | fault) & ~frame_taken)]
+        with m.If(early):
+            m.d.sync += filling.eq(1)
+        with m.Elif(frame_taken):
+            m.d.sync += filling.eq(0)
+        with m.If(late):
+            m.d.sync += discarding.eq(1)
+        with m.Elif(self.i.valid & self.i.p.last):
+            m.d.sync += discarding.eq(0)
+
+        filler = Signal(signed(8))
+        m.d.comb += filler.eq(program.bound(lambda item: item.input_zero_point))
+        incoming = Mux(filling, filler.as_unsigned().replicate(unit_bytes), unit)
+        units = config.word_bytes // unit_bytes
+        gathered = Signal(8 * config.word_bytes, reset_less=True)
+        with m.If(unit_taken):
+            m.d.sync += gathered.eq(incoming if units == 1 else Cat(gathered[8 * unit_bytes :], incoming))
+        m.d.comb += self.word.eq(gathered)
+        m.d.sync += [
+            self.write.eq(word_taken),
+            self.frame_end.eq(frame_taken),
+            self.damaged.eq(damaged | fault),
+        ]
+        row_written = Signal()
+        m.d.sync += row_written.eq(row_taken)
+        with m.If(row_written):
+            m.d.sync += self.written.eq(self.written + 1)
+        self._address(m, frame_taken, reload)
+        return m
+
+    def _unit_of_beat(self, m: Module, taken: Value, final: Value) -> tuple[Value, Value]:
+        """The unit of the current beat, and whether the beat ends with it."""
+        count = self._config.input_beat_bytes // self.unit_bytes
+        if count == 1:
+            return self.i.p.data, Const(1, 1)
+        position = Signal(range(count))
+        last = Signal()
+        m.d.comb += last.eq((position == count - 1) | final)
+        with m.If(taken):
+            m.d.sync += position.eq(Mux(last, 0, position + 1))
+        return self.i.p.data.word_select(position, 8 * self.unit_bytes), last
+
+    def _address(self, m: Module, frame_taken: Value, reload: Signal) -> None:
+        """Words lie in the order they come: around the ring, or each layer's frame in its own buffer."""
+        program, config = self.program, self._config
+        with m.If(self.write):
+            if program.single:
+                wrap = self.address == config.activation_depth - 1
+                m.d.sync += self.address.eq(Mux(wrap, 0, self.address + 1))
+            else:
+                m.d.sync += self.address.eq(self.address + 1)
+        if program.single:
+            return
+        with m.If(frame_taken):
+            m.d.sync += program.advance()
+        previous = Signal.like(program.index, name="receiver_layer_previous")
+        m.d.sync += previous.eq(program.index)
+        m.d.comb += reload.eq(previous != program.index)
+        with m.If(reload):
+            m.d.sync += self.address.eq(program.bound(lambda item: item.activation_base))

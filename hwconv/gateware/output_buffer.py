@@ -1,0 +1,218 @@
+"""Result words wait here until their pixels are complete, and leave in NHWC order."""
+
+from amaranth.hdl import ClockSignal, Instance, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from hwconv.gateware.bounds import LoopCounter, ProgramCounter, delayed
+from hwconv.gateware.drain import ResultMarks
+from hwconv.gateware.stream import Beat
+from hwconv.plan.config import EngineConfig
+
+RAM_LATENCY = 2
+FIFO_DEPTH = 8
+
+
+class ResultWord(data.StructLayout):
+    """A word of results; `last` ends its frame, `final` says that it leaves the engine (not for the next layer)."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__({"data": 8 * config.result_bytes, "last": 1, "final": 1})
+
+
+class OutputBuffer(wiring.Component):
+    """A ring of `units` pixel tiles. Column tiles are written pixel by pixel and read as whole pixels.
+
+    Latency: 5 cycles from the mark `pixel_done` to the pixel's first word in `o`. Throughput: a word a cycle on both sides.
+    Back-pressure: `o` may stall at any time; the sequencer starts a tile only when a unit is free, so writing never waits.
+    `o.ready` reaches no path of the write side.
+
+    Members
+    -------
+    word, marks : In, from :class:`Drain`
+    o : Out, stream of :class:`ResultWord`
+    unit_free : Out
+        A unit has been read.
+    """
+
+    latency = 5
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self.written = ProgramCounter("collect", config.passes)
+        self.sent = ProgramCounter("send", config.passes)
+        super().__init__(
+            {
+                "word": In(8 * config.result_bytes),
+                "marks": In(ResultMarks()),
+                "o": Out(stream.Signature(ResultWord(config))),
+                "unit_free": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        depth = config.units * config.unit_words
+        write_address, read_address = Signal(range(max(2, depth))), Signal(range(max(2, depth)))
+        self._collect(m, write_address)
+        issue, last, final = self._send(m, read_address)
+        read = Signal(8 * config.result_bytes)
+        m.submodules.memory = Instance(
+            "hwconv_ram",
+            p_WIDTH=8 * config.result_bytes,
+            p_DEPTH=max(2, depth),
+            i_clk=ClockSignal(),
+            i_w_en=self.marks.valid,
+            i_w_addr=write_address,
+            i_w_data=self.word,
+            i_r_addr=read_address,
+            o_r_data=read,
+        )
+        m.submodules.fifo = fifo = SyncFIFO(width=8 * config.result_bytes + 2, depth=FIFO_DEPTH)
+        m.d.comb += [
+            fifo.w_en.eq(delayed(m, "issue", issue, RAM_LATENCY)),
+            fifo.w_data[:-2].eq(read),
+            fifo.w_data[-2].eq(delayed(m, "issue_last", last, RAM_LATENCY)),
+            fifo.w_data[-1].eq(delayed(m, "issue_final", final, RAM_LATENCY)),
+            Value.cast(self.o.payload).eq(fifo.r_data),
+            self.o.valid.eq(fifo.r_rdy),
+            fifo.r_en.eq(self.o.ready),
+        ]
+        m.d.sync += self._room.eq(fifo.level < FIFO_DEPTH - RAM_LATENCY - 2)
+        return m
+
+    def _collect(self, m: Module, address: Signal) -> None:
+        """The write address: words of a pixel lie together, pixels of a unit in raster order."""
+        config, program, marks = self._config, self.written, self.marks
+        unit_start, pixel_start, fold_start = (Signal.like(address, name=f"{k}_start") for k in ("unit", "pixel", "fold"))
+        last_unit = (config.units - 1) * config.unit_words
+        next_unit = Signal.like(address)
+        m.d.comb += next_unit.eq(Mux(unit_start == last_unit, 0, unit_start + config.unit_words))
+        next_pixel = pixel_start + program.bound(lambda item: item.out_pixel_words)
+        next_tile = fold_start + config.drain
+        next_group = fold_start + program.bound(lambda item: item.group_out_words - (item.tiles - 1) * config.drain)
+        with m.If(marks.next_word):
+            m.d.sync += address.eq(address + 1)
+        with m.If(marks.next_pixel):
+            m.d.sync += [address.eq(next_pixel), pixel_start.eq(next_pixel)]
+        for mark, following in ((marks.next_tile, next_tile), (marks.next_group, next_group), (marks.next_unit, next_unit)):
+            with m.If(mark):
+                m.d.sync += [register.eq(following) for register in (address, pixel_start, fold_start)]
+        with m.If(marks.next_unit):
+            m.d.sync += unit_start.eq(next_unit)
+        if not program.single:
+            tiles = program.bound(lambda item: -(-item.out_pixels // config.pixels))
+            count = Signal(range(max(-(-i.out_pixels // config.pixels) for i in config.passes) + 1))
+            with m.If(marks.next_unit):
+                m.d.sync += count.eq(count + 1)
+                with m.If(count + 1 == tiles):
+                    m.d.sync += [count.eq(0), *program.advance()]
+
+    def _send(self, m: Module, address: Signal) -> tuple[Value, Value, Value]:
+        """The read side: complete pixels, word after word, unit after unit."""
+        config, program = self._config, self.sent
+        passes = config.passes
+        depth = config.units * config.unit_words
+        self._room = Signal(name="fifo_room")
+        pending = Signal(range(config.units * config.pixels + 2))
+        pixel_sent, issue, reload = Signal(), Signal(), Signal()
+        m.d.sync += pending.eq(pending + self.marks.pixel_done - pixel_sent)
+        settled = Signal(init=1)
+        m.d.comb += issue.eq((pending != 0) & self._room & settled)
+
+        def loop(name: str, value, advance) -> LoopCounter:  # type: ignore[no-untyped-def]
+            return LoopCounter(m, name, program.bound(value), max(value(i) for i in passes), advance, reload)
+
+        word = loop("send_word", lambda item: item.out_pixel_words, issue)
+        pixel = loop("send_pixel", lambda item: item.out_pixels, pixel_sent)
+        of_unit = Signal(range(max(2, config.pixels)))
+        frame_end, unit_end = Signal(), Signal()
+        m.d.comb += [
+            pixel_sent.eq(issue & word.last),
+            frame_end.eq(pixel_sent & pixel.last),
+            unit_end.eq(frame_end | (pixel_sent & (of_unit == config.pixels - 1))),
+            self.unit_free.eq(unit_end),
+        ]
+        with m.If(pixel_sent):
+            m.d.sync += of_unit.eq(Mux(unit_end, 0, of_unit + 1))
+        unit_start = Signal.like(address, name="send_unit_start")
+        next_unit = Signal.like(address, name="send_next_unit")
+        m.d.comb += next_unit.eq(Mux(unit_start == depth - config.unit_words, 0, unit_start + config.unit_words))
+        with m.If(issue):
+            m.d.sync += address.eq(address + 1)
+        with m.If(unit_end):
+            m.d.sync += [address.eq(next_unit), unit_start.eq(next_unit)]
+        if not program.single:
+            m.d.sync += settled.eq(~(frame_end | reload))
+            with m.If(frame_end):
+                m.d.sync += program.advance()
+            previous = Signal.like(program.index, name="send_layer_previous")
+            m.d.sync += previous.eq(program.index)
+            m.d.comb += reload.eq(previous != program.index)
+        return issue, word.last & pixel.last, program.is_last
+
+
+class BeatPacker(wiring.Component):
+    """Gathers result words into output beats; a frame's last beat may be partial, and carries TLAST and its TUSER.
+
+    Latency: 1 cycle. Throughput: a word a cycle. Back-pressure passes from `o.ready` to `i.ready` without a register;
+    a :class:`SkidBuffer` behind it cuts that path.
+
+    Members
+    -------
+    i : In, stream of :class:`ResultWord`
+    damaged : In
+        The frame now being packed is damaged; `frame_sent` pulses when its last beat is made.
+    o : Out, stream of ``{beat, final}``
+    """
+
+    latency = 1
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        layout = data.StructLayout({"beat": Beat(config.output_beat_bytes), "final": 1})
+        super().__init__(
+            {
+                "i": In(stream.Signature(ResultWord(config))),
+                "damaged": In(1),
+                "frame_sent": Out(1),
+                "o": Out(stream.Signature(layout)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        count = config.output_beat_bytes // config.result_bytes
+        width = 8 * config.result_bytes
+        advancing = Signal()
+        ready_beat = Signal()
+        m.d.comb += [
+            advancing.eq(self.o.ready | ~ready_beat),
+            self.i.ready.eq(advancing),
+            self.o.valid.eq(ready_beat),
+            self.frame_sent.eq(self.i.valid & advancing & self.i.payload.last & self.i.payload.final),
+        ]
+        payload = Signal(self.o.payload.shape())
+        m.d.comb += self.o.payload.eq(payload)
+        position = Signal(range(max(2, count)))
+        complete = (position == count - 1) | self.i.payload.last
+        with m.If(advancing):
+            m.d.sync += ready_beat.eq(self.i.valid & complete)
+            with m.If(self.i.valid):
+                for index in range(count):
+                    with m.If(position == index):
+                        m.d.sync += payload.beat.data[width * index : width * (index + 1)].eq(self.i.payload.data)
+                keep = [
+                    Mux(position >= index // config.result_bytes, 1, 0) for index in range(config.output_beat_bytes)
+                ]
+                m.d.sync += [
+                    *(payload.beat.keep[index].eq(bit) for index, bit in enumerate(keep)),
+                    payload.beat.last.eq(self.i.payload.last),
+                    payload.beat.user.eq(self.i.payload.last & self.damaged),
+                    payload.final.eq(self.i.payload.final),
+                    position.eq(Mux(complete, 0, position + 1)),
+                ]
+        return m

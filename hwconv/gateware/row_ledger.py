@@ -1,0 +1,176 @@
+"""Who may go on: the sequencer when a tile's rows are written and its results have room, the receiver when rows are free."""
+
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwconv.gateware.bounds import ProgramCounter, delayed, range_shape
+from hwconv.plan.config import MINIMUM_TILE_CYCLES, EngineConfig, PassConfig
+
+RELEASE_DELAY = 4
+"""Cycles from the end of a tile to the release of its rows: its last reads are then done."""
+
+PERMISSION_DELAY = 6
+"""Cycles from a start in which the permission for the next tile is computed."""
+
+assert PERMISSION_DELAY < MINIMUM_TILE_CYCLES
+
+
+def total_width(config: EngineConfig) -> int:
+    """Bits of the running row totals, so that differences never wrap."""
+    return (2 * (config.ring_rows + 2 * max(item.height for item in config.passes)) + 8).bit_length() + 1
+
+
+class RowLedger(wiring.Component):
+    """Keeps three running totals of rows: written by the receiver, needed by the next tile, released by finished tiles.
+
+    A tile needs the rows down to the lowest tap of its last pixel; the last tile of a frame needs the whole frame, so that a
+    frame's result never ends before its input is known to be right.
+
+    Latency: 1 cycle from `written` or `unit_free` to `go`; RELEASE_DELAY + 1 from `tile_end` to `released`.
+
+    Members
+    -------
+    start, start_last, tile_end, upcoming_last : In
+        Marks of the sequencer.
+    upcoming_row : In, signed
+        First row that the tile after the current one reads.
+    unit_free : In
+        A unit of the output buffer has been sent.
+    hold : In
+        No tile may start (the array is being cleared after a reset).
+    written, released : In, Out
+        Running totals of rows, modulo 2**total_width.
+    go : Out
+    """
+
+    def __init__(self, config: EngineConfig, row_shape: object) -> None:
+        self._config = config
+        self.program = ProgramCounter("ledger", config.passes)
+        width = total_width(config)
+        super().__init__(
+            {
+                "start": In(1),
+                "start_last": In(1),
+                "tile_end": In(1),
+                "upcoming_last": In(1),
+                "upcoming_row": In(row_shape),  # type: ignore[arg-type]
+                "unit_free": In(1),
+                "hold": In(1),
+                "written": In(unsigned(width)),
+                "released": Out(unsigned(width)),
+                "go": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        width = total_width(config)
+        height = self.program.bound(lambda item: item.height)
+        computing_last = Signal(init=1)
+        upcoming_frame = Signal(width)
+        computing_frame = Signal(width)
+        with m.If(self.start):
+            m.d.sync += [computing_last.eq(self.start_last), computing_frame.eq(upcoming_frame)]
+            with m.If(self.start_last):
+                m.d.sync += upcoming_frame.eq(upcoming_frame + height)
+
+        need = self._rows_needed(m, height)
+        needed_total = Signal(width, reset_less=True)
+        rows_there = Signal()
+        m.d.sync += [
+            needed_total.eq(upcoming_frame + need),
+            rows_there.eq(~(self.written - needed_total)[width - 1]),
+        ]
+        units = Signal(range(config.units + 1), init=config.units)
+        unit_there = Signal()
+        m.d.sync += [units.eq(units + self.unit_free - self.start), unit_there.eq(units != 0)]
+        settling = Signal(PERMISSION_DELAY, init=(1 << PERMISSION_DELAY) - 1)
+        m.d.sync += settling.eq((settling << 1) | self.start)
+        m.d.comb += self.go.eq(rows_there & unit_there & ~settling.any() & ~self.start & ~self.hold)
+
+        released = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
+        row = self.upcoming_row
+        m.d.sync += released.eq(Mux(computing_last | (row > height), height, Mux(row < 0, 0, row)))
+        released_total = Signal(width, reset_less=True)
+        m.d.sync += released_total.eq(computing_frame + released)
+        pending = Signal(width)
+        with m.If(self.tile_end):
+            m.d.sync += pending.eq(released_total)
+        with m.If(delayed(m, "tile_end", self.tile_end, RELEASE_DELAY)):
+            m.d.sync += self.released.eq(pending)
+        return m
+
+    def _rows_needed(self, m: Module, height) -> Signal:  # type: ignore[no-untyped-def]
+        """Rows of its frame that the next tile needs, from the position of its last pixel."""
+        config, bound = self._config, self.program.bound
+
+        def first_last(item: PassConfig) -> tuple[int, int]:
+            return divmod(min(config.pixels, item.out_pixels) - 1, item.out_width)
+
+        def rows(item: PassConfig, out_row: int) -> int:
+            """Rows above and including the lowest tap of output row `out_row`, before clamping."""
+            return out_row * item.stride[0] - item.top + (item.kernel[0] - 1) * item.dilation[0] + 1
+
+        first = config.passes[0]
+        shape = range_shape(
+            min(-abs(rows(item, 0)) for item in config.passes) - 1,
+            max(rows(item, item.out_height + config.pixels) for item in config.passes),
+        )
+        column = Signal(range(max(2, *(item.out_width for item in config.passes))), init=first_last(first)[1])
+        lowest = Signal(shape, init=rows(first, first_last(first)[0]))
+        crossing = Signal()
+        remainder = bound(lambda item: config.pixels % item.out_width)
+        m.d.sync += crossing.eq(column + remainder >= bound(lambda item: item.out_width))
+        restart = Signal()
+        m.d.comb += restart.eq(self.start_last)
+        with m.If(self.start):
+            m.d.sync += [
+                column.eq(column + remainder - Mux(crossing, bound(lambda item: item.out_width), 0)),
+                lowest.eq(
+                    lowest
+                    + Mux(
+                        crossing,
+                        bound(lambda item: (config.pixels // item.out_width + 1) * item.stride[0]),
+                        bound(lambda item: (config.pixels // item.out_width) * item.stride[0]),
+                    )
+                ),
+            ]
+        reload = self.start & restart
+        if not self.program.single:
+            previous = Signal.like(self.program.index, name="ledger_layer_previous")
+            m.d.sync += previous.eq(self.program.index)
+            reload = reload | (previous != self.program.index)
+        with m.If(reload):
+            m.d.sync += [
+                column.eq(bound(lambda item: first_last(item)[1])),
+                lowest.eq(bound(lambda item: rows(item, first_last(item)[0]))),
+            ]
+        need = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
+        m.d.sync += need.eq(
+            Mux(self.upcoming_last | (lowest > height), height, Mux(lowest < 1, 1, lowest))
+        )
+        return need
+
+
+class WritePermission(wiring.Component):
+    """Rows the receiver may still write: ``written - released < ring_rows - row_margin``, one cycle late."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        width = total_width(config)
+        super().__init__({"written": In(unsigned(width)), "released": In(unsigned(width)), "o": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        width = total_width(self._config)
+        waiting = Signal(width, reset_less=True)
+        room = Signal(signed(width + 1))
+        limit = self._config.ring_rows - self._config.row_margin
+        m.d.sync += waiting.eq(self.written - self.released)
+        m.d.comb += room.eq(waiting - limit)
+        m.d.sync += self.o.eq(room < 0)
+        return m
+
+

@@ -1,0 +1,102 @@
+"""The array: rows are output pixels, columns are output channels, sums stay where they are made."""
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwconv.gateware.pe import MULTIPLIER_LATENCY, ProcessingElement
+from hwconv.plan.config import EngineConfig
+
+
+class SystolicArray(wiring.Component):
+    """``result[row, column] = sum over steps of activation[row, step] * weight[step, column]``.
+
+    Dense: activations enter at the left and move right, one cluster of columns a cycle; weights enter at the top and move
+    down, one row group (`ports` rows) a cycle; the marks travel with the activations. Depthwise: every column takes its
+    own lane of the row's word, all columns in the same cycle.
+
+    Operands of row group `l` and cluster `c` belong to the step whose first operands came ``l + c`` cycles ago. Results
+    wait in the drain registers and move up one row with each `drain` mark, so row 0 shows pixel after pixel.
+
+    Latency: `latency` cycles from the operands of a fold's last step in row 0, cluster 0 to its result in `o`. The array
+    never stalls. All paths are cut by registers.
+
+    Members
+    -------
+    activations : In, one signed 8 a row (dense) or one a row and lane (depthwise)
+    weights : In, one signed 8 a column; cluster `c` comes `c` cycles late
+    last, drain : In
+        Marks of row 0, cluster 0, aligned with the operands.
+    o : Out, signed, one a column: the drain registers of row 0
+    """
+
+    latency = MULTIPLIER_LATENCY + 1
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        per_row = config.word_bytes if config.depthwise else 1
+        super().__init__(
+            {
+                "activations": In(data.ArrayLayout(signed(8), config.pixels * per_row)),
+                "weights": In(data.ArrayLayout(signed(8), config.columns)),
+                "last": In(1),
+                "drain": In(1),
+                "o": Out(data.ArrayLayout(signed(config.accumulator_width), config.columns)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        width = config.accumulator_width
+        chain = [
+            [Signal(signed(width), name=f"chain_{row}_{column}") for column in range(config.columns)]
+            for row in range(config.pixels)
+        ]
+        row_last, row_drain = self._marks(m, self.last, self.drain)
+        weights: list = [self.weights[column] for column in range(config.columns)]
+        for row in range(config.pixels):
+            group, first_of_group = divmod(row, config.ports)
+            if group > 0 and first_of_group == 0:
+                weights = self._hop(m, f"weight_{group}", weights, signed(8))
+            activation = [self.activations[row]] if not config.depthwise else []
+            last, drain = row_last[group], row_drain[group]
+            for cluster in range(config.clusters):
+                if cluster > 0:
+                    activation = self._hop(m, f"activation_{row}_{cluster}", activation, signed(8))
+                    last, drain = self._hop(m, f"mark_{row}_{cluster}", [last, drain], 1)
+                for column in range(cluster * config.cluster, (cluster + 1) * config.cluster):
+                    if config.depthwise:
+                        lane = row * config.word_bytes + config.column_channel(column) // config.lanes_per_channel
+                        operand = self.activations[lane]
+                    else:
+                        operand = activation[0]
+                    pe = ProcessingElement(width)
+                    m.submodules[f"pe_{row}_{column}"] = pe
+                    m.d.comb += [
+                        pe.activation.eq(operand),
+                        pe.weight.eq(weights[column]),
+                        pe.last.eq(last),
+                        pe.drain.eq(drain),
+                        chain[row][column].eq(pe.o_chain),
+                    ]
+                    if row + 1 < config.pixels:
+                        m.d.comb += pe.i_chain.eq(chain[row + 1][column])
+        m.d.comb += [self.o[column].eq(chain[0][column]) for column in range(config.columns)]
+        return m
+
+    def _marks(self, m: Module, last: Signal, drain: Signal) -> tuple[list, list]:
+        """The marks of each row group's first cluster: as late as the multiplier, and one hop for each group."""
+        marks = [last, drain | last]
+        for stage in range(MULTIPLIER_LATENCY):
+            marks = self._hop(m, f"mark_multiplier{stage}", marks, 1)
+        rows = [marks]
+        for group in range(1, self._config.lanes):
+            rows.append(self._hop(m, f"mark_group{group}", rows[-1], 1))
+        return [item[0] for item in rows], [item[1] for item in rows]
+
+    @staticmethod
+    def _hop(m: Module, name: str, values: list, shape: object) -> list:
+        registers = [Signal(shape, name=f"{name}_{index}", reset_less=True) for index in range(len(values))]  # type: ignore[arg-type]
+        m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
+        return registers

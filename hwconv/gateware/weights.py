@@ -1,0 +1,68 @@
+"""Weights enter the array at the top: one ROM for each cluster of columns, read as late as the cluster works."""
+
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwconv.gateware.bounds import LoopCounter, ProgramCounter
+from hwconv.plan.config import EngineConfig
+
+ROM_LATENCY = 2
+
+
+def rom_name(config: EngineConfig, cluster: int) -> str:
+    """Module name of the weight ROM of one cluster."""
+    return f"{config.name}_weights_{cluster}"
+
+
+class WeightSupply(wiring.Component):
+    """Reads a word of weights for each active step, in the order of the loop nest, and starts over with each pixel tile.
+
+    Latency: ROM_LATENCY cycles from `active` to the weights of cluster 0; cluster `c` comes `c` cycles later. Throughput: a
+    word a cycle. No back-pressure. All paths are cut by registers.
+
+    Members
+    -------
+    active : In, a step multiplies
+    o : Out, signed 8, one a column
+    """
+
+    latency = ROM_LATENCY
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self.program = ProgramCounter("weights", config.passes)
+        super().__init__({"active": In(1), "o": Out(data.ArrayLayout(signed(8), config.columns))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config, program = self._config, self.program
+        reload = Signal()
+        words = [item.folds * item.depth for item in config.passes]
+        counter = LoopCounter(
+            m, "weight", program.bound(lambda item: item.folds * item.depth), max(words), self.active, reload
+        )
+        address = Signal(range(max(2, config.weight_depth)))
+        if program.single:
+            m.d.comb += address.eq(counter.count)
+        else:
+            previous = Signal.like(program.index, name="weights_layer_previous")
+            m.d.sync += previous.eq(program.index)
+            m.d.comb += reload.eq(previous != program.index)
+            base = program.bound(lambda item: item.weight_base)
+            with m.If(self.active):
+                m.d.sync += address.eq(Mux(counter.last, base, address + 1))
+            with m.If(reload):
+                m.d.sync += address.eq(base)
+        for cluster in range(config.clusters):
+            if cluster > 0:
+                hop = Signal.like(address, name=f"address_{cluster}", reset_less=True)
+                m.d.sync += hop.eq(address)
+                address = hop
+            weights = Signal(8 * config.cluster, name=f"weights_{cluster}")
+            m.submodules[f"rom_{cluster}"] = Instance(
+                rom_name(config, cluster), i_clk=ClockSignal(), i_addr=address, o_data=weights
+            )
+            first = cluster * config.cluster
+            m.d.comb += Cat(*(self.o[first + index].as_unsigned() for index in range(config.cluster))).eq(weights)
+        return m

@@ -1,0 +1,202 @@
+"""Chooses how a layer's loops are laid on an array: the folding."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, gcd
+
+from ..errors import UnsupportedError
+from ..spec import ConvSpec
+from .config import MINIMUM_TILE_CYCLES
+
+MOST_WORD_BYTES = 64
+"""Widest activation word: one read port of sixteen 36-bit block RAMs."""
+
+DENSE_WORD_BYTES = 16
+"""Channels a dense lane loads at once, where the channels allow; more only where a port serves more lanes."""
+
+MOST_PORTS = 16
+
+PORT_COST = 0.02
+"""Share of the interval that one more copy of the activation memory must save."""
+
+REQUANTISER_COST = 0.004
+"""Share of the interval that one more requantiser must save."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folding:
+    """One way to lay a convolution on an array. See docs/architecture.md for the loop nest and what each number buys."""
+
+    depthwise: bool
+    pixels: int
+    columns: int
+    ports: int
+    word_bytes: int
+    requantisers: int
+    pixel_tiles: int
+    groups: int
+    tiles: int
+    group_outputs: int
+    """Output channels of one word group."""
+    active_steps: int
+    block_steps: int
+    blocks: int
+    """Channel blocks of one kernel tap."""
+    idle_steps: int
+    fold_cycles: int
+
+    @property
+    def multipliers(self) -> int:
+        return self.pixels * self.columns
+
+    @property
+    def folds(self) -> int:
+        return self.groups * self.tiles
+
+    @property
+    def tile_cycles(self) -> int:
+        return self.folds * self.fold_cycles
+
+    @property
+    def compute_cycles(self) -> int:
+        """Cycles of one frame on the array."""
+        return self.pixel_tiles * self.tile_cycles
+
+    @property
+    def cost(self) -> tuple[float, int, int, int]:
+        """What the search minimises: the interval, weighed with what it takes to get it."""
+        weight = 1 + PORT_COST * (self.ports - 1) + REQUANTISER_COST * (self.requantisers - 1)
+        return (self.compute_cycles * weight, self.multipliers, self.requantisers, self.word_bytes)
+
+
+@lru_cache(maxsize=4096)
+def divisors(value: int) -> tuple[int, ...]:
+    """All divisors of `value`, ascending."""
+    return tuple(item for item in range(1, value + 1) if value % item == 0)
+
+
+def foldings(spec: ConvSpec, multipliers: int, result_limit: int | None = None) -> Iterator[Folding]:
+    """Every sensible folding of `spec` on at most `multipliers` multipliers.
+
+    Parameters
+    ----------
+    result_limit : int, optional
+        Bytes of an output beat, where the user fixed it: result words must divide it.
+    """
+    if spec.group_in_channels == 1 and spec.groups > 1:
+        yield from _depthwise_foldings(spec, multipliers, result_limit)
+    yield from _dense_foldings(spec, multipliers, result_limit)
+
+
+def best_folding(spec: ConvSpec, multipliers: int, result_limit: int | None = None) -> Folding:
+    """The folding with the least interval for what it takes (see :attr:`Folding.cost`).
+
+    Raises
+    ------
+    UnsupportedError
+        No folding has result words that divide the output beat asked for.
+    """
+    best = min(foldings(spec, multipliers, result_limit), key=lambda item: item.cost, default=None)
+    if best is None:
+        raise UnsupportedError(spec.name, "output_beat_bytes", result_limit, "a multiple of the bytes of one output")
+    return best
+
+
+def _dense_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) -> Iterator[Folding]:
+    inputs, outputs = spec.group_in_channels, spec.group_out_channels
+    pixels_out = spec.out_height * spec.out_width
+    for columns in range(1, min(multipliers, outputs) + 1):
+        if outputs > columns and outputs % columns and columns * ceil(outputs / columns) > outputs * 1.5:
+            continue
+        for pixels in _row_counts(multipliers // columns, pixels_out):
+            for ports in divisors(pixels):
+                if ports > MOST_PORTS:
+                    break
+                lanes = pixels // ports
+                word = _dense_word(inputs, lanes)
+                steps = max(word, lanes)
+                yield from _complete(
+                    spec,
+                    result_limit,
+                    depthwise=False,
+                    pixels=pixels,
+                    columns=columns,
+                    ports=ports,
+                    word_bytes=word,
+                    groups=spec.groups,
+                    tiles=ceil(outputs / columns),
+                    group_outputs=outputs,
+                    active_steps=word,
+                    block_steps=steps,
+                    blocks=inputs // word,
+                )
+                if lanes <= word:
+                    break
+
+
+def _depthwise_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) -> Iterator[Folding]:
+    channels, multiplier = spec.in_channels, spec.channel_multiplier
+    pixels_out = spec.out_height * spec.out_width
+    shapes = [(word, word * multiplier, 1) for word in divisors(channels) if word * multiplier <= multipliers]
+    shapes += [(1, columns, multiplier // columns) for columns in divisors(multiplier) if columns <= multipliers]
+    for word, columns, tiles in shapes:
+        if word > MOST_WORD_BYTES:
+            continue
+        for pixels in _row_counts(min(MOST_PORTS, multipliers // columns), pixels_out):
+            yield from _complete(
+                spec,
+                result_limit,
+                depthwise=True,
+                pixels=pixels,
+                columns=columns,
+                ports=pixels,
+                word_bytes=word,
+                groups=channels // word,
+                tiles=tiles,
+                group_outputs=word * multiplier,
+                active_steps=1,
+                block_steps=1,
+                blocks=1,
+            )
+
+
+def _row_counts(most: int, pixels_out: int) -> list[int]:
+    """Row counts worth trying: no more than need be for their number of pixel tiles."""
+    counts = {ceil(pixels_out / ceil(pixels_out / rows)) for rows in range(1, min(most, pixels_out) + 1)}
+    return sorted(counts)
+
+
+def _dense_word(inputs: int, lanes: int) -> int:
+    """Channels of a word: they divide the group's channels and reach for all lanes of a port if they can."""
+    usual = [item for item in divisors(inputs) if item <= DENSE_WORD_BYTES]
+    reaching = [item for item in divisors(inputs) if lanes <= item <= MOST_WORD_BYTES]
+    if usual[-1] >= lanes or not reaching:
+        return usual[-1]
+    return reaching[0]
+
+
+def _complete(spec: ConvSpec, result_limit: int | None, **loops: int) -> Iterator[Folding]:
+    """Adds requantisers (as few as keep up with the array) and idle steps."""
+    pixels, columns, ports = loops["pixels"], loops["columns"], loops["ports"]
+    value_bytes = 4 if spec.requantisation == "none" else 1
+    steps = spec.taps * loops["blocks"] * loops["block_steps"]
+    folds = loops["groups"] * loops["tiles"]
+    shortest_drain = 1 if pixels == ports else 2
+    choices = [
+        count
+        for count in divisors(gcd(columns, loops["group_outputs"]))
+        if (columns // count >= shortest_drain or pixels == 1)
+        and (result_limit is None or result_limit % (count * value_bytes) == 0)
+    ]
+    if not choices:
+        return
+    requantisers = next((count for count in choices if pixels * columns // count <= steps), choices[-1])
+    fold = max(steps, pixels * columns // requantisers, ceil(MINIMUM_TILE_CYCLES / folds))
+    yield Folding(
+        **loops,
+        requantisers=requantisers,
+        pixel_tiles=ceil(spec.out_height * spec.out_width / pixels),
+        idle_steps=fold - steps,
+        fold_cycles=fold,
+    )

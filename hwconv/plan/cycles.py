@@ -1,0 +1,175 @@
+"""Latency and interval of an engine in closed form: equal to the simulation, cycle for cycle.
+
+Time 0 is the cycle of a frame's first input handshake, the pipeline being empty and both sides never stalling. With
+
+    A(r) = r * row_units + 2                 rows 0 .. r-1 are written (the count is visible to the ledger)
+    n(i)                                     rows that pixel tile i needs
+    T                                        cycles of a pixel tile
+
+tile `i` starts at ``max over j <= i of A(n(j)) + 1 + (i - j) * T``: the array waits for rows, then never again for
+anything else. The plan makes the ring of rows and the output buffer as large as it takes for that to be true
+(:func:`ring_rows_needed`, :func:`units_needed`), so latency is the start of the last tile and a constant, and the interval is
+the larger of the array's cycles and the input's.
+"""
+
+from dataclasses import dataclass
+from math import ceil, gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import EngineConfig, PassConfig
+
+RECEIVE = 2
+"""First unit of a row in the input register to the row's count, less the units themselves."""
+PERMIT = 1
+"""A row's count to the start of a tile that waited for it."""
+OPERANDS = 8
+"""Start of a tile to the array's operands of its first step."""
+SEND = 5
+"""First word read from the output buffer to the handshake of its beat."""
+COLLECT = 1
+"""A complete pixel to the first word read."""
+RELEASE = 8
+"""End of a tile to the receiver's permission to overwrite its rows."""
+CREDIT = 2
+"""A unit sent to the start of a tile that waited for it."""
+FRAMES_CHECKED = 4
+"""Frames over which the ring's size is checked: the pattern repeats from the second one on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycles:
+    """The predicted cycles of one frame, and where they go."""
+
+    latency: int
+    """First input handshake to last output handshake, pipeline empty."""
+    interval: int
+    """Last output handshake of a frame to that of the next, frames back to back."""
+    compute: int
+    """Cycles of the array for one frame: pixel tiles x folds x fold cycles."""
+    input: int
+    """Cycles of the input stream for one frame."""
+    last_start: int
+    """Start of the frame's last pixel tile."""
+    waited: int
+    """Cycles before that start in which the array had nothing to do (rows still coming)."""
+    tail: int
+    """Start of the last pixel tile to the last output handshake."""
+
+
+def predict(config: EngineConfig) -> Cycles:
+    """Latency and interval of an engine that runs one layer.
+
+    Raises
+    ------
+    ValueError
+        The engine runs several layers: their latencies depend on each other, and no closed form is claimed.
+    """
+    item = _only(config)
+    tiles = -(-item.out_pixels // config.pixels)
+    starts = _starts(config, item, 1)
+    last_start = int(starts[-1])
+    tail = _tail(config, item, (item.out_pixels - 1) % config.pixels + 1)
+    compute = tiles * item.tile_cycles
+    input_cycles = item.height * row_units(config, item)
+    return Cycles(
+        latency=last_start + tail,
+        interval=max(compute, input_cycles),
+        compute=compute,
+        input=input_cycles,
+        last_start=last_start,
+        waited=last_start - (tiles - 1) * item.tile_cycles,
+        tail=tail,
+    )
+
+
+def row_units(config: EngineConfig, item: PassConfig) -> int:
+    """Cycles in which one input row arrives: its bytes in units that divide both beat and word."""
+    return item.row_words * config.word_bytes // gcd(config.input_beat_bytes, config.word_bytes)
+
+
+def rows_needed(config: EngineConfig, item: PassConfig) -> NDArray[np.int64]:
+    """Rows of its frame that each pixel tile needs before it starts, ``(tiles,)``; the last one needs all."""
+    tiles = -(-item.out_pixels // config.pixels)
+    last_pixel = np.minimum((np.arange(tiles, dtype=np.int64) + 1) * config.pixels, item.out_pixels) - 1
+    lowest = (last_pixel // item.out_width) * item.stride[0] - item.top + (item.kernel[0] - 1) * item.dilation[0] + 1
+    needed = np.clip(lowest, 1, item.height)
+    needed[-1] = item.height
+    return needed
+
+
+def ring_rows_needed(config: EngineConfig) -> int:
+    """The smallest ring of rows in which the receiver never delays the array.
+
+    The receiver may write a row when enough earlier ones are released; the ring is large enough when every row is
+    nevertheless complete before the first tile that needs it would start anyway.
+    """
+    item = _only(config)
+    highest = 4 * item.height + 8 + config.row_margin
+    low, high = 1 + config.row_margin, highest
+    while low < high:
+        middle = (low + high) // 2
+        if _ring_suffices(config, item, middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def units_needed(config: EngineConfig) -> int:
+    """The smallest output buffer, in pixel tiles, that never delays the array."""
+    item = _only(config)
+    freed = _tail(config, item, config.pixels) - SEND + CREDIT
+    return max(2, ceil(freed / item.tile_cycles))
+
+
+def _only(config: EngineConfig) -> PassConfig:
+    if len(config.passes) != 1:
+        raise ValueError(f"Expected an engine with one layer, not {len(config.passes)}")
+    return config.passes[0]
+
+
+def _starts(config: EngineConfig, item: PassConfig, frames: int) -> NDArray[np.int64]:
+    """Start of every pixel tile of `frames` frames back to back."""
+    needed = rows_needed(config, item)
+    base = np.repeat(np.arange(frames, dtype=np.int64) * item.height, len(needed))
+    rows = base + np.tile(needed, frames)
+    index = np.arange(len(rows), dtype=np.int64) * item.tile_cycles
+    allowed = rows * row_units(config, item) + RECEIVE + PERMIT
+    return np.maximum.accumulate(allowed - index) + index
+
+
+def _tail(config: EngineConfig, item: PassConfig, live: int) -> int:
+    """Start of a pixel tile to the last output handshake of its `live` pixels."""
+    last_step = (item.taps * item.blocks - 1) * item.block_steps + item.active_steps - 1
+    last_word = item.group_out_words - (item.tiles - 1) * config.drain - 1
+    first_pixel = OPERANDS + last_step + (item.folds - 1) * item.fold_cycles + config.drain_latency + last_word
+    spread = (live - 1) * max(config.drain, item.out_pixel_words)
+    return first_pixel + COLLECT + spread + item.out_pixel_words - 1 + SEND
+
+
+def _ring_suffices(config: EngineConfig, item: PassConfig, ring_rows: int) -> bool:
+    units = row_units(config, item)
+    starts = _starts(config, item, FRAMES_CHECKED)
+    tiles = len(starts) // FRAMES_CHECKED
+    index = np.arange(len(starts), dtype=np.int64)
+    frame, tile = np.divmod(index, tiles)
+    following = tile + 1
+    first_row = np.clip(
+        (following * config.pixels // item.out_width) * item.stride[0] - item.top, 0, item.height
+    )
+    released = frame * item.height + np.where(following == tiles, item.height, first_row)
+    released_at = starts + item.tile_cycles + RELEASE
+
+    rows = np.arange(FRAMES_CHECKED * item.height, dtype=np.int64)
+    usable = ring_rows - config.row_margin
+    wanted = rows - usable + 1
+    tile_of = np.searchsorted(released, wanted, side="left")
+    never = np.iinfo(np.int64).max // 4
+    permitted = np.where(wanted <= 0, 1, np.append(released_at, never)[tile_of])
+    finished = np.maximum.accumulate(np.maximum(permitted, 1) - rows * units) + (rows + 1) * units
+    visible = finished + RECEIVE - 1
+
+    needed = frame * item.height + np.tile(rows_needed(config, item), FRAMES_CHECKED)
+    return bool(np.all(visible[needed - 1] + PERMIT <= starts))

@@ -1,0 +1,210 @@
+"""The plan of an engine: what is built, from what, how fast it is."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from re import sub
+
+from ..errors import SpecError, UnsupportedError
+from ..layer import Layer
+from ..spec import ConvSpec
+from .array import Folding, best_folding, divisors
+from .config import EngineConfig, PassConfig
+from .cycles import Cycles, predict, ring_rows_needed, units_needed
+from .images import rom_images
+from .requantise import plan_requantisers
+from .rom import RomImage
+
+DEFAULT_MULTIPLIERS = 64
+CLUSTER = 4
+"""Columns that share a hop register: as many weights as a block RAM is wide."""
+LEAST_BEAT_BYTES = 4
+"""Streams are at least this wide where the channels allow, although a narrower one would keep up."""
+RATE_MARGIN = 0.8
+"""Share of the interval that the input may take: the rest hides the start of a frame."""
+MINIMUM_ACCUMULATOR = 16
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EnginePlan:
+    """Everything that is decided about an engine before it is built. Make it with :func:`make_plan`."""
+
+    layers: tuple[Layer, ...]
+    folding: Folding
+    config: EngineConfig
+    asked: int
+    """Multipliers the user asked for; the array may use fewer."""
+
+    @property
+    def layer(self) -> Layer:
+        return self.layers[0]
+
+    @property
+    def spec(self) -> ConvSpec:
+        return self.layers[0].spec
+
+    @property
+    def top_name(self) -> str:
+        return self.config.name
+
+    @property
+    def input_beat_bytes(self) -> int:
+        return self.config.input_beat_bytes
+
+    @property
+    def output_beat_bytes(self) -> int:
+        return self.config.output_beat_bytes
+
+    @cached_property
+    def cycles(self) -> Cycles:
+        return predict(self.config)
+
+    @cached_property
+    def roms(self) -> list[RomImage]:
+        return rom_images(self.config, self.layers)
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of the array."""
+        return self.config.pixels * self.config.columns
+
+    @property
+    def requantiser_multipliers(self) -> int:
+        """Hard 18x18 multipliers of all requantisers together."""
+        return self.config.requantisers * self.config.requantiser.multipliers
+
+    @property
+    def utilisation(self) -> float:
+        """MACs needed / (interval x multipliers of the array)."""
+        return self.spec.macs / (self.cycles.interval * self.multipliers)
+
+    @property
+    def utilisation_asked(self) -> float:
+        """MACs needed / (interval x multipliers asked for)."""
+        return self.spec.macs / (self.cycles.interval * self.asked)
+
+
+def make_plan(
+    layer: Layer,
+    *,
+    multipliers: int | None = None,
+    input_beat_bytes: int | None = None,
+    output_beat_bytes: int | None = None,
+    folding: Folding | None = None,
+) -> EnginePlan:
+    """Plans the engine of one layer.
+
+    Parameters
+    ----------
+    multipliers : int, optional
+        Multipliers of the array at most (default 64). Requantisers come on top.
+    input_beat_bytes, output_beat_bytes : int, optional
+        Bytes of a stream beat (default: the narrowest that keeps up).
+    folding : Folding, optional
+        A folding chosen by hand (see :func:`hwconv.plan.array.foldings`).
+
+    Raises
+    ------
+    UnsupportedError
+        A type or mode for which there is no hardware.
+    SpecError
+        A number out of range.
+    """
+    spec = layer.spec
+    asked = DEFAULT_MULTIPLIERS if multipliers is None else multipliers
+    _check(spec, asked, input_beat_bytes, output_beat_bytes)
+    folding = folding or best_folding(spec, asked, output_beat_bytes)
+    low, high = layer.raw_accumulator_range()
+    width = max(MINIMUM_ACCUMULATOR, signed_bits(int(low.min()), int(high.max())))
+    requantiser = plan_requantisers(layer, width)
+    item = pass_config(spec, folding)
+    words_out = item.out_pixel_words
+    value_bytes = requantiser.output_width // 8
+    config = EngineConfig(
+        name=module_name(spec.name),
+        depthwise=folding.depthwise,
+        pixels=folding.pixels,
+        columns=folding.columns,
+        ports=folding.ports,
+        word_bytes=folding.word_bytes,
+        cluster=folding.columns if folding.depthwise else largest_divisor(folding.columns, CLUSTER),
+        requantisers=folding.requantisers,
+        accumulator_width=width,
+        input_beat_bytes=input_beat_bytes or _input_beat(spec, folding),
+        output_beat_bytes=output_beat_bytes or _output_beat(words_out, folding.requantisers * value_bytes),
+        ring_rows=2 * item.height,
+        row_margin=3 if item.row_words < 4 else 1,
+        units=3,
+        requantiser=requantiser,
+        passes=(item,),
+    )
+    config = replace(config, units=units_needed(config))
+    config = replace(config, ring_rows=ring_rows_needed(config))
+    return EnginePlan(layers=(layer,), folding=folding, config=config, asked=asked)
+
+
+def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:
+    """The descriptor of a layer under a folding."""
+    return PassConfig(
+        height=spec.height,
+        width=spec.width,
+        pixel_words=spec.in_channels // folding.word_bytes,
+        out_height=spec.out_height,
+        out_width=spec.out_width,
+        kernel=spec.kernel,
+        stride=spec.stride,
+        dilation=spec.dilation,
+        top=spec.padding.top,
+        left=spec.padding.left,
+        input_zero_point=spec.input_zero_point,
+        groups=folding.groups,
+        group_words=folding.blocks,
+        tiles=folding.tiles,
+        group_out_words=folding.group_outputs // folding.requantisers,
+        active_steps=folding.active_steps,
+        block_steps=folding.block_steps,
+        idle_steps=folding.idle_steps,
+    )
+
+
+def module_name(name: str) -> str:
+    """A Verilog identifier for a layer's name."""
+    cleaned = sub(r"[^0-9a-zA-Z_]+", "_", name).strip("_").lower() or "conv"
+    return cleaned if cleaned[0].isalpha() else f"conv_{cleaned}"
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Bits of a signed number that holds `low` to `high`."""
+    return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1
+
+
+def largest_divisor(value: int, limit: int) -> int:
+    return max(item for item in divisors(value) if item <= limit)
+
+
+def _input_beat(spec: ConvSpec, folding: Folding) -> int:
+    """The narrowest beat that feeds the array in time, but some bytes where the channels allow."""
+    allowed = RATE_MARGIN * folding.compute_cycles
+    choices = divisors(folding.word_bytes)
+    fast_enough = next((item for item in choices if spec.input_bytes / item <= allowed), choices[-1])
+    return max(fast_enough, largest_divisor(folding.word_bytes, LEAST_BEAT_BYTES))
+
+
+def _output_beat(words: int, result_bytes: int) -> int:
+    """At least a result word, and some bytes where a pixel's channels allow."""
+    return result_bytes * largest_divisor(words, max(1, LEAST_BEAT_BYTES // result_bytes))
+
+
+def _check(spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int | None) -> None:
+    if not 1 <= asked <= 4096:
+        raise SpecError(spec.name, "multipliers", asked, "from 1 to 4096")
+    for field, value in (("input_beat_bytes", input_beat), ("output_beat_bytes", output_beat)):
+        if value is not None and not 1 <= value <= 128:
+            raise SpecError(spec.name, field, value, "from 1 to 128")
+    if spec.input_dtype not in ("int8", "int4"):
+        raise UnsupportedError(spec.name, "input_dtype", spec.input_dtype, "int8 in hardware")
+    if spec.weight_dtype == "uint8" or spec.weight_zero_point:
+        raise UnsupportedError(spec.name, "weight_zero_point", spec.weight_zero_point, "0 in hardware")
+    if spec.requantisation not in ("tflite", "shift", "none"):
+        raise UnsupportedError(spec.name, "requantisation", spec.requantisation, "tflite, shift, none in hardware")
+
+

@@ -1,0 +1,82 @@
+"""Contents of an engine's ROMs: weights in the order of the loop nest, requantiser entries in the order of the drain."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..layer import Layer
+from ..packing import pack_words
+from .config import EngineConfig, PassConfig
+from .rom import RomImage
+
+LOGIC_DEPTH = 32
+"""ROMs of up to this many words are made of look-up tables."""
+
+
+def column_outputs(config: EngineConfig, layer: Layer, item: PassConfig, group: int, tile: int) -> list[int | None]:
+    """The output channel that each column computes in a fold; None for an idle column."""
+    per_group = layer.spec.out_channels // item.groups
+    outputs: list[int | None] = []
+    for column in range(config.columns):
+        channel = tile * config.columns + config.column_channel(column)
+        outputs.append(group * per_group + channel if channel < per_group else None)
+    return outputs
+
+
+def weight_lanes(config: EngineConfig, layers: tuple[Layer, ...]) -> NDArray[np.int8]:
+    """Weights of every active step, ``(words, columns)``, in the order in which the engine reads them."""
+    lanes = np.zeros((config.weight_depth, config.columns), dtype=np.int8)
+    for layer, item in zip(layers, config.passes, strict=True):
+        weights = layer.parameters.weights
+        word = item.weight_base
+        for group in range(item.groups):
+            for tile in range(item.tiles):
+                for column, output in enumerate(column_outputs(config, layer, item, group, tile)):
+                    if output is not None:
+                        # A filter's (ky, kx, channel) order is the order of the steps.
+                        lanes[word : word + item.depth, column] = weights[output].reshape(-1)
+                word += item.depth
+    return lanes
+
+
+def table_entries(config: EngineConfig, layers: tuple[Layer, ...], requantiser: int) -> list[int]:
+    """Entries of one requantiser, in the order in which its columns drain."""
+    entries = [0] * config.table_depth
+    first_channel = 0
+    for layer, item in zip(layers, config.passes, strict=True):
+        word = item.table_base
+        for group in range(item.groups):
+            for tile in range(item.tiles):
+                outputs = column_outputs(config, layer, item, group, tile)
+                for output in outputs[requantiser * config.drain : (requantiser + 1) * config.drain]:
+                    if output is not None:
+                        entries[word] = config.requantiser.entries[first_channel + output]
+                    word += 1
+        first_channel += layer.spec.out_channels
+    return entries
+
+
+def rom_images(config: EngineConfig, layers: tuple[Layer, ...]) -> list[RomImage]:
+    """Every ROM of the engine: weights, one for each cluster of columns, and one table for each requantiser."""
+    images = []
+    lanes = weight_lanes(config, layers)
+    for cluster in range(config.clusters):
+        part = lanes[:, cluster * config.cluster : (cluster + 1) * config.cluster]
+        images.append(
+            RomImage(
+                name=f"{config.name}_weights_{cluster}",
+                width=8 * config.cluster,
+                words=tuple(pack_words(part, 8)),
+                style="logic" if config.weight_depth <= LOGIC_DEPTH and config.columns <= 16 else "block",
+            )
+        )
+    for requantiser in range(config.requantisers):
+        entries = table_entries(config, layers, requantiser)
+        images.append(
+            RomImage(
+                name=f"{config.name}_table_{requantiser}",
+                width=config.requantiser.entry_width,
+                words=tuple(entries),
+                style="logic" if len(entries) <= LOGIC_DEPTH else "block",
+            )
+        )
+    return images
