@@ -1,0 +1,46 @@
+"""Fixtures of all tests: the shared test material, and the seed of random tests.
+
+A test that takes ``material_file`` and is marked ``@pytest.mark.material("folder/pattern*.npz", ...)`` runs once for
+every file that a pattern finds. The material lies beside the checkout, or where ``HWCONV_MATERIAL`` says; where it is
+absent, such a test is skipped and says so. ``seed`` is fixed; ``HWCONV_SEED`` sets another one.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+MATERIAL = Path(os.environ.get("HWCONV_MATERIAL") or Path(__file__).resolve().parents[2] / "shared" / "material")
+ABSENT = "test material is absent (set HWCONV_MATERIAL to its folder)"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "material(*patterns): runs once for every file of the test material that matches"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "material_file" not in metafunc.fixturenames:
+        return
+    patterns = [pattern for marker in metafunc.definition.iter_markers("material") for pattern in marker.args]
+    files = sorted({file for pattern in patterns for file in MATERIAL.glob(pattern)})
+    cases = [pytest.param(file, id=file.stem) for file in files]
+    absent = pytest.param(None, id="absent", marks=pytest.mark.skip(reason=ABSENT))
+    metafunc.parametrize("material_file", cases or [absent])
+
+
+@pytest.fixture
+def material() -> Path:
+    """The folder of the test material."""
+    if not MATERIAL.is_dir():
+        pytest.skip(ABSENT)
+    return MATERIAL
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of a random test, printed so that a failure shows it."""
+    value = int(os.environ.get("HWCONV_SEED", "20250614"))
+    print(f"HWCONV_SEED={value}")
+    return value
