@@ -50,7 +50,8 @@ class RequantiserPlan:
 
     With ``a`` the raw accumulator (neither zero point nor bias in it) the unit of each kind computes
 
-    - ``narrow``: ``clamp((multiplier * a + (positive if a > threshold else negative)) >> shift)``
+    - ``narrow``: ``clamp((multiplier * x + (positive if x > threshold else negative)) >> shift)``; ``x`` is ``a``, or
+      ``a - base`` saturated to :attr:`window_width` bits: all accumulators beyond give the same output
     - ``wide``: TensorFlow Lite's doubly rounded scheme on ``a + bias``, plus the output zero point, clamped
     - ``none``: ``a + bias``
 
@@ -74,6 +75,10 @@ class RequantiserPlan:
     entries: tuple[int, ...]
     """The packed entry of every channel."""
     proof: RequantiserProof
+    window_width: int = 0
+    """Narrow: bits of the saturated difference, 0 where the accumulator itself is multiplied."""
+    base_drop: int = 0
+    """Narrow: low bits that are zero in every base, and not stored."""
     shift: int = 0
     """Narrow: the right shift that all channels share."""
     multiplier_width: int = 0
@@ -88,6 +93,8 @@ class RequantiserPlan:
     """Narrow: low bits that are zero in every offset, and not stored."""
     threshold_drop: int = 0
     """Narrow: low bits that are one in every threshold, and not stored."""
+    threshold: int = -1
+    """Narrow: what all thresholds are without these bits, if they are equal: then it is no field."""
     signed_select: bool = False
     """Narrow: whether there are two offsets and a threshold that chooses; else one offset serves."""
     saturates: tuple[bool, bool] = (True, True)
@@ -106,15 +113,25 @@ class RequantiserPlan:
     def multipliers(self) -> int:
         """Hard multipliers (18x18) of one unit."""
         if self.kind == "narrow" and self.style == "block":
-            return pieces(self.accumulator_width, self.low_width)
+            return pieces(self.operand_width, self.low_width)
         return pieces(WIDE_OPERAND, WIDE_OPERAND) if self.kind == "wide" else 0
+
+    @property
+    def operand_width(self) -> int:
+        """Narrow: bits of the signed number that is multiplied."""
+        return self.window_width or self.accumulator_width
+
+    @property
+    def base_segments(self) -> tuple[int, ...]:
+        """Narrow: carry chains of the difference ``a - base``."""
+        return chain_segments(self.base_drop, self.accumulator_width + 1)
 
     @property
     def sum_operands(self) -> tuple[int, ...]:
         """Narrow: the lowest bit of everything that is added, in ascending order."""
         lows = [self.offset_drop]
         if self.style == "block":
-            splits = [operand_pieces(width) for width in (self.accumulator_width, self.low_width)]
+            splits = [operand_pieces(width) for width in (self.operand_width, self.low_width)]
             lows += [low_a + low_b for low_a, _ in splits[0] for low_b, _ in splits[1]]
         first = HARD_WIDTH if self.style == "block" else 0
         return tuple(sorted([*lows, *(first + 2 * digit for digit in range(self.digits))]))
@@ -130,7 +147,8 @@ class RequantiserPlan:
 
         ``none``: the carry chains of 32 bits. ``wide``: :data:`WIDE_LATENCY`. ``narrow``: the product (3 with hard
         multipliers, 1 + ceil(log2(digits)) without), a stage that adds the offset, one more if there are several
-        products, one for each carry chain of the sum but the first, and :data:`RESULT_STAGES`.
+        products, one for each carry chain of the sum but the first, and :data:`RESULT_STAGES`; with a window one for
+        each carry chain of the difference, and one to saturate.
         """
         if self.kind == "none":
             return len(chain_segments(0, self.output_width)) - 1
@@ -140,7 +158,8 @@ class RequantiserPlan:
         if self.style == "logic":
             product, adds = 1 + ceil(log2(max(self.digits, 1))), 1
         offset = 2 if self.signed_select else 1
-        return max(product, offset) + adds + len(self.sum_segments) - 2 + RESULT_STAGES
+        window = len(self.base_segments) if self.window_width else 0
+        return window + max(product, offset) + adds + len(self.sum_segments) - 2 + RESULT_STAGES
 
 
 def chain_segments(start: int, width: int) -> tuple[int, ...]:
