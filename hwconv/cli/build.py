@@ -1,0 +1,47 @@
+"""`hwconv build`: clock and area on an FPGA, from real place and route."""
+
+from typing import Annotated
+
+import typer
+
+from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers
+from hwconv.cli.terminal import print_json, print_text, progress
+
+
+def build(
+    file: ModelFile,
+    target: Annotated[str, typer.Option("--target", metavar="NAME", help="An FPGA; `hwconv targets` lists them.")],
+    layer: LayerIndex = None,
+    multipliers: Multipliers = None,
+    clock: Annotated[
+        float | None,
+        typer.Option("--clock", min=1, metavar="MHZ", help="The clock to reach.", show_default=False),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Placements tried.")] = 1,
+    json: Json = False,
+) -> None:
+    """Synthesise, place and route a layer; report clock, LUTs, flip-flops, multipliers and block RAMs."""
+    from hwconv import api
+
+    with progress(f"building for {target}", total=seeds) as step:
+        result = api.build(
+            file,
+            target=target,
+            layer=layer,
+            multipliers=multipliers,
+            clock_mhz=clock,
+            seeds=tuple(range(1, seeds + 1)),
+            progress=step,
+        )
+    if json:
+        print_json(result.as_json())
+        return
+    best = result.best
+    slowest, fastest = result.spread_mhz
+    print_text(
+        f"{result.target}: {best.fmax_mhz:.1f} MHz with seed {best.seed} "
+        f"(median {result.median_mhz:.1f}, {slowest:.1f} to {fastest:.1f} over {len(result.results)} seeds)",
+        f"  {best.luts} LUTs, {best.ffs} flip-flops, {best.multipliers} multipliers, {best.brams} block RAMs",
+        f"  critical path: {best.critical_path}",
+        f"  bitstream: {result.bitstream}",
+    )

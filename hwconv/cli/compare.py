@@ -1,0 +1,72 @@
+"""`hwconv compare`: whether the hardware equals numpy, bit for bit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwconv.cli.options import Json, LayerIndex, ModelFiles, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.terminal import print_json, print_text, progress
+from hwconv.errors import MismatchError
+
+
+def compare(
+    files: ModelFiles,
+    layer: LayerIndex = None,
+    input: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="X.npy", help="Input frames; by default the file's, or random ones."),
+    ] = None,
+    expected: Annotated[
+        Path | None,
+        typer.Option("--expected", metavar="Y.npy", help="Outputs known from elsewhere, compared as well."),
+    ] = None,
+    simulator: Simulator = SimulatorName.verilator,
+    multipliers: Multipliers = None,
+    target: Target = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            "--frames", min=1, metavar="N", help="Frames to send; random ones follow the given.", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the random frames.")] = 1,
+    waveform: Annotated[
+        Path | None, typer.Option("--waveform", metavar="F.vcd", help="Write a waveform.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Simulate the Verilog of a layer and compare it with the golden model: exact, or exit code 1.
+
+    Latency and interval as measured stand beside the plan's prediction.
+    """
+    from hwconv import api
+
+    if len(files) > 1 and (input or expected or waveform):
+        raise typer.BadParameter("--input, --expected and --waveform go with a single FILE")
+    results = []
+    with progress(f"simulating with {simulator.value}", total=len(files)) as step:
+        for file in files:
+            results.append(
+                api.compare(
+                    file,
+                    layer=layer,
+                    input=input,
+                    expected=expected,
+                    simulator=simulator.value,
+                    multipliers=multipliers,
+                    target=target,
+                    frames=frames,
+                    seed=seed,
+                    waveform=waveform,
+                )
+            )
+            step()
+    if json:
+        print_json(results[0].to_json() if len(results) == 1 else {"results": [each.to_json() for each in results]})
+    else:
+        print_text(*(each.describe() for each in results))
+    failed = [each for each in results if not each.exact]
+    if failed:
+        rest = f" (and {len(failed) - 1} more of {len(results)} layers)" if len(failed) > 1 else ""
+        raise MismatchError(f"{failed[0].layer}: {failed[0].problem}{rest}")

@@ -1,0 +1,40 @@
+"""The arguments and options that several commands have."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MODEL = "A layer file (.npz), or a model (.tflite) together with --layer."
+
+
+class SimulatorName(StrEnum):
+    """The simulators."""
+
+    verilator = "verilator"
+    icarus = "icarus"
+
+
+class FamilyName(StrEnum):
+    """The implementations of the vendor blocks."""
+
+    generic = "generic"
+    ecp5 = "ecp5"
+
+
+ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help=MODEL, show_default=False)]
+ModelFiles = Annotated[list[Path], typer.Argument(metavar="FILE...", help=MODEL, show_default=False)]
+LayerIndex = Annotated[
+    int | None, typer.Option("--layer", min=0, metavar="N", help="Operator of a .tflite model.", show_default=False)
+]
+Multipliers = Annotated[
+    int | None,
+    typer.Option("--multipliers", min=1, metavar="N", help="Multipliers that the array may have.", show_default=False),
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="NAME", help="An FPGA; `hwconv targets` lists them.", show_default=False),
+]
+Simulator = Annotated[SimulatorName, typer.Option("--simulator", help="Which simulator runs the Verilog.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]

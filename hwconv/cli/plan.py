@@ -1,0 +1,44 @@
+"""`hwconv plan`: what will be built, how fast it will be, and where each lost cycle goes."""
+
+from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.terminal import print_json, print_text
+
+
+def plan(
+    file: ModelFile,
+    layer: LayerIndex = None,
+    multipliers: Multipliers = None,
+    target: Target = None,
+    json: Json = False,
+) -> None:
+    """Print the loop nest, the array, the memories, the cycles, and where each lost cycle goes.
+
+    For a .tflite model without --layer: its layers.
+    """
+    from hwconv import api
+
+    if layer is None and api.is_model(file):
+        layers = api.list_layers(file)
+        if json:
+            print_json({"layers": layers})
+        else:
+            print_text(_table(str(file), layers))
+        return
+    engine = api.plan(file, layer=layer, multipliers=multipliers, target=target)
+    if json:
+        print_json(engine.summary())
+        return
+    from hwconv.plan.explain import explain
+
+    print_text(explain(engine))
+
+
+def _table(title: str, layers: list[dict[str, object]]) -> object:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for key in layers[0] if layers else ("layer",):
+        table.add_column(str(key))
+    for row in layers:
+        table.add_row(*(str(value) for value in row.values()))
+    return table

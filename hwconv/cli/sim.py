@@ -1,0 +1,41 @@
+"""`hwconv sim`: keeps hardware correct: pauses, several frames, damaged frames, resets."""
+
+from typing import Annotated
+
+import typer
+
+from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.terminal import print_json, print_text, progress
+from hwconv.errors import MismatchError
+
+
+def sim(
+    file: ModelFile,
+    layer: LayerIndex = None,
+    simulator: Simulator = SimulatorName.verilator,
+    multipliers: Multipliers = None,
+    target: Target = None,
+    frames: Annotated[int, typer.Option("--frames", min=4, metavar="N", help="Frames of each run.")] = 4,
+    seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of frames, pauses and faults.")] = 1,
+    json: Json = False,
+) -> None:
+    """Run the Verilog of a layer through pauses, damaged frames and resets; exit code 1 if a beat is wrong."""
+    from hwconv import api
+
+    with progress(f"simulating with {simulator.value}"):
+        result = api.simulate(
+            file,
+            layer=layer,
+            simulator=simulator.value,
+            multipliers=multipliers,
+            target=target,
+            frames=frames,
+            seed=seed,
+        )
+    if json:
+        print_json(result.to_json())
+    else:
+        print_text(result.describe())
+    if not result.passed:
+        failed = [trial for trial in result.trials if not trial.passed]
+        raise MismatchError(f"{result.layer}: {len(failed)} of {len(result.trials)} runs failed: {failed[0].problem}")

