@@ -355,6 +355,7 @@ module stream_harness #(
     reg held_last = 1'b0;
     reg held_user = 1'b0;
     integer idle = 0;            // cycles since the last handshake
+    integer drained = 0;         // cycles since the last beat expected, in which beats too many may come
     wire complete = accepted >= input_beats && output_index >= output_beats;
     wire resets_left = reset_cycle != 0 && resets < reset_count;
     wire right = mismatches == 0 && protocol_errors == 0 && compared != 0
@@ -388,7 +389,8 @@ module stream_harness #(
             end
         end
         idle <= input_fire || output_fire || !aresetn ? 0 : idle + 1;
-        if (!finished && ((complete && !resets_left && idle >= drain) || (!complete && idle >= watchdog))) begin
+        drained <= complete && !resets_left ? drained + 1 : 0;
+        if (!finished && (drained >= drain || (!complete && idle >= watchdog))) begin
             finished <= 1'b1;
             if (capture != 0) $fclose(capture);
             $display(
