@@ -99,7 +99,7 @@ def _template(name: str) -> jinja2.Template:
 
 
 def _pins(port: str, count: int, signal: str | None = None) -> str:
-    """The connections of a primitive's numbered pins to the bits of a signal, or to zero, in lines of 120 characters."""
+    """The connections of a primitive's numbered pins to the bits of a signal, or to zero, wrapped."""
     values = [f"{signal}[{bit}]" if signal else "1'b0" for bit in range(count)]
     pins = [f".{port}{bit}({value})" for bit, value in enumerate(values)]
     return textwrap.fill(", ".join(pins), 110).replace("\n", "\n        ")

@@ -1,0 +1,77 @@
+"""Synthesis: from Verilog files to a netlist of ECP5 cells and what it counts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hwconv.flow.tools import Tool, run_tool, tool_failure
+from hwconv.flow.wrapper import WRAPPER, parse_ports, render_wrapper
+
+# yosys has black boxes of its own for the primitives; their models are for simulation.
+_NOT_FOR_SYNTHESIS = ("models.v",)
+
+NETLIST = "netlist.json"
+STATISTICS = "statistics.json"
+
+
+@dataclass(frozen=True)
+class CellCounts:
+    """What a module of a netlist is made of, before packing."""
+
+    luts: int
+    ffs: int
+    multipliers: int
+    brams: int
+
+
+def synthesise(files: Mapping[str, str], top: str, folder: Path, tool: Tool, options: str, key: str) -> None:
+    """Writes the netlist of `top` in its wrapper, the statistics and the log into `folder`.
+
+    Everything below `top` is flattened; `top` itself stays a module of its own, so that it can be counted and nothing
+    moves between it and the wrapper.
+
+    Raises:
+        ToolError: yosys failed, or the design has no clock.
+    """
+    sources = []
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        if path.suffix in (".v", ".sv") and PurePosixPath(name).name not in _NOT_FOR_SYNTHESIS:
+            sources.append(name)
+    read = "".join(f"read_verilog -defer {source}\n" for source in sorted(sources))
+    ports = _run(tool, folder, "ports.ys", f"{read}hierarchy -top {top}\ntee -q -o ports.txt portlist {top}\n", key)
+    wrapper = render_wrapper(top, parse_ports((folder / "ports.txt").read_text()))
+    (folder / f"{WRAPPER}.v").write_text(wrapper)
+    log = _run(
+        tool,
+        folder,
+        "synthesis.ys",
+        f"{read}read_verilog {WRAPPER}.v\n"
+        f"hierarchy -top {WRAPPER}\n"
+        f"setattr -mod -set keep_hierarchy 1 {top}\n"
+        f"synth_ecp5 {options} -top {WRAPPER} -json {NETLIST}\n"
+        f"tee -q -o {STATISTICS} stat -json\n",
+        key,
+    )
+    (folder / "synthesis.log").write_text(ports + log)
+
+
+def count_cells(folder: Path, module: str) -> CellCounts:
+    """The cells of one module of the netlist in `folder`."""
+    statistics = json.loads((folder / STATISTICS).read_text())
+    modules = {name.lstrip("\\"): body for name, body in statistics["modules"].items()}
+    cells = modules[module]["num_cells_by_type"]
+    # A carry cell is two look-up tables; 16 x 4 bits of distributed RAM are four and the two of the write port.
+    luts = cells.get("LUT4", 0) + 2 * cells.get("CCU2C", 0) + 6 * cells.get("TRELLIS_DPR16X4", 0)
+    return CellCounts(luts, cells.get("TRELLIS_FF", 0), cells.get("MULT18X18D", 0), cells.get("DP16KD", 0))
+
+
+def _run(tool: Tool, folder: Path, name: str, script: str, key: str) -> str:
+    (folder / name).write_text(script)
+    code, output = run_tool([tool.path, "-s", name], folder)
+    if code != 0:
+        raise tool_failure("yosys", output, key)
+    return output
