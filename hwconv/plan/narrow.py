@@ -246,7 +246,7 @@ def _assemble(
     digits = max(len(code.digits) for code in codes)
     tops = max([code.digits[-1] for code in codes if len(code.digits) == digits], default=0) if digits else 0
     stored = [at >> threshold_drop for at in thresholds]
-    bases = [base >> frame.base_drop for base in frame.bases]
+    bases = [-base >> frame.base_drop for base in frame.bases]
     widths = {
         "base": signed_width(bases) if frame.window_width else 0,
         "multiplier": signed_width(code.low for code in codes) if style == "block" else 0,

@@ -11,10 +11,12 @@ CHAIN = 22
 """Longest carry chain of one pipeline stage, in bits: a wider sum takes several stages."""
 RESULT_STAGES = 2
 """Stages after the sum: compare with the clamp's limits, then choose."""
-WIDE_LATENCY = 17
+WIDE_LATENCY = 22
 """Cycles of the exact TensorFlow Lite unit, whatever its widths."""
 WIDE_OPERAND = 32
 """Bits of the accumulator in the exact unit, and of its multiplier with a sign."""
+SIGNED_FIELDS = ("multiplier", "positive", "negative", "threshold", "base", "bias", "zero_point")
+"""Fields of an entry in two's complement."""
 
 
 def operand_pieces(width: int) -> list[tuple[int, int]]:
@@ -51,7 +53,7 @@ class RequantiserPlan:
     With ``a`` the raw accumulator (neither zero point nor bias in it) the unit of each kind computes
 
     - ``narrow``: ``clamp((multiplier * x + (positive if x > threshold else negative)) >> shift)``; ``x`` is ``a``, or
-      ``a - base`` saturated to :attr:`window_width` bits: all accumulators beyond give the same output
+      ``a + base`` saturated to :attr:`window_width` bits: all accumulators beyond give the same output
     - ``wide``: TensorFlow Lite's doubly rounded scheme on ``a + bias``, plus the output zero point, clamped
     - ``none``: ``a + bias``
 
@@ -71,12 +73,12 @@ class RequantiserPlan:
     out_max: int
     """Largest output of the clamp."""
     fields: tuple[tuple[str, int], ...]
-    """Name and bits of each field of an entry. All but ``digits`` are signed, and so are the clamps of int8 outputs."""
+    """Name and bits of each field of an entry. Besides :data:`SIGNED_FIELDS` the clamps of int8 outputs are signed."""
     entries: tuple[int, ...]
     """The packed entry of every channel."""
     proof: RequantiserProof
     window_width: int = 0
-    """Narrow: bits of the saturated difference, 0 where the accumulator itself is multiplied."""
+    """Narrow: bits of ``a + base`` once saturated, 0 where the accumulator itself is multiplied."""
     base_drop: int = 0
     """Narrow: low bits that are zero in every base, and not stored."""
     shift: int = 0
@@ -123,7 +125,7 @@ class RequantiserPlan:
 
     @property
     def base_segments(self) -> tuple[int, ...]:
-        """Narrow: carry chains of the difference ``a - base``."""
+        """Narrow: carry chains of ``a + base``."""
         return chain_segments(self.base_drop, self.accumulator_width + 1)
 
     @property
@@ -148,7 +150,7 @@ class RequantiserPlan:
         ``none``: the carry chains of 32 bits. ``wide``: :data:`WIDE_LATENCY`. ``narrow``: the product (3 with hard
         multipliers, 1 + ceil(log2(digits)) without), a stage that adds the offset, one more if there are several
         products, one for each carry chain of the sum but the first, and :data:`RESULT_STAGES`; with a window one for
-        each carry chain of the difference, and one to saturate.
+        each carry chain of ``a + base``, and one to saturate.
         """
         if self.kind == "none":
             return len(chain_segments(0, self.output_width)) - 1

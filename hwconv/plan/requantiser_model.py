@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .requantiser_config import HARD_WIDTH, RequantiserPlan
+from .requantiser_config import HARD_WIDTH, SIGNED_FIELDS, RequantiserPlan
 from .staircase import Int64
 
-SIGNED_FIELDS = ("multiplier", "positive", "negative", "threshold", "base", "bias", "zero_point")
 NEGATIVE_DIGIT = 3
 """The radix-4 digit -1, which is ``~a``: the offset makes up for the 1 that is missing."""
 
@@ -55,7 +54,7 @@ def evaluate(plan: RequantiserPlan, entry: int, accumulators: Int64) -> Int64:
 def _narrow(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
     if plan.window_width:
         half = 1 << plan.window_width - 1
-        a = np.clip(a - (values["base"] << plan.base_drop), -half, half - 1)
+        a = np.clip(a + (values["base"] << plan.base_drop), -half, half - 1)
     total = a * values.get("multiplier", 0)
     first = HARD_WIDTH if plan.style == "block" else 0
     for index in range(plan.digits):
@@ -81,7 +80,7 @@ def _wide(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
 def turning_points(plan: RequantiserPlan, entry: int) -> list[int]:
     """Accumulators on both sides of where a narrow unit's line begins, changes its offset and ends."""
     values = unpack(plan, entry)
-    base = values.get("base", 0) << plan.base_drop
+    base = -(values.get("base", 0) << plan.base_drop)
     points = []
     if plan.signed_select:
         last = base + ((values.get("threshold", plan.threshold) + 1 << plan.threshold_drop) - 1)
