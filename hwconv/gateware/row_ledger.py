@@ -165,12 +165,10 @@ class WritePermission(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         width = total_width(self._config)
-        waiting = Signal(width, reset_less=True)
-        room = Signal(signed(width + 1))
+        # Negative where a stride skips rows that are not even written: those are released before they come.
+        waiting = Signal(signed(width), reset_less=True)
         limit = self._config.ring_rows - self._config.row_margin
-        m.d.sync += waiting.eq(self.written - self.released)
-        m.d.comb += room.eq(waiting - limit)
-        m.d.sync += self.o.eq(room < 0)
+        m.d.sync += [waiting.eq(self.written - self.released), self.o.eq(waiting < limit)]
         return m
 
 
