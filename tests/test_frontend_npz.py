@@ -138,6 +138,8 @@ def test_an_int16_layer_is_tflite16_where_its_bias_has_64_bits(write):
     wide = load_npz(write(**fields, bias=np.zeros(3, np.int64)))
     assert wide.layer.spec.requantisation == "tflite16"
     assert wide.layer.spec.output_dtype == "int16"
+    assert load_npz(write(**fields, bias=None)).layer.spec.requantisation == "tflite16"
+    assert load_npz(write(**fields, bias=np.zeros(0, np.int32))).layer.spec.requantisation == "tflite"
     named = load_npz(write(**fields, bias=np.zeros(3, np.int64), requantisation="tflite"))
     assert named.layer.spec.requantisation == "tflite"
 

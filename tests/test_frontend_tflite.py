@@ -115,7 +115,7 @@ def test_int4_weights_are_unpacked(path):
     assert layer.parameters.weights.ravel().tolist() == data.tolist()
 
 
-@pytest.mark.parametrize(("bias", "mode"), [("int64", "tflite16"), ("int32", "tflite"), (None, "tflite")])
+@pytest.mark.parametrize(("bias", "mode"), [("int64", "tflite16"), ("int32", "tflite"), (None, "tflite16")])
 def test_int16_layers_follow_the_type_of_their_bias(path, bias, mode):
     x, y = (changed(tensor, dtype="int16", zero_points=[0]) for tensor in (X, Y))
     path.write_bytes(build_layer("CONV_2D", x, WEIGHTS, y, None if bias is None else changed(BIAS, dtype=bias)))

@@ -198,15 +198,19 @@ class _Reader:
         return groups
 
     def _requantisation(self) -> str:
-        """The mode: named, or as CMSIS-NN and TFLite Micro choose it, by the type of an int16 layer's bias."""
+        """The mode: named, or that of the kernel which CMSIS-NN and TFLite Micro choose for an int16 layer's bias.
+
+        A 64-bit bias, or none at all, means 64-bit sums. Only dense convolutions have a kernel for 32-bit biases; there
+        an empty int32 bias selects it too.
+        """
         if "requantisation" in self.arrays:
             return self._choice("requantisation", REQUANTISATIONS)
         if self.dtypes[0] != "int16":
             return "tflite"
         bias = self.arrays.get("bias")
-        if (bias is None or not bias.size) and self.shape in ("dw", "fc"):
-            return "tflite16"  # these kernels have no 32-bit variant
-        return "tflite16" if bias is not None and bias.dtype == np.int64 else "tflite"
+        if bias is None or bias.dtype == np.int64 or (not bias.size and self.shape in ("dw", "fc")):
+            return "tflite16"
+        return "tflite"
 
     def _padding(
         self,

@@ -285,18 +285,18 @@ class _Converter:
         return points.pop()
 
     def _requantisation(self) -> str:
-        """int16 activations use the 64-bit path, except convolutions whose bias is int32 or absent.
+        """int16 activations use the 64-bit path, except convolutions whose bias is int32.
 
         From the dispatch on the bias type in tensorflow/lite/micro/kernels/conv.cc, depthwise_conv.cc and
-        fully_connected.cc.
+        fully_connected.cc; without a bias all three sum in 64 bits.
         """
         if self.input.dtype != "int16":
             return "tflite"
-        if self.bias is not None and self.bias.dtype == "int32":
-            if self.operator != "CONV_2D":
-                self._refuse("bias type", "int32", "int64 with int16 input")
-            return "tflite"
-        return "tflite" if self.bias is None and self.operator == "CONV_2D" else "tflite16"
+        if self.bias is None or self.bias.dtype == "int64":
+            return "tflite16"
+        if self.operator != "CONV_2D":
+            self._refuse("bias type", "int32", "int64 with int16 input")
+        return "tflite"
 
     def _bias(self) -> NDArray[np.int64] | None:
         if self.bias is None:
