@@ -18,7 +18,7 @@ from ..errors import FormatError, HwconvError, UnsupportedError, one_of
 from ..golden.requantise import quantise_multiplier
 from ..layer import Layer, LayerParameters
 from ..spec import ConvSpec, Padding, dtype_range, same_padding
-from .tflite_file import ModelFile, Tensor, contained
+from .tflite_file import ModelFile, Tensor, contained, vector_of
 
 _OPTIONS = {
     "CONV_2D": (tflite.BuiltinOptions.Conv2DOptions, tflite.Conv2DOptions),
@@ -26,6 +26,7 @@ _OPTIONS = {
     "FULLY_CONNECTED": (tflite.BuiltinOptions.FullyConnectedOptions, tflite.FullyConnectedOptions),
 }
 _WEIGHTS_OF = {"int8": ("int8", "int4"), "int16": ("int8",), "uint8": ("uint8",)}
+_MAX_TENSORS = 1 << 16  # of one operator
 _ACTIVATIONS: dict[int, tuple[str, float | None, float | None]] = {
     tflite.ActivationFunctionType.NONE: ("NONE", None, None),
     tflite.ActivationFunctionType.RELU: ("RELU", 0.0, None),
@@ -82,8 +83,10 @@ def _describe(model: ModelFile, index: int) -> Operator:
     except HwconvError as error:
         problem = str(error)
     table = model.operator(index)
-    inputs = tuple(table.Inputs(position) for position in range(table.InputsLength()))
-    outputs = tuple(table.Outputs(position) for position in range(table.OutputsLength()))
+    tensors = [vector_of(vector) for vector in (table.InputsAsNumpy(), table.OutputsAsNumpy())]
+    if max(map(len, tensors)) > _MAX_TENSORS:
+        raise FormatError(model.path, f"operator {index} claims more than {_MAX_TENSORS} tensors")
+    inputs, outputs = (tuple(int(number) for number in numbers) for numbers in tensors)
     return Operator(index, model.operator_name(index), inputs, outputs, problem)
 
 
@@ -278,7 +281,7 @@ class _Converter:
 
     def _weight_zero_point(self) -> int:
         """uint8 weights and fully connected layers may have one; elsewhere the kernels take weights as symmetric."""
-        points = {int(point) for point in self.weights.zero_points} or {0}
+        points = {int(point) for point in np.unique(self.weights.zero_points)} or {0}
         free = self.weights.dtype == "uint8" or (self.operator == "FULLY_CONNECTED" and self.input.dtype == "int8")
         if len(points) > 1 or (points != {0} and not free):
             self._refuse("zero points of the weights", sorted(points)[:4], "0" if not free else "one for all channels")

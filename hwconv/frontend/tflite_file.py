@@ -20,6 +20,7 @@ from ..errors import FormatError, HwconvError
 MAX_FILE_BYTES = 1 << 29
 """Largest model that is read."""
 _MAX_OPERATORS = 4096
+_MAX_RANK = 8
 _IDENTIFIER = b"TFL3"  # file_identifier of tensorflow/compiler/mlir/lite/schema/schema.fbs
 _DTYPES = {
     tflite.TensorType.FLOAT32: "float32",
@@ -54,17 +55,23 @@ class Tensor:
         self._model, self._table = model, table
         self.index = index
         self.dtype = _DTYPES.get(table.Type(), f"tensor type {table.Type()}")
-        self.shape = tuple(int(extent) for extent in _vector(table.ShapeAsNumpy()))
-        self.signature = tuple(int(extent) for extent in _vector(table.ShapeSignatureAsNumpy())) or self.shape
+        self.shape = self._extents(table.ShapeAsNumpy())
+        self.signature = self._extents(table.ShapeSignatureAsNumpy()) or self.shape
         self.sparse = table.Sparsity() is not None
         quantization = table.Quantization()
         self.scales: NDArray[np.float32] = np.zeros(0, np.float32)
         self.zero_points: NDArray[np.int64] = np.zeros(0, np.int64)
         self.quantized_dimension = 0
         if quantization is not None:
-            self.scales = np.asarray(_vector(quantization.ScaleAsNumpy()), np.float32)
-            self.zero_points = np.asarray(_vector(quantization.ZeroPointAsNumpy()), np.int64)
+            self.scales = np.asarray(vector_of(quantization.ScaleAsNumpy()), np.float32)
+            self.zero_points = np.asarray(vector_of(quantization.ZeroPointAsNumpy()), np.int64)
             self.quantized_dimension = quantization.QuantizedDimension()
+
+    def _extents(self, vector: Any) -> tuple[int, ...]:
+        extents = vector_of(vector)
+        if len(extents) > _MAX_RANK:
+            raise FormatError(self._model.path, f"tensor {self.index} has {len(extents)} dimensions")
+        return tuple(int(extent) for extent in extents)
 
     def constant(self) -> NDArray[np.integer] | None:
         """The tensor's content in its shape, int4 unpacked to int8; ``None`` where it is computed at run time."""
@@ -74,7 +81,7 @@ class Tensor:
         buffer = self._model.model.Buffers(position)
         if buffer.Offset() > 1:
             raise FormatError(self._model.path, f"tensor {self.index} lies outside the FlatBuffer, which is not read")
-        content = np.asarray(_vector(buffer.DataAsNumpy()), np.uint8)
+        content = np.asarray(vector_of(buffer.DataAsNumpy()), np.uint8)
         if not content.size:
             return None
         elements = math.prod(self.shape)
@@ -88,7 +95,7 @@ class Tensor:
         return cast(NDArray[np.integer], content.view(np.dtype(self.dtype).newbyteorder("<")).reshape(self.shape))
 
 
-def _vector(values: Any) -> Any:
+def vector_of(values: Any) -> Any:
     """A vector as the bindings give it: an array, or the number 0 where there is none."""
     return values if isinstance(values, np.ndarray) else np.zeros(0)
 
