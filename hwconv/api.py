@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from hwconv import flow, golden, simulation
-from hwconv.comparison import ComparisonResult, Frames, compare_plan, with_random
-from hwconv.emit.package import Vectors, engine_files, make_package, model_files
+from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare, with_random
+from hwconv.emit.package import Vectors, check_directory, engine_files, make_package, model_files
 from hwconv.errors import FitError
 from hwconv.frontend import LayerFile, load
 from hwconv.layer import Layer
@@ -145,6 +145,7 @@ def generate(
     Raises:
         HwconvError: as `plan`; or the folder is not empty.
     """
+    check_directory(Path(directory), force=force)
     loaded = _load(source, layer)
     if name is not None:
         renamed = Layer(replace(loaded.layer.spec, name=name), loaded.layer.parameters, loaded.layer.origin)
@@ -194,18 +195,11 @@ def compare(
         HwconvError: as `plan`; an input of the wrong shape; a simulator that is missing.
     """
     loaded = _load(source, layer)
+    case = prepare(loaded, input, expected, frames=frames, seed=seed)
     engine = _plan(loaded.layer, multipliers, target)
-    result = compare_plan(
-        engine,
-        design_of(engine),
-        loaded,
-        input=input,
-        expected=expected,
-        simulator=cast(simulation.Simulator, simulator),
-        frames=frames,
-        seed=seed,
-        waveform=None if waveform is None else Path(waveform),
-    )
+    wave = None if waveform is None else Path(waveform)
+    binary = simulation.build(design_of(engine), cast(simulation.Simulator, simulator), waveform=wave is not None)
+    result = compare_engine(engine, binary, case, waveform=wave)
     return result if isinstance(source, LayerFile) else replace(result, file=str(source))
 
 

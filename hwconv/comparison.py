@@ -12,7 +12,6 @@ from hwconv.errors import FormatError, HwconvError, SpecError
 from hwconv.frontend import LayerFile
 from hwconv.layer import Layer
 from hwconv.plan.engine_plan import EnginePlan
-from hwconv.simulation import Design
 from hwconv.spec import dtype_range, storage_dtype
 
 Frames = NDArray[np.integer[Any]]
@@ -82,43 +81,62 @@ class ComparisonResult:
         )
 
 
-def compare_plan(
-    engine: EnginePlan,
-    design: Design,
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """What is sent and what must come out.
+
+    Members:
+        layer: what is computed.
+        sent: (N, H, W, C). right: (N, OH, OW, O), of the golden model.
+        checked, wrong: outputs that were known from elsewhere, and how many the golden model has otherwise.
+        problem: the first of these, in one sentence, or empty.
+    """
+
+    layer: Layer
+    sent: Frames
+    right: Frames
+    checked: int
+    wrong: int
+    problem: str
+
+
+def prepare(
     loaded: LayerFile,
-    *,
     input: str | Path | Frames | None = None,
     expected: str | Path | Frames | None = None,
-    simulator: simulation.Simulator = "verilator",
+    *,
     frames: int | None = None,
     seed: int = 1,
-    waveform: Path | None = None,
-) -> ComparisonResult:
-    """Simulates a planned engine and compares it with the golden model; see :func:`hwconv.api.compare`."""
+) -> Case:
+    """Computes what must come out of an engine; the parameters are those of :func:`hwconv.api.compare`."""
     spec = loaded.layer.spec
-    given = (
-        loaded.input if input is None else read_frames(input, spec.name, "input", spec.input_shape, spec.input_dtype)
-    )
-    known = loaded.expected if input is None else None
+    given, known = loaded.input, loaded.expected
+    if input is not None:
+        given, known = read_frames(input, spec.name, "input", spec.input_shape, spec.input_dtype), None
     if expected is not None:
         known = read_frames(expected, spec.name, "expected", spec.output_shape, spec.output_dtype)
     sent = with_random(loaded.layer, given, frames, seed)
     right = golden.run(loaded.layer, sent)
     wrong, checked, problem = _check_known(right, known, 0 if given is None else len(given), spec.name)
+    return Case(layer=loaded.layer, sent=sent, right=right, checked=checked, wrong=wrong, problem=problem)
 
-    binary = simulation.build(design, simulator, waveform=waveform is not None)
-    result = simulation.run(binary, sent, right, waveform=waveform)
-    if not result.passed:
-        problem = str(result.first_mismatch or result.problem)
+
+def compare_engine(
+    engine: EnginePlan, binary: simulation.Binary, case: Case, *, waveform: Path | None = None
+) -> ComparisonResult:
+    """Runs a compiled engine on a case."""
+    spec = case.layer.spec
+    result = simulation.run(binary, case.sent, case.right, waveform=waveform)
+    problem = case.problem if result.passed else str(result.first_mismatch or result.problem)
     interval = result.interval
     return ComparisonResult(
         layer=spec.name,
-        file=loaded.layer.origin,
-        simulator=simulator,
-        frames=len(sent),
+        file=case.layer.origin,
+        simulator=binary.options.simulator,
+        frames=len(case.sent),
         outputs=result.outputs,
-        mismatches=result.mismatches + wrong,
-        expected_outputs=checked,
+        mismatches=result.mismatches + case.wrong,
+        expected_outputs=case.checked,
         problem=problem,
         latency=result.latency,
         predicted_latency=engine.cycles.latency,

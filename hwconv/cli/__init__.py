@@ -4,13 +4,15 @@ import os
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from hwconv import __version__
 from hwconv.cli import bench, build, compare, demo, generate, plan, sim, targets
 from hwconv.cli.terminal import print_error
 from hwconv.errors import HwconvError
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the number of the signal, as shells have it."""
 
 app = typer.Typer(
     name="hwconv",
@@ -55,28 +57,27 @@ def _run(arguments: list[str] | None) -> int:
     try:
         code = app(args=arguments, standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # typer has caught it
+            raise KeyboardInterrupt
     except Exception as error:
         if os.environ.get("HWCONV_TRACEBACK"):
             raise
         return _report(error)
     except KeyboardInterrupt:
         print_error("interrupted")
-        return 130
+        return INTERRUPTED
     return code if isinstance(code, int) else 0
 
 
 def _report(error: Exception) -> int:
     """Turns any error into one line and an exit code."""
-    if isinstance(error, click.UsageError):
-        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        print_error(f"{error.format_message()}{hint}")
-        return 2
-    if isinstance(error, click.ClickException):
-        print_error(error.format_message())
+    if isinstance(error, typer.TyperException):  # exit code 2 where the command line is wrong
+        context = getattr(error, "ctx", None)
+        print_error(error.format_message() + (f" (see {context.command_path} --help)" if context else ""))
         return error.exit_code
-    if isinstance(error, click.Abort):
+    if isinstance(error, typer.Abort):
         print_error("interrupted")
-        return 130
+        return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         # Whoever read standard output has seen enough; nothing more may be written to it, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,7 +18,7 @@ def targets(json: Json = False) -> None:
 
     table = Table()
     for key in known[0]:
-        table.add_column(key)
+        table.add_column(key.replace("_", "\n"), no_wrap=key == "name")
     for row in known:
         table.add_row(*(str(value) for value in row.values()))
     print_text(table)

@@ -70,15 +70,8 @@ class Package:
     design_hash: str
 
     def write(self, directory: Path, *, force: bool = False) -> None:
-        """Writes the folder: whole, or not at all.
-
-        Raises:
-            HwconvError: the folder exists and is not empty, or is a file.
-        """
-        if directory.exists() and not directory.is_dir():
-            raise HwconvError(f"{directory}: is a file; give a folder that does not exist or is empty")
-        if directory.is_dir() and any(directory.iterdir()) and not force:
-            raise HwconvError(f"{directory}: the folder is not empty; give another one, or --force to replace it")
+        """Writes the folder: whole, or not at all. Raises what :func:`check_directory` raises."""
+        check_directory(directory, force=force)
         directory.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
         try:
@@ -96,6 +89,18 @@ class Package:
                 beside.rename(directory)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
+
+
+def check_directory(directory: Path, *, force: bool = False) -> None:
+    """Refuses a folder that a package would damage.
+
+    Raises:
+        HwconvError: the folder is a file, or not empty and not to be replaced.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise HwconvError(f"{directory}: is a file; give a folder that does not exist or is empty")
+    if directory.is_dir() and any(directory.iterdir()) and not force:
+        raise HwconvError(f"{directory}: the folder is not empty; give another one, or --force to replace it")
 
 
 def engine_files(plan: EnginePlan, family: str = "generic") -> dict[str, str]:
