@@ -4,7 +4,7 @@ from amaranth.hdl import C, Cat, ClockSignal, Instance, Module, Mux, Signal, Val
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.staged import Part, Pipeline, Staged, saturate
+from hwconv.gateware.staged import Part, Pipeline, Staged
 from hwconv.plan.requantiser_config import (
     HARD_WIDTH,
     MULTIPLIER_LATENCY,
@@ -212,7 +212,7 @@ class _Narrow(_Unit):
         accumulator = pipeline.number(self.accumulator.value, 0, 0, segments)
         base = pipeline.number(self.field("base", 0), 0, plan.base_drop, segments)
         moved = pipeline.gather(pipeline.add(accumulator, base, "moved"), "moved")
-        return pipeline.register(saturate(moved.value, plan.window_width), moved.stage + 1, "window")
+        return pipeline.saturate(moved, plan.window_width, "window")
 
     def _rows(self, x: Value, stage: int) -> list[Staged]:
         """One row a digit: 0, x, 2x or ~x, one look-up table a bit."""
@@ -258,7 +258,7 @@ class _Wide(_Unit):
         product = pipeline.add(pipeline.add(outer, half, "outer"), pipeline.add_all(inner, "inner"), "product")
         high = pipeline.gather(product, "high", WIDE_OPERAND - 1)
         scaled = self._shift(self._round(high), "right")
-        short = pipeline.register(saturate(scaled.value, 12), scaled.stage + 1, "short")
+        short = pipeline.saturate(scaled, 12, "short")
         zero_point: Value = C(plan.output_zero_point, signed(10))
         if self.has("zero_point"):
             zero_point = self.field("zero_point", short.stage)

@@ -121,12 +121,16 @@ class Pipeline:
         bits = [self.at(Part(part.value[skip:], part.stage), stage, f"{name}_{start}") for part, skip, start in used]
         return Part(Cat(*bits).as_signed(), stage)
 
+    def saturate(self, part: Part, width: int, name: str) -> Part:
+        """A signed value clamped to a signed number of `width` bits, two stages later: a test, then a choice.
 
-def saturate(value: Value, width: int) -> Value:
-    """A signed value clamped to a signed number of `width` bits: one test of the bits above, one choice a bit."""
-    if len(value) <= width:
-        return value
-    sign, above = value[-1], value[width - 1 : -1]
-    inside = Mux(sign, above.all(), ~above.any())
-    edge = Cat((~sign).replicate(width - 1), sign)
-    return Mux(inside, value[:width], edge).as_signed()
+        In one stage synthesis would repeat the test for every bit.
+        """
+        value = part.value
+        if len(value) <= width:
+            return Part(self.at(part, part.stage + 2, name), part.stage + 2)
+        sign, above = value[-1], value[width - 1 : -1]
+        inside = self.register(Mux(sign, above.all(), ~above.any()), part.stage + 1, f"{name}_inside")
+        kept = self.register(Cat(value[: width - 1], sign), part.stage + 1, f"{name}_kept").value
+        chosen = Mux(inside.value, kept[:-1], (~kept[-1]).replicate(width - 1))
+        return self.register(Cat(chosen, kept[-1]).as_signed(), part.stage + 2, name)

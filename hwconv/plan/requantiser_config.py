@@ -11,7 +11,9 @@ CHAIN = 22
 """Longest carry chain of one pipeline stage, in bits: a wider sum takes several stages."""
 RESULT_STAGES = 2
 """Stages after the sum: compare with the clamp's limits, then choose."""
-WIDE_LATENCY = 22
+SATURATION_STAGES = 2
+"""Stages that saturate ``a + base``: test, choose."""
+WIDE_LATENCY = 23
 """Cycles of the exact TensorFlow Lite unit, whatever its widths."""
 WIDE_OPERAND = 32
 """Bits of the accumulator in the exact unit, and of its multiplier with a sign."""
@@ -150,7 +152,7 @@ class RequantiserPlan:
         ``none``: the carry chains of 32 bits. ``wide``: :data:`WIDE_LATENCY`. ``narrow``: the product (3 with hard
         multipliers, 1 + ceil(log2(digits)) without), a stage that adds the offset, one more if there are several
         products, one for each carry chain of the sum but the first, and :data:`RESULT_STAGES`; with a window one for
-        each carry chain of ``a + base``, and one to saturate.
+        each carry chain of ``a + base``, and :data:`SATURATION_STAGES`.
         """
         if self.kind == "none":
             return len(chain_segments(0, self.output_width)) - 1
@@ -160,7 +162,7 @@ class RequantiserPlan:
         if self.style == "logic":
             product, adds = 1 + ceil(log2(max(self.digits, 1))), 1
         offset = 2 if self.signed_select else 1
-        window = len(self.base_segments) if self.window_width else 0
+        window = len(self.base_segments) - 1 + SATURATION_STAGES if self.window_width else 0
         return window + max(product, offset) + adds + len(self.sum_segments) - 2 + RESULT_STAGES
 
 
