@@ -12,6 +12,7 @@ from .config import MINIMUM_TILE_CYCLES
 MOST_WORD_BYTES = 64
 """Widest activation word: one read port of sixteen 36-bit block RAMs."""
 
+LEAST_WORD_BYTES = 4
 DENSE_WORD_BYTES = 16
 """Channels a dense lane loads at once, where the channels allow; more only where a port serves more lanes."""
 
@@ -22,6 +23,12 @@ PORT_COST = 0.02
 
 REQUANTISER_COST = 0.004
 """Share of the interval that one more requantiser must save."""
+
+
+TYPICAL_ACCUMULATOR = 21
+"""Accumulator bits that the comparison of foldings assumes."""
+
+BLOCK_RAM_AREA = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +70,23 @@ class Folding:
         """Cycles of one frame on the array."""
         return self.pixel_tiles * self.tile_cycles
 
+    input_words: int
+    """Activation words of a frame: they arrive one a cycle at most."""
+
     @property
-    def cost(self) -> tuple[float, int, int, int]:
-        """What the search minimises: the interval, weighed with what it takes to get it."""
+    def area(self) -> int:
+        """Look-up tables that depend on the folding, roughly; a block RAM counts as BLOCK_RAM_AREA of them."""
+        lanes = 0 if self.depthwise else 8 * self.pixels * self.word_bytes
+        array = 2 * TYPICAL_ACCUMULATOR * self.multipliers
+        choice = ceil(0.6 * TYPICAL_ACCUMULATOR * self.columns)
+        blocks = ceil(self.columns / 4) + self.ports * ceil(self.word_bytes / 4)
+        return lanes + array + choice + 250 * (self.requantisers + self.ports) + BLOCK_RAM_AREA * blocks
+
+    @property
+    def cost(self) -> tuple[float, int]:
+        """What the search minimises: the interval, weighed with what it takes to get it; then the area."""
         weight = 1 + PORT_COST * (self.ports - 1) + REQUANTISER_COST * (self.requantisers - 1)
-        return (self.compute_cycles * weight, self.multipliers, self.requantisers, self.word_bytes)
+        return (max(self.compute_cycles, self.input_words) * weight, self.area)
 
 
 @lru_cache(maxsize=4096)
@@ -114,24 +133,24 @@ def _dense_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) 
                 if ports > MOST_PORTS:
                     break
                 lanes = pixels // ports
-                word = _dense_word(inputs, lanes)
-                steps = max(word, lanes)
-                yield from _complete(
-                    spec,
-                    result_limit,
-                    depthwise=False,
-                    pixels=pixels,
-                    columns=columns,
-                    ports=ports,
-                    word_bytes=word,
-                    groups=spec.groups,
-                    tiles=ceil(outputs / columns),
-                    group_outputs=outputs,
-                    active_steps=word,
-                    block_steps=steps,
-                    blocks=inputs // word,
-                )
-                if lanes <= word:
+                words = _dense_words(inputs, lanes)
+                for word in words:
+                    yield from _complete(
+                        spec,
+                        result_limit,
+                        depthwise=False,
+                        pixels=pixels,
+                        columns=columns,
+                        ports=ports,
+                        word_bytes=word,
+                        groups=spec.groups,
+                        tiles=ceil(outputs / columns),
+                        group_outputs=outputs,
+                        active_steps=word,
+                        block_steps=max(word, lanes),
+                        blocks=inputs // word,
+                    )
+                if lanes <= words[0]:
                     break
 
 
@@ -167,13 +186,14 @@ def _row_counts(most: int, pixels_out: int) -> list[int]:
     return sorted(counts)
 
 
-def _dense_word(inputs: int, lanes: int) -> int:
-    """Channels of a word: they divide the group's channels and reach for all lanes of a port if they can."""
-    usual = [item for item in divisors(inputs) if item <= DENSE_WORD_BYTES]
+@lru_cache(maxsize=4096)
+def _dense_words(inputs: int, lanes: int) -> tuple[int, ...]:
+    """Channels of a word worth trying: they divide the group's channels and reach for all lanes of a port if they can."""
     reaching = [item for item in divisors(inputs) if lanes <= item <= MOST_WORD_BYTES]
-    if usual[-1] >= lanes or not reaching:
-        return usual[-1]
-    return reaching[0]
+    if not reaching:
+        return (max(item for item in divisors(inputs) if item <= MOST_WORD_BYTES),)
+    usual = [item for item in reaching if LEAST_WORD_BYTES <= item <= DENSE_WORD_BYTES]
+    return tuple(usual or reaching[-1:] if reaching[-1] < LEAST_WORD_BYTES else usual or reaching[:1])
 
 
 def _complete(spec: ConvSpec, result_limit: int | None, **loops: int) -> Iterator[Folding]:
@@ -196,6 +216,7 @@ def _complete(spec: ConvSpec, result_limit: int | None, **loops: int) -> Iterato
     yield Folding(
         **loops,
         requantisers=requantisers,
+        input_words=spec.height * spec.width * spec.in_channels // loops["word_bytes"],
         pixel_tiles=ceil(spec.out_height * spec.out_width / pixels),
         idle_steps=fold - steps,
         fold_cycles=fold,

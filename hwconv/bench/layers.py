@@ -1,0 +1,61 @@
+"""The fixed table of layers that every figure of the project is measured on."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..golden.requantise import quantise_multiplier
+from ..layer import Layer, LayerParameters
+from ..spec import ConvSpec, fully_connected_spec
+
+SEED = 20_24
+"""Seed of the weights: fixed, so that the RTL and all figures are reproducible."""
+
+
+def _specs() -> dict[str, ConvSpec]:
+    def conv(name: str, **fields: object) -> ConvSpec:
+        return ConvSpec(name=name, input_zero_point=-3, output_zero_point=5, **fields)  # type: ignore[arg-type]
+
+    same = {"padding": "same"}
+    return {
+        item.name: item
+        for item in (
+            conv("3x3", height=32, width=32, in_channels=16, out_channels=16, kernel=(3, 3), **same),
+            conv("3x3_s2", height=32, width=32, in_channels=16, out_channels=32, kernel=(3, 3), stride=(2, 2), **same),
+            conv("1x1", height=25, width=5, in_channels=64, out_channels=64, kernel=(1, 1)),
+            conv("3x3_d2", height=32, width=32, in_channels=32, out_channels=32, kernel=(3, 3), dilation=(2, 2), **same),
+            conv("3x3_d4", height=32, width=32, in_channels=32, out_channels=32, kernel=(3, 3), dilation=(4, 4), **same),
+            conv("3x3_g4", height=16, width=16, in_channels=64, out_channels=64, kernel=(3, 3), groups=4, **same),
+            conv("dw3x3", height=25, width=5, in_channels=64, out_channels=64, kernel=(3, 3), groups=64, **same),
+            conv(
+                "dw3x3_s2", height=24, width=24, in_channels=64, out_channels=64, kernel=(3, 3), groups=64, stride=(2, 2), **same
+            ),
+            conv("7x7_s2", height=64, width=64, in_channels=3, out_channels=32, kernel=(7, 7), stride=(2, 2), **same),
+            conv("10x4_s2", height=49, width=10, in_channels=1, out_channels=64, kernel=(10, 4), stride=(2, 2), **same),
+            fully_connected_spec(inputs=640, outputs=128, name="fc", input_zero_point=-3, output_zero_point=5),
+        )
+    }
+
+
+SPECS: Mapping[str, ConvSpec] = _specs()
+
+
+def bench_layer(name: str) -> Layer:
+    """The layer `name` of the table, with weights as a trained, per-channel quantised layer has them.
+
+    Weights are normal, each channel scaled so that its largest is 127; scales are such that outputs fill their range.
+    """
+    spec = SPECS[name]
+    rng = np.random.default_rng([SEED, list(SPECS).index(name)])
+    normal = rng.standard_normal(spec.weight_shape)
+    largest = np.abs(normal).reshape(spec.out_channels, -1).max(axis=1)
+    weights = np.rint(normal * (127 / largest).reshape(-1, 1, 1, 1)).astype(np.int8)
+    spread = np.sqrt((weights.astype(np.float64).reshape(spec.out_channels, -1) ** 2).sum(axis=1)) * 74
+    scales = [quantise_multiplier(float(value)) for value in 50 / spread]
+    parameters = LayerParameters(
+        weights=weights,
+        bias=np.rint(rng.standard_normal(spec.out_channels) * spread / 4).astype(np.int64),
+        multiplier=np.array([item[0] for item in scales], dtype=np.int32),
+        shift=np.array([item[1] for item in scales], dtype=np.int32),
+    )
+    return Layer(spec, parameters, origin=f"bench:{name}")
