@@ -17,6 +17,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
+from hwconv.emit.fold import fold
 from hwconv.emit.keywords import KEYWORDS
 from hwconv.emit.rtlil import Block, Module, Wire, whole
 
@@ -32,6 +33,7 @@ def tidy(modules: list[Module]) -> None:
     outputs_of: dict[str, list[str]] = {}
     for module in reversed(modules):  # children come after their parents
         _connect_renamed_ports(module, ports_of)
+        fold(module)
         _drop_aliases(module)
         before = {name for name, wire in module.wires.items() if wire.direction}
         _rename_cells(module, before)
@@ -51,6 +53,7 @@ def _connect_renamed_ports(module: Module, ports_of: dict[str, dict[str, str]]) 
 
 def _drop_aliases(module: Module) -> None:
     """Removes wires that only rename others; a named slice of an unnamed wire is read by its name instead."""
+    _name_by_aliases(module)
     by_process = {line.split()[1] for block in module.blocks if not block.is_cell for line in _assigns(block)}
     kept: list[tuple[str, str]] = []
     names: dict[str, str] = {}
@@ -64,11 +67,25 @@ def _drop_aliases(module: Module) -> None:
         else:
             del module.wires[left]
     if names:
-        pattern = re.compile("|".join(re.escape(slice_) for slice_ in names))
+        pattern = re.compile(rf"(?<!\S)(?:{'|'.join(re.escape(slice_) for slice_ in names)})")
         module.connects = []
         module.map_signals(lambda text: pattern.sub(lambda match: names[match[0]], text))
     definitions = {name.split()[0]: slice_ for slice_, name in names.items()}
     module.connects = [(left, definitions.get(left) or names.get(right, right)) for left, right in kept]
+
+
+def _name_by_aliases(module: Module) -> None:
+    """Gives a wire without a name that of a signal which is nothing but this wire."""
+    names: dict[str, str] = {}
+    for left, right in module.connects:
+        name = right.split()[0]
+        unnamed = name.startswith("$") and right in whole(name, module.wires[name])
+        if unnamed and name not in names and not module.wires[left].direction:
+            names[name] = left
+    for name, better in names.items():
+        module.wires[name].attributes += module.wires.pop(better).attributes
+    module.connects = [(left, right) for left, right in module.connects if names.get(right.split()[0]) != left]
+    module.rename(names)
 
 
 def _assigns(block: Block) -> Iterable[str]:

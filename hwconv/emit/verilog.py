@@ -16,7 +16,10 @@ from hwconv.errors import ToolError
 _PASSES = ("proc_clean", "memory_collect", "write_verilog -norename")
 
 _TRIGGER = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+ ")
-_AT_START = "reg at_start;\n  initial at_start <= 1'h0;"
+_AT_START = """reg at_start;
+  // verilator lint_off INITIALDLY
+  initial at_start <= 1'h0;  // after every process has begun to wait
+  // verilator lint_on INITIALDLY"""
 _FULL_CASE = re.compile(r"^ *\(\* full_case = 32'd1 \*\)\n", re.MULTILINE)
 _BANNER = re.compile(r"\A/\*.*?\*/\s*", re.DOTALL)
 
