@@ -73,10 +73,17 @@ def test_the_number_of_blocks_is_what_the_device_s_shapes_allow(width, depth, bl
     assert block_ram_count(width, depth, "ecp5", "rom") == blocks
 
 
-def test_a_shallow_ram_takes_no_block_and_a_generic_one_none_either():
-    assert block_ram_count(128, 32) == 0
-    assert block_ram_count(128, 33) == 4
-    assert block_ram_count(128, 32, kind="rom") == 4
+@pytest.mark.parametrize(
+    ("width", "depth", "blocks"),
+    # look-up tables against blocks of 64: 8 x 32 is 32; 36 x 16 is 54; 40 x 16 is 60; 18 x 32 is 78; 128 x 32 is 512
+    [(8, 32, 0), (8, 33, 1), (36, 16, 0), (40, 16, 0), (18, 32, 1), (128, 32, 4), (128, 16, 0), (256, 17, 8)],
+)
+def test_a_small_ram_takes_no_block_where_look_up_tables_are_cheaper(width, depth, blocks):
+    assert block_ram_count(width, depth) == blocks
+
+
+def test_a_rom_of_style_block_takes_blocks_and_a_generic_memory_none():
+    assert block_ram_count(8, 32, kind="rom") == 1
     assert block_ram_count(128, 512, "generic") == 0
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 _ECP5_BLOCK_WIDTHS = {9: 36, 10: 18, 11: 9, 12: 4, 13: 2, 14: 1}
 
-# A block weighs as much as this many two-to-one selections of a bit. An LFE5U has 400 to 800 LUTs per block; less than
-# that, since the selection sits between the memory and what reads it, and costs clock.
+# A block weighs as much as this many look-up tables. An LFE5U has 400 of them per block; less than that, since the
+# selection between banks sits between the memory and what reads it, and costs clock.
 _LUTS_PER_BLOCK = 64
 
-# Up to this many words a RAM is distributed RAM: 16 x 4 bits in two slices and their write port.
-DISTRIBUTED_RAM_DEPTH = 32
+# No RAM of more words is distributed RAM: the selection between its 16-word parts would limit the clock.
+_DISTRIBUTED_RAM_DEPTH = 32
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,32 @@ def block_shape(width: int, depth: int) -> BlockShape:
     for log2_depth, block_width in _ECP5_BLOCK_WIDTHS.items():
         block_depth = 1 << log2_depth
         shape = BlockShape(block_depth, block_width, -(-depth // block_depth), -(-width // block_width))
-        cost = _LUTS_PER_BLOCK * shape.blocks + width * (shape.banks - 1)
+        cost = _cost(width, shape)
         if best is None or cost <= best_cost:
             best, best_cost = shape, cost
     assert best is not None
     return best
 
 
+def is_distributed_ram(width: int, depth: int) -> bool:
+    """Whether `hwconv_ram` is made of distributed RAM on ECP5: at most 32 words, and cheaper than blocks.
+
+    16 x 4 bits are six look-up tables with their write port, and each further 16 words one more per bit to select.
+    """
+    banks = -(-depth // 16)
+    cost = 6 * banks * -(-width // 4) + width * (banks - 1)
+    return depth <= _DISTRIBUTED_RAM_DEPTH and cost <= _cost(width, block_shape(width, depth))
+
+
+def _cost(width: int, shape: BlockShape) -> int:
+    """Look-up tables that a grid of blocks is worth, the selection between its banks included."""
+    return _LUTS_PER_BLOCK * shape.blocks + width * (shape.banks - 1)
+
+
 def block_ram_count(width: int, depth: int, family: str = "ecp5", kind: str = "ram") -> int:
     """The block RAMs that `hwconv_ram` (`kind="ram"`) or a ROM of style `block` (`kind="rom"`) takes.
 
-    A shallow RAM takes none (it is distributed RAM), and nothing does in the family `generic`, which names no device.
+    A small RAM takes none (`is_distributed_ram`), and nothing does in the family `generic`, which names no device.
 
     Raises:
         ValueError: an unknown family or kind.
@@ -64,6 +79,6 @@ def block_ram_count(width: int, depth: int, family: str = "ecp5", kind: str = "r
         return 0
     if family != "ecp5":
         raise ValueError(f"Expected family to be generic or ecp5, not {family!r}")
-    if kind == "ram" and depth <= DISTRIBUTED_RAM_DEPTH:
+    if kind == "ram" and is_distributed_ram(width, depth):
         return 0
     return block_shape(width, depth).blocks

@@ -95,11 +95,19 @@ module hwconv_mult #(
                 assign high_high = 0;
             end
 
-            reg signed [71:0] result;
+            // The lowest 17 bits are those of low_low. Above them, with both operands cut, low_low is unsigned and does
+            // not overlap high_high, so that three terms are left to add, and two with one operand cut.
+            wire signed [53:0] base = (A_HIGH > 0 && B_HIGH > 0) ? $signed({high_high, low_low[33:17]})
+                                                                : (low_low >>> 17);
+            wire signed [53:0] cross_a = high_low;
+            wire signed [53:0] cross_b = low_high;
+            reg signed [A_WIDTH+B_WIDTH-18:0] result_high;
+            reg        [16:0]                 result_low;
             always @(posedge clk) begin
-                result <= low_low + ((high_low + low_high) <<< 17) + (high_high <<< 34);
+                result_high <= base + cross_a + cross_b;
+                result_low  <= low_low[16:0];
             end
-            assign p = result[A_WIDTH+B_WIDTH-1:0];
+            assign p = {result_high, result_low};
         end
     endgenerate
 endmodule

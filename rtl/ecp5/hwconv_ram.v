@@ -7,10 +7,10 @@
 // more, and the result of reading an address in the cycle in which it is written. Same ports and behaviour as
 // rtl/generic/hwconv_ram.v, which is its definition.
 //
-// STYLE "auto" takes distributed RAM up to 32 words and block RAM above; "block" and "distributed" force one.
-// A block is used as 512 x 36, 1024 x 18, 2048 x 9, 4096 x 4, 8192 x 2 or 16384 x 1. The shape taken is the cheapest,
-// where a word deeper than the shape is cut into banks and a block counts as much as 64 two-to-one selections of a bit
-// (emit/memories.py: block_ram_count is the same sum). The bank selection follows the blocks' output registers.
+// STYLE "auto" takes distributed RAM up to 32 words where that is cheaper, else block RAM; "block" and "distributed"
+// force one. A block is used as 512 x 36, 1024 x 18, 2048 x 9, 4096 x 4, 8192 x 2 or 16384 x 1. The cheapest shape is
+// taken, where a memory deeper than the shape is cut into banks, and a block counts as much as 64 look-up tables
+// (block_ram_count in hwconv/plan/block_ram.py is the same sum). Banks are selected behind the output registers.
 `default_nettype none
 
 module hwconv_ram #(
@@ -58,10 +58,21 @@ module hwconv_ram #(
         end
     endfunction
 
+    // Distributed RAM: 16 x 4 bits are six look-up tables, and each further 16 words one more per bit to select.
+    function integer distributed_cost(input integer dummy);
+        integer banks;
+        begin
+            banks = (DEPTH + 15) / 16;
+            distributed_cost = 6 * banks * ((WIDTH + 3) / 4) + WIDTH * (banks - 1);
+        end
+    endfunction
+
+    localparam IS_SMALL = DEPTH <= 32 && distributed_cost(0) <= cost(cheapest(0));
+
     genvar bank;
     genvar column;
     generate
-        if (STYLE == "distributed" || (STYLE == "auto" && DEPTH <= 32)) begin : g_distributed
+        if (STYLE == "distributed" || (STYLE == "auto" && IS_SMALL)) begin : g_distributed
             (* ram_style = "distributed", no_rw_check *) reg [WIDTH-1:0] mem [0:DEPTH-1];
             reg [WIDTH-1:0] read;
             reg [WIDTH-1:0] result;

@@ -181,16 +181,6 @@ module DP16KD (
     parameter [319:0] INITVAL_3E = 320'h0;
     parameter [319:0] INITVAL_3F = 320'h0;
 
-    localparam [20479:0] INIT = {
-        INITVAL_3F, INITVAL_3E, INITVAL_3D, INITVAL_3C, INITVAL_3B, INITVAL_3A, INITVAL_39, INITVAL_38,
-        INITVAL_37, INITVAL_36, INITVAL_35, INITVAL_34, INITVAL_33, INITVAL_32, INITVAL_31, INITVAL_30,
-        INITVAL_2F, INITVAL_2E, INITVAL_2D, INITVAL_2C, INITVAL_2B, INITVAL_2A, INITVAL_29, INITVAL_28,
-        INITVAL_27, INITVAL_26, INITVAL_25, INITVAL_24, INITVAL_23, INITVAL_22, INITVAL_21, INITVAL_20,
-        INITVAL_1F, INITVAL_1E, INITVAL_1D, INITVAL_1C, INITVAL_1B, INITVAL_1A, INITVAL_19, INITVAL_18,
-        INITVAL_17, INITVAL_16, INITVAL_15, INITVAL_14, INITVAL_13, INITVAL_12, INITVAL_11, INITVAL_10,
-        INITVAL_0F, INITVAL_0E, INITVAL_0D, INITVAL_0C, INITVAL_0B, INITVAL_0A, INITVAL_09, INITVAL_08,
-        INITVAL_07, INITVAL_06, INITVAL_05, INITVAL_04, INITVAL_03, INITVAL_02, INITVAL_01, INITVAL_00
-    };
     localparam WIDE = (DATA_WIDTH_A == 36);
 
     /* verilator lint_off MULTIDRIVEN */  // each port writes the array at its own clock
@@ -271,8 +261,30 @@ module DP16KD (
     integer i;
     integer j;
 
+    task load(input [5:0] number, input [319:0] cells);
+        integer n;
+        begin
+            for (n = 0; n < 32; n = n + 1) mem[32 * number + n] = cells[(n / 2) * 20 + (n % 2) * 9 +: 9];
+        end
+    endtask
+
     initial begin
-        for (i = 0; i < 2048; i = i + 1) mem[i] = INIT[(i / 2) * 20 + (i % 2) * 9 +: 9];
+        load(6'h00, INITVAL_00); load(6'h01, INITVAL_01); load(6'h02, INITVAL_02); load(6'h03, INITVAL_03);
+        load(6'h04, INITVAL_04); load(6'h05, INITVAL_05); load(6'h06, INITVAL_06); load(6'h07, INITVAL_07);
+        load(6'h08, INITVAL_08); load(6'h09, INITVAL_09); load(6'h0A, INITVAL_0A); load(6'h0B, INITVAL_0B);
+        load(6'h0C, INITVAL_0C); load(6'h0D, INITVAL_0D); load(6'h0E, INITVAL_0E); load(6'h0F, INITVAL_0F);
+        load(6'h10, INITVAL_10); load(6'h11, INITVAL_11); load(6'h12, INITVAL_12); load(6'h13, INITVAL_13);
+        load(6'h14, INITVAL_14); load(6'h15, INITVAL_15); load(6'h16, INITVAL_16); load(6'h17, INITVAL_17);
+        load(6'h18, INITVAL_18); load(6'h19, INITVAL_19); load(6'h1A, INITVAL_1A); load(6'h1B, INITVAL_1B);
+        load(6'h1C, INITVAL_1C); load(6'h1D, INITVAL_1D); load(6'h1E, INITVAL_1E); load(6'h1F, INITVAL_1F);
+        load(6'h20, INITVAL_20); load(6'h21, INITVAL_21); load(6'h22, INITVAL_22); load(6'h23, INITVAL_23);
+        load(6'h24, INITVAL_24); load(6'h25, INITVAL_25); load(6'h26, INITVAL_26); load(6'h27, INITVAL_27);
+        load(6'h28, INITVAL_28); load(6'h29, INITVAL_29); load(6'h2A, INITVAL_2A); load(6'h2B, INITVAL_2B);
+        load(6'h2C, INITVAL_2C); load(6'h2D, INITVAL_2D); load(6'h2E, INITVAL_2E); load(6'h2F, INITVAL_2F);
+        load(6'h30, INITVAL_30); load(6'h31, INITVAL_31); load(6'h32, INITVAL_32); load(6'h33, INITVAL_33);
+        load(6'h34, INITVAL_34); load(6'h35, INITVAL_35); load(6'h36, INITVAL_36); load(6'h37, INITVAL_37);
+        load(6'h38, INITVAL_38); load(6'h39, INITVAL_39); load(6'h3A, INITVAL_3A); load(6'h3B, INITVAL_3B);
+        load(6'h3C, INITVAL_3C); load(6'h3D, INITVAL_3D); load(6'h3E, INITVAL_3E); load(6'h3F, INITVAL_3F);
         if ((DATA_WIDTH_A != 1 && DATA_WIDTH_A != 2 && DATA_WIDTH_A != 4 && DATA_WIDTH_A != 9 && DATA_WIDTH_A != 18
              && DATA_WIDTH_A != 36)
             || (DATA_WIDTH_B != 1 && DATA_WIDTH_B != 2 && DATA_WIDTH_B != 4 && DATA_WIDTH_B != 9 && DATA_WIDTH_B != 18

@@ -22,7 +22,7 @@ module hwconv_ram #(
     input  wire [((DEPTH > 1) ? $clog2(DEPTH) : 1)-1:0] r_addr,
     output reg  [WIDTH-1:0]                             r_data
 );
-    reg [WIDTH-1:0] mem [0:DEPTH-1];
+    (* no_rw_check *) reg [WIDTH-1:0] mem [0:DEPTH-1];  // no logic for what is undefined
     reg [WIDTH-1:0] read;
 
     always @(posedge clk) begin
