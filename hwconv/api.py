@@ -13,7 +13,7 @@ Wherever a `source` is asked for, it is a layer file (.npz), a model (.tflite, w
 what :func:`hwconv.frontend.load` returned.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +25,7 @@ from hwconv.errors import FitError
 from hwconv.frontend import LayerFile, load
 from hwconv.layer import Layer
 from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.simulation.bench import bench_description, run_cocotb
 from hwconv.targets import load_target
 from hwconv.trials import TrialResult, run_trials
 
@@ -64,28 +65,52 @@ class SimulateResult:
     """What the hard runs of an engine found.
 
     Members:
-        layer: its name. simulator: which one ran the Verilog. trials: the runs.
+        layer: its name. simulator: which one ran the Verilog.
+        trials: the runs against memories in HDL.
+        cocotb: name of each test of the cocotb bench to `pass`, `fail` or `skip`. failures: what the failed ones said.
     """
 
     layer: str
     simulator: str
     trials: tuple[TrialResult, ...]
+    cocotb: Mapping[str, str]
+    failures: Mapping[str, str]
+
+    @property
+    def problems(self) -> list[str]:
+        """What went wrong, a sentence for each run that failed."""
+        wrong = [f"{trial.name}: {trial.problem}" for trial in self.trials if not trial.passed]
+        return wrong + [f"{name}: {said}" for name, said in self.failures.items()]
 
     @property
     def passed(self) -> bool:
-        """Whether all runs passed."""
-        return bool(self.trials) and all(trial.passed for trial in self.trials)
+        """Whether there were runs of both kinds, and all of them passed."""
+        return bool(self.trials) and "pass" in self.cocotb.values() and not self.problems
 
     def to_json(self) -> dict[str, Any]:
         """The members as values that JSON has."""
-        return {**asdict(self), "trials": [asdict(trial) for trial in self.trials], "passed": self.passed}
+        return {
+            "layer": self.layer,
+            "simulator": self.simulator,
+            "passed": self.passed,
+            "trials": [asdict(trial) for trial in self.trials],
+            "cocotb": dict(self.cocotb),
+            "failures": dict(self.failures),
+        }
 
     def describe(self) -> str:
         """Returns a line for each run."""
-        lines = [f"{self.layer}: {len(self.trials)} runs ({self.simulator})"]
+        lines = [
+            f"{self.layer} under {self.simulator}: {'passed' if self.passed else 'FAILED'}",
+            "against memories in HDL:",
+        ]
         for trial in self.trials:
-            verdict = "passed" if trial.passed else f"FAILED: {trial.problem}"
+            verdict = "pass" if trial.passed else f"FAILED: {trial.problem}"
             lines.append(f"  {trial.name}: {verdict}, {trial.outputs} outputs compared in {trial.cycles} cycles")
+        lines.append("cocotb:")
+        for name, outcome in self.cocotb.items():
+            said = f": {self.failures[name]}" if name in self.failures else ""
+            lines.append(f"  {name.replace('_', ' ')}: {outcome}{said}")
         return "\n".join(lines)
 
 
@@ -153,7 +178,9 @@ def generate(
     engine = _plan(loaded.layer, multipliers, target)
     if family is None:
         family = "generic" if target is None else load_target(target).family
-    package = make_package(engine, _vectors(engine, loaded), family=family, clock_mhz=clock_mhz)
+    files = engine_files(engine, family)
+    vectors = _vectors(engine, loaded, _design(engine, files))
+    package = make_package(engine, files, vectors, family=family, clock_mhz=clock_mhz)
     package.write(Path(directory), force=force)
     return GenerateResult(
         directory=Path(directory),
@@ -222,10 +249,18 @@ def simulate(
     """
     loaded = _load(source, layer)
     engine = _plan(loaded.layer, multipliers, target)
-    binary = simulation.build(design_of(engine), cast(simulation.Simulator, simulator))
+    design, chosen, cycles = design_of(engine), cast(simulation.Simulator, simulator), engine.cycles
     sent = with_random(loaded.layer, loaded.input, max(4, frames), seed)
-    results = tuple(run_trials(loaded.layer, binary, sent, engine.cycles.latency, seed))
-    return SimulateResult(layer=loaded.layer.spec.name, simulator=simulator, trials=results)
+    results = tuple(run_trials(loaded.layer, simulation.build(design, chosen), sent, cycles.latency, seed))
+    right = golden.run(loaded.layer, sent)
+    bench = run_cocotb(design, sent, right, chosen, latency=cycles.latency, interval=cycles.interval, seed=seed)
+    return SimulateResult(
+        layer=loaded.layer.spec.name,
+        simulator=simulator,
+        trials=results,
+        cocotb=bench.tests,
+        failures=bench.failures,
+    )
 
 
 def build(
@@ -257,9 +292,13 @@ def build(
 
 def design_of(engine: EnginePlan, family: str = "generic") -> simulation.Design:
     """Returns a planned engine as the text that simulators take."""
+    return _design(engine, engine_files(engine, family) | model_files(family))
+
+
+def _design(engine: EnginePlan, files: Mapping[str, str]) -> simulation.Design:
     return simulation.Design(
         top=engine.top_name,
-        files=engine_files(engine, family) | model_files(family),
+        files=files,
         input_beat_bytes=engine.input_beat_bytes,
         output_beat_bytes=engine.output_beat_bytes,
     )
@@ -289,7 +328,7 @@ def _plan(layer: Layer, multipliers: int | None, target: str | None) -> EnginePl
     return engine
 
 
-def _vectors(engine: EnginePlan, loaded: LayerFile) -> Vectors:
+def _vectors(engine: EnginePlan, loaded: LayerFile, design: simulation.Design) -> Vectors:
     """What the benches of a package send and expect."""
     spec = loaded.layer.spec
     given = 0 if loaded.input is None else min(len(loaded.input), PACKAGE_FRAMES)
@@ -297,6 +336,8 @@ def _vectors(engine: EnginePlan, loaded: LayerFile) -> Vectors:
     right = golden.run(loaded.layer, sent)
     feed = simulation.stimulus(sent, engine.input_beat_bytes)
     target = simulation.expected(right, engine.output_beat_bytes)
+    cycles = engine.cycles
+    bench = bench_description(design, sent, right, latency=cycles.latency, interval=cycles.interval)
     kinds = [f"the first {given} came with the layer"] if given else []
     kinds += ["the others are random" if given else "they are random"] if given < PACKAGE_FRAMES else []
     return Vectors(
@@ -306,5 +347,6 @@ def _vectors(engine: EnginePlan, loaded: LayerFile) -> Vectors:
         expected_image=target.image(),
         input_beats=-(-spec.input_bytes // engine.input_beat_bytes),
         output_beats=target.frame_beats,
+        bench=bench,
         origin=f"Of the frames {', '.join(kinds)}." if given else "The frames are random.",
     )

