@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from re import sub
+from typing import Any
 
 from ..errors import SpecError, UnsupportedError
 from ..layer import Layer
@@ -13,6 +14,7 @@ from .cycles import Cycles, predict, ring_rows_needed, units_needed
 from .images import rom_images
 from .requantise import plan_requantisers
 from .rom import RomImage
+from .summary import summarise
 
 DEFAULT_MULTIPLIERS = 64
 CLUSTER = 4
@@ -81,6 +83,10 @@ class EnginePlan:
     def utilisation_asked(self) -> float:
         """MACs needed / (interval x multipliers asked for)."""
         return self.spec.macs / (self.cycles.interval * self.asked)
+
+    def summary(self) -> dict[str, Any]:
+        """Everything decided and predicted, as values that JSON has; see :mod:`hwconv.plan.summary`."""
+        return summarise(self)
 
 
 def make_plan(
@@ -206,5 +212,3 @@ def _check(spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int 
         raise UnsupportedError(spec.name, "weight_zero_point", spec.weight_zero_point, "0 in hardware")
     if spec.requantisation not in ("tflite", "shift", "none"):
         raise UnsupportedError(spec.name, "requantisation", spec.requantisation, "tflite, shift, none in hardware")
-
-

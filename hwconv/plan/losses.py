@@ -1,0 +1,96 @@
+"""Where each cycle of each multiplier goes: an account that comes out exactly, for people who want to know why."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .config import MINIMUM_TILE_CYCLES
+
+if TYPE_CHECKING:
+    from .engine_plan import EnginePlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """One reason for which multipliers do nothing useful.
+
+    Attributes
+    ----------
+    name : str
+        For programs.
+    title : str
+        For people.
+    amount : int
+        Multiplier-cycles of one interval: multipliers times the cycles they lose.
+    reason : str
+        What makes the plan lose them; empty where nothing is lost.
+    """
+
+    name: str
+    title: str
+    amount: int
+    reason: str
+
+
+def account(plan: "EnginePlan") -> tuple[Loss, ...]:
+    """Splits what one frame's interval has to offer into what is used and what is lost.
+
+    ``interval * multipliers asked for == macs + sum of all amounts``, without rounding. A multiplier-cycle is booked
+    once: multipliers that were not built first, then cycles in which the whole array waits, then rows and columns that
+    idle while the others work.
+    """
+    config, folding, spec = plan.config, plan.folding, plan.spec
+    item = config.passes[0]
+    multipliers, cycles = plan.multipliers, plan.cycles
+    folds = folding.pixel_tiles * item.folds
+    spare_rows = folding.pixel_tiles * config.pixels - item.out_pixels
+    spare_columns = item.groups * (item.tiles * config.columns - folding.group_outputs)
+    found = (
+        Loss(
+            name="not_instantiated",
+            title="multipliers asked for and not built",
+            amount=cycles.interval * (plan.asked - multipliers),
+            reason=f"no folding of {spec.out_channels} channels on {plan.asked} multipliers is worth more than "
+            f"{config.pixels} x {config.columns} = {multipliers}",
+        ),
+        Loss(
+            name="waiting_for_input",
+            title="waiting for input",
+            amount=(cycles.interval - cycles.compute) * multipliers,
+            reason=f"a frame takes {cycles.input} cycles to arrive, {cycles.compute} to compute",
+        ),
+        Loss(
+            name="idle_steps",
+            title="idle steps after a fold",
+            amount=folds * item.idle_steps * multipliers,
+            reason=f"{item.idle_steps} of {item.fold_cycles} cycles of each fold: {_why_idle(plan)}",
+        ),
+        Loss(
+            name="lane_loading",
+            title="lanes still loading",
+            amount=folds * item.taps * item.blocks * (item.block_steps - item.active_steps) * multipliers,
+            reason=f"a port serves {config.lanes} lanes, a word has {item.active_steps} channels to multiply meanwhile",
+        ),
+        Loss(
+            name="idle_rows",
+            title="rows idle in the last pixel tile",
+            amount=spare_rows * config.columns * item.folds * item.depth,
+            reason=f"{item.out_pixels} output pixels on {config.pixels} rows leave {spare_rows} rows of the last tile",
+        ),
+        Loss(
+            name="idle_columns",
+            title="columns idle in the last column tile",
+            amount=item.out_pixels * spare_columns * item.depth,
+            reason=f"{folding.group_outputs} channels on {config.columns} columns leave "
+            f"{item.tiles * config.columns - folding.group_outputs} columns of the last tile",
+        ),
+    )
+    return tuple(loss if loss.amount else Loss(name=loss.name, title=loss.title, amount=0, reason="") for loss in found)
+
+
+def _why_idle(plan: "EnginePlan") -> str:
+    """What a fold waits for after its last step."""
+    config, item = plan.config, plan.config.passes[0]
+    drain = config.pixels * config.drain
+    if item.fold_cycles == drain:
+        return f"{config.pixels} pixels x {config.drain} columns of a requantiser take {drain} cycles to drain"
+    return f"a pixel tile takes {MINIMUM_TILE_CYCLES} cycles at least"

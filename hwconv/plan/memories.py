@@ -1,0 +1,85 @@
+"""The memories of an engine, and the block RAMs they take."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .block_ram import block_ram_count
+
+if TYPE_CHECKING:
+    from .engine_plan import EnginePlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Equal memories that serve one purpose.
+
+    Attributes
+    ----------
+    name, holds : str
+        For programs; for people.
+    copies : int
+        How many there are.
+    width, depth : int
+        Bits of a word, and words.
+    kind : str
+        ``ram``, ``rom`` (block RAM) or ``logic`` (a ROM of look-up tables).
+    """
+
+    name: str
+    holds: str
+    copies: int
+    width: int
+    depth: int
+    kind: str
+
+    @property
+    def bits(self) -> int:
+        """Bits of all copies."""
+        return self.copies * self.width * self.depth
+
+    def block_rams(self, family: str = "ecp5") -> int:
+        """Block RAMs of all copies; the family ``generic`` names no device and has none."""
+        if self.kind == "logic":
+            return 0
+        return self.copies * block_ram_count(self.width, self.depth, family, self.kind)
+
+
+def memories(plan: "EnginePlan") -> list[Memory]:
+    """The memories of `plan`, in the order in which data pass them."""
+    config, item = plan.config, plan.config.passes[0]
+    weights, tables = plan.roms[0], plan.roms[config.clusters]
+    kinds = {"block": "rom", "logic": "logic"}
+    return [
+        Memory(
+            name="activations",
+            holds=f"ring of {config.ring_rows} rows x {item.row_words} words, one copy a read port",
+            copies=config.ports,
+            width=8 * config.word_bytes,
+            depth=max(2, config.activation_depth),
+            kind="ram",
+        ),
+        Memory(
+            name="weights",
+            holds=f"weights of {config.cluster} columns each, one word a cycle",
+            copies=config.clusters,
+            width=weights.width,
+            depth=weights.depth,
+            kind=kinds[weights.style],
+        ),
+        Memory(
+            name="tables",
+            holds="requantisation of each channel",
+            copies=config.requantisers,
+            width=tables.width,
+            depth=tables.depth,
+            kind=kinds[tables.style],
+        ),
+        Memory(
+            name="outputs",
+            holds=f"{config.units} pixel tiles of results, put in order",
+            copies=1,
+            width=8 * config.result_bytes,
+            depth=max(2, config.units * config.unit_words),
+            kind="ram",
+        ),
+    ]

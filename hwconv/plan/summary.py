@@ -1,0 +1,85 @@
+"""A plan as values that JSON has: what `hwconv plan --json` prints, and what a package's manifest keeps."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .cycles import rows_needed
+from .loop_nest import loop_nest
+from .losses import account
+from .memories import memories
+
+if TYPE_CHECKING:
+    from .engine_plan import EnginePlan
+
+
+def summarise(plan: "EnginePlan") -> dict[str, Any]:
+    """Everything a plan decided and predicts. Cycles and bytes are of one frame; shares are between 0 and 1."""
+    spec, config, cycles = plan.spec, plan.config, plan.cycles
+    item, requantiser = config.passes[0], config.requantiser
+    stores = memories(plan)
+    return {
+        "layer": spec.name,
+        "macs": spec.macs,
+        "latency": cycles.latency,
+        "interval": cycles.interval,
+        "multipliers": plan.multipliers,
+        "multipliers_asked": plan.asked,
+        "requantisers": config.requantisers,
+        "requantiser_multipliers": plan.requantiser_multipliers,
+        "utilisation": plan.utilisation,
+        "utilisation_asked": plan.utilisation_asked,
+        "losses": {loss.name: loss.amount for loss in account(plan)},
+        "cycles": asdict(cycles),
+        "loops": [asdict(loop) for loop in loop_nest(plan)],
+        "array": {
+            "mode": "depthwise" if config.depthwise else "dense",
+            "rows": config.pixels,
+            "columns": config.columns,
+            "ports": config.ports,
+            "lanes": config.lanes,
+            "word_bytes": config.word_bytes,
+            "cluster": config.cluster,
+            "fold_cycles": item.fold_cycles,
+            "idle_steps": item.idle_steps,
+        },
+        "accumulator_width": config.accumulator_width,
+        "requantiser": {
+            "kind": requantiser.kind,
+            "operand_width": requantiser.operand_width,
+            "multiplier_width": requantiser.multiplier_width,
+            "shift": requantiser.shift,
+            "entry_width": requantiser.entry_width,
+            "output_width": requantiser.output_width,
+            "latency": requantiser.latency,
+            "multipliers": requantiser.multipliers,
+            "proof": asdict(requantiser.proof),
+        },
+        "memories": [asdict(store) | {"bits": store.bits, "ecp5_block_rams": store.block_rams()} for store in stores],
+        "ecp5_block_rams": sum(store.block_rams() for store in stores),
+        "row_ring": {"rows": config.ring_rows, "words": item.row_words, "margin": config.row_margin},
+        "output_buffer": {"tiles": config.units, "words": config.unit_words},
+        "receptive_field": {
+            "rows": receptive_field(plan)[0],
+            "columns": receptive_field(plan)[1],
+            "rows_before_first_tile": int(rows_needed(config, item)[0]),
+        },
+        "streams": {
+            "input": _stream(spec.input_bytes, plan.input_beat_bytes, cycles.interval),
+            "output": _stream(spec.output_bytes, plan.output_beat_bytes, cycles.interval),
+        },
+    }
+
+
+def receptive_field(plan: "EnginePlan") -> tuple[int, int]:
+    """Input rows and columns from the first to the last that an output pixel reads."""
+    (height, width), (down, across) = plan.spec.kernel, plan.spec.dilation
+    return down * (height - 1) + 1, across * (width - 1) + 1
+
+
+def _stream(frame_bytes: int, beat_bytes: int, interval: int) -> dict[str, Any]:
+    return {
+        "beat_bytes": beat_bytes,
+        "frame_bytes": frame_bytes,
+        "beats": -(-frame_bytes // beat_bytes),
+        "bytes_per_cycle": frame_bytes / interval,
+    }
