@@ -21,10 +21,12 @@ from .staircase import (
     trailing_zeros,
 )
 
-PRODUCT_LIMIT = 52
-"""Widest product, operand plus multiplier, of a narrow unit: beyond, the exact unit is smaller."""
-SHIFT_LIMIT = 46
-"""Shifts stay below this, so that every number of the search fits int64."""
+PRODUCT_LIMIT = 58
+"""Widest product, operand plus multiplier: every number of the search and of the proof then fits int64."""
+MULTIPLIER_LIMIT = 34
+"""Longest multiplier of a narrow unit, two pieces of hard multipliers: beyond, the exact unit is smaller."""
+SHIFT_LIMIT = 50
+"""Shifts stay below this, for the same reason."""
 EXTRA_SHIFTS = 3
 """Shifts tried from the smallest one: each adds a bit to the multipliers and frees low bits of the offsets."""
 DIGIT_LIMIT = 2
@@ -167,8 +169,8 @@ def _plans_of(frame: _Frame, style: str, select: bool) -> Iterator[RequantiserPl
             (constrain(stair, max(at + 1, stair.low), stair.high), constrain(stair, stair.low, min(at, stair.high)))
             for stair, at in zip(frame.stairs, thresholds, strict=True)
         ]
-    for shift, lines in _search(parts, PRODUCT_LIMIT - frame.width):
-        for digit_limit in (0, DIGIT_LIMIT) if style == "block" else (PRODUCT_LIMIT,):
+    for shift, lines in _search(parts, min(PRODUCT_LIMIT - frame.width, MULTIPLIER_LIMIT)):
+        for digit_limit in (0, DIGIT_LIMIT) if style == "block" else (MULTIPLIER_LIMIT,):
             codes = [_encode(line.multiplier, style, digit_limit) for line in lines]
             if max(len(code.digits) for code in codes) <= digit_limit:
                 yield _assemble(frame, style, shift, lines, codes, thresholds, drop)
@@ -243,7 +245,7 @@ def _assemble(
         below |= min(reached) >> shift < stair.out_min
         above |= max(reached) >> shift > stair.out_max
     clamps = {(channel.out_min, channel.out_max) for channel in frame.channels}
-    digits = max(len(code.digits) for code in codes)
+    digits = max([int(style == "logic"), *(len(code.digits) for code in codes)])
     tops = max([code.digits[-1] for code in codes if len(code.digits) == digits], default=0) if digits else 0
     stored = [at >> threshold_drop for at in thresholds]
     bases = [-base >> frame.base_drop for base in frame.bases]

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from ..golden.requantise import requantise_channel
 from ..layer import Layer
-from .narrow import NOT_PROVEN, PRODUCT_LIMIT, Channel, cost, narrow_plans, signed_width
+from .narrow import MULTIPLIER_LIMIT, NOT_PROVEN, Channel, cost, narrow_plans, signed_width
 from .requantiser_config import WIDE_OPERAND, RequantiserPlan, RequantiserProof
 from .requantiser_model import evaluate, pack, turning_points
 from .staircase import Int64, Staircase, trace
@@ -57,9 +57,12 @@ def plan_requantisers(
             raise UnsupportedError(spec.name, "requantisation", "tflite16", "tflite, onnx, shift or none in hardware")
         if spec.output_dtype == "int16":
             raise UnsupportedError(spec.name, "output_dtype", "int16", "int8, uint8 or int32 in hardware")
-        if (spec.requantisation == "none") != (chosen[0].spec.requantisation == "none"):
+        if spec.output_dtype != chosen[0].spec.output_dtype:
             raise UnsupportedError(
-                spec.name, "requantisation", spec.requantisation, "none in all layers or in no layer"
+                spec.name,
+                "output_dtype",
+                spec.output_dtype,
+                f"{chosen[0].spec.output_dtype} in all layers of an engine",
             )
         channels += [_channel(layer, index, int(lows[index]), int(highs[index])) for index in range(spec.out_channels)]
     needed = max(max((-channel.low - 1).bit_length(), channel.high.bit_length()) + 1 for channel in channels)
@@ -113,7 +116,9 @@ def plan_channels(channels: Sequence[Channel], accumulator_width: int, style: st
 def _plan_wide(channels: Sequence[Channel], accumulator_width: int) -> RequantiserPlan:
     for channel in channels:
         if channel.exact is None:
-            what = f"its staircase is a straight line within {PRODUCT_LIMIT} bits, or the mode is tflite"
+            what = (
+                f"its staircase is a straight line with a multiplier of {MULTIPLIER_LIMIT} bits, or the mode is tflite"
+            )
             raise UnsupportedError(channel.name, "requantisation", "no narrow unit", what)
     exact = [channel.exact for channel in channels if channel.exact is not None]
     common = len({(zero, c.out_min, c.out_max) for c, (_, _, zero) in zip(channels, exact, strict=True)}) == 1

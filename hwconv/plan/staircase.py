@@ -146,8 +146,8 @@ def _extreme(
 def offsets(constraints: Constraints, multipliers: Sequence[int], shift: int) -> list[tuple[int, int]]:
     """Smallest and largest offset that meet the constraints, for each multiplier.
 
-    A side that asks for nothing is taken one level away from the other. The caller keeps products below ``2**52`` and
-    levels times ``2**shift`` below ``2**56``.
+    A side that asks for nothing is taken one level away from the other. The caller keeps products and levels times
+    ``2**shift`` below ``2**60``.
     """
     column = np.array(multipliers, np.int64)[:, None]
     level = 1 << shift
