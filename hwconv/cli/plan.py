@@ -1,5 +1,9 @@
 """`hwconv plan`: what will be built, how fast it will be, and where each lost cycle goes."""
 
+from typing import Annotated
+
+import typer
+
 from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Target
 from hwconv.cli.terminal import print_json, print_text
 
@@ -9,6 +13,10 @@ def plan(
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
     target: Target = None,
+    clock: Annotated[
+        float | None,
+        typer.Option("--clock", min=1, metavar="MHZ", help="The clock of times; by default 100.", show_default=False),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Print the loop nest, the array, the memories, the cycles, and where each lost cycle goes.
@@ -29,8 +37,9 @@ def plan(
         print_json(engine.summary())
         return
     from hwconv.plan.explain import explain
+    from hwconv.targets import load_target
 
-    print_text(explain(engine))
+    print_text(explain(engine, target=load_target(target) if target else None, clock_mhz=clock))
 
 
 def _table(title: str, layers: list[dict[str, object]]) -> object:

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 PATIENCE = 2.0
 """Seconds after which work says what it is doing."""
+LOG_WIDTH = 120
+"""Columns of what goes to a file or a pipe."""
 
 
 def print_json(result: Mapping[str, Any]) -> None:
@@ -21,7 +23,8 @@ def print_json(result: Mapping[str, Any]) -> None:
 
 def print_text(*renderables: Any) -> None:
     """Writes text, tables or panels for people to standard output."""
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    terminal = sys.stdout.isatty()
+    console = Console(soft_wrap=not terminal, width=None if terminal else LOG_WIDTH)
     for renderable in renderables:
         console.print(renderable, highlight=False, markup=False)
 

@@ -38,7 +38,7 @@ def account(plan: "EnginePlan") -> tuple[Loss, ...]:
     once: multipliers that were not built first, then cycles in which the whole array waits, then rows and columns that
     idle while the others work.
     """
-    config, folding, spec = plan.config, plan.folding, plan.spec
+    config, folding = plan.config, plan.folding
     item = config.passes[0]
     multipliers, cycles = plan.multipliers, plan.cycles
     folds = folding.pixel_tiles * item.folds
@@ -49,8 +49,7 @@ def account(plan: "EnginePlan") -> tuple[Loss, ...]:
             name="not_instantiated",
             title="multipliers asked for and not built",
             amount=cycles.interval * (plan.asked - multipliers),
-            reason=f"no folding of {spec.out_channels} channels on {plan.asked} multipliers is worth more than "
-            f"{config.pixels} x {config.columns} = {multipliers}",
+            reason=f"{config.pixels} rows x {config.columns} columns = {multipliers} of {plan.asked}: the best folding",
         ),
         Loss(
             name="waiting_for_input",
@@ -74,14 +73,14 @@ def account(plan: "EnginePlan") -> tuple[Loss, ...]:
             name="idle_rows",
             title="rows idle in the last pixel tile",
             amount=spare_rows * config.columns * item.folds * item.depth,
-            reason=f"{item.out_pixels} output pixels on {config.pixels} rows leave {spare_rows} rows of the last tile",
+            reason=f"{item.out_pixels} pixels on {config.pixels} rows: {config.pixels - spare_rows} in the last tile",
         ),
         Loss(
             name="idle_columns",
             title="columns idle in the last column tile",
             amount=item.out_pixels * spare_columns * item.depth,
-            reason=f"{folding.group_outputs} channels on {config.columns} columns leave "
-            f"{item.tiles * config.columns - folding.group_outputs} columns of the last tile",
+            reason=f"{folding.group_outputs} channels on {config.columns} columns: "
+            f"{folding.group_outputs - (item.tiles - 1) * config.columns} in the last tile",
         ),
     )
     return tuple(loss if loss.amount else Loss(name=loss.name, title=loss.title, amount=0, reason="") for loss in found)

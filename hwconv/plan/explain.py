@@ -1,0 +1,204 @@
+"""A plan for people: loop nest, array, memories, streams, cycles, and where each lost cycle goes."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..spec import ConvSpec
+from .array_drawing import draw_array
+from .cycles import rows_needed
+from .loop_nest import loop_nest
+from .losses import account
+from .memories import memories
+from .summary import receptive_field
+
+if TYPE_CHECKING:
+    from ..targets import Target
+    from .engine_plan import EnginePlan
+
+DEFAULT_CLOCK_MHZ = 100.0
+_TIME_LOOPS = {
+    "pixel_tiles": "pixel tile",
+    "groups": "word group",
+    "column_tiles": "column tile",
+    "kernel_rows": "kernel row ky",
+    "kernel_columns": "kernel column kx",
+    "channel_blocks": "channel block",
+    "steps": "step",
+}
+
+
+def explain(plan: "EnginePlan", *, target: "Target | None" = None, clock_mhz: float | None = None) -> Group:
+    """Returns what a terminal or a log shows of a plan.
+
+    Parameters
+    ----------
+    target : Target, optional
+        An FPGA: what the plan takes of it is shown.
+    clock_mhz : float, optional
+        The clock at which times are given (default: 100 MHz, so that they are easily scaled).
+    """
+    clock = DEFAULT_CLOCK_MHZ if clock_mhz is None else clock_mhz
+    parts: list[RenderableType] = [Text(_headline(plan.spec), style="bold")]
+    for title, section in (
+        ("Loop nest", _loops(plan)),
+        ("Array", [Text(line, no_wrap=True) for line in draw_array(plan)]),
+        ("Arithmetic", [_arithmetic(plan)]),
+        ("Memories", _memories(plan)),
+        ("Streams", [_streams(plan)]),
+        ("Cycles", [_cycles(plan, clock)]),
+        ("Where the multipliers' time goes", [_losses(plan)]),
+        ("Target", [_target(plan, target)] if target is not None else []),
+    ):
+        items = list(section)
+        if items:
+            parts += [Text(), Text(title, style="bold"), *items]
+    return Group(*parts)
+
+
+def _headline(spec: ConvSpec) -> str:
+    said = [f"{spec.kernel[0]}x{spec.kernel[1]}"]
+    said += [f"stride {spec.stride[0]}x{spec.stride[1]}"] if spec.stride != (1, 1) else []
+    said += [f"dilation {spec.dilation[0]}x{spec.dilation[1]}"] if spec.dilation != (1, 1) else []
+    said += ["padding {} {} {} {}".format(*spec.padding)] if any(spec.padding) else []
+    said += ["depthwise" if spec.depthwise else f"{spec.groups} groups"] if spec.groups > 1 else []
+    shapes = [
+        f"{height}x{width}x{channels} {dtype}"
+        for (height, width, channels), dtype in (
+            (spec.input_shape, spec.input_dtype),
+            (spec.output_shape, spec.output_dtype),
+        )
+    ]
+    return f"{spec.name}: {' -> '.join(shapes)}, {', '.join(said)}, {spec.requantisation}: {spec.macs:,} MACs"
+
+
+def _loops(plan: "EnginePlan") -> Iterable[RenderableType]:
+    config, item = plan.config, plan.config.passes[0]
+    lines, depth = [], 1
+    for loop in loop_nest(plan):
+        if loop.on == "time":
+            lines.append((f"{'  ' * depth}for {_TIME_LOOPS[loop.name]} in {loop.count}:", loop.meaning))
+            depth += 1
+    where = f"at once in {_number(config.pixels, 'row')} (pixels) x {_number(config.columns, 'column')} (channels)"
+    lines.append((f"{'  ' * depth}sum += activation * weight", where))
+    if item.idle_steps:
+        lines.append((f"{'  ' * 4}wait {_number(item.idle_steps, 'cycle')}", "after each column tile"))
+    return [_grid(lines)]
+
+
+def _arithmetic(plan: "EnginePlan") -> Table:
+    config, unit = plan.config, plan.config.requantiser
+    proof = unit.proof
+    rows = [
+        ("accumulators", f"{config.accumulator_width} bits: no input of this layer can leave them"),
+        ("requantisers", f"{config.requantisers}, each for {_number(config.drain, 'column')}: {_unit(plan)}"),
+        ("", f"{_number(unit.multipliers, 'multiplier')}, latency {unit.latency}, entries of {unit.entry_width} bits"),
+        (
+            "proof",
+            f"{_number(proof.channels, 'channel')}, {proof.points:,} points compared"
+            + (f" at {proof.thresholds:,} thresholds" if proof.thresholds else ""),
+        ),
+    ]
+    return _grid((f"  {name}", text) for name, text in rows)
+
+
+def _unit(plan: "EnginePlan") -> str:
+    unit = plan.config.requantiser
+    if unit.kind == "narrow":
+        return f"narrow, {unit.operand_width} x {unit.multiplier_width + 1} bits, shift {unit.shift}"
+    if unit.kind == "wide":
+        return "wide, 32 x 32 bits, the definition itself"
+    return "none, adds the bias"
+
+
+def _memories(plan: "EnginePlan") -> Iterable[RenderableType]:
+    table = _table("memory", "copies", "words", "bits", "ECP5 blocks", "holds")
+    stores = memories(plan)
+    for store in stores:
+        blocks = "LUTs" if store.kind == "logic" else str(store.block_rams() or "LUTs")
+        table.add_row(store.name, str(store.copies), str(store.depth), str(store.width), blocks, store.holds)
+    table.add_row("all", "", "", "", str(sum(store.block_rams() for store in stores)), "")
+    rows, columns = receptive_field(plan)
+    first = int(rows_needed(plan.config, plan.config.passes[0])[0])
+    field = f"  an output pixel reads {rows} x {columns} input pixels"
+    return [table, Text(f"{field}; the first pixel tile starts after {_number(first, 'row')} of the frame")]
+
+
+def _streams(plan: "EnginePlan") -> Table:
+    spec, interval = plan.spec, plan.cycles.interval
+    table = _table("stream", "bytes a beat", "bytes a frame", "beats a frame", "bytes a cycle")
+    for name, beat, frame in (
+        ("in", plan.input_beat_bytes, spec.input_bytes),
+        ("out", plan.output_beat_bytes, spec.output_bytes),
+    ):
+        table.add_row(name, str(beat), f"{frame:,}", f"{-(-frame // beat):,}", f"{frame / interval:.3f}")
+    return table
+
+
+def _cycles(plan: "EnginePlan", clock: float) -> Table:
+    cycles, item, tiles = plan.cycles, plan.config.passes[0], plan.folding.pixel_tiles
+
+    def time(count: int) -> str:
+        return f"{count:,} cycles, {count / clock:,.1f} us at {clock:g} MHz"
+
+    bound = "the array's cycles" if cycles.compute >= cycles.input else "the input's cycles"
+    others = f" + {tiles - 1:,} tiles of {item.tile_cycles:,}" if tiles > 1 else ""
+    return _grid(
+        [
+            ("  latency", time(cycles.latency)),
+            ("", f"= {cycles.waited:,} waiting for rows{others} + {cycles.tail:,} for the last tile and its way out"),
+            ("  interval", f"{time(cycles.interval)}: {1e6 * clock / cycles.interval:,.1f} frames/s"),
+            ("", f"= {bound}; array {cycles.compute:,}, input {cycles.input:,}"),
+            ("  utilisation", f"{plan.utilisation:.2%} of {_number(plan.multipliers, 'multiplier')} in the array"),
+            ("", f"{plan.utilisation_asked:.2%} of {plan.asked} asked for"),
+            ("", f"beside them {plan.requantiser_multipliers} in {_number(plan.config.requantisers, 'requantiser')}"),
+        ]
+    )
+
+
+def _losses(plan: "EnginePlan") -> Table:
+    total = plan.cycles.interval * plan.asked
+    table = _table("", "multiplier-cycles", "share", "because")
+    table.columns[0].justify = "left"
+    table.add_row("needed: MACs", f"{plan.spec.macs:,}", f"{plan.spec.macs / total:.2%}", "")
+    for loss in account(plan):
+        if loss.amount:
+            table.add_row(loss.title, f"{loss.amount:,}", f"{loss.amount / total:.2%}", loss.reason)
+    table.add_row("all", f"{total:,}", "100.00%", f"interval x {plan.asked} multipliers")
+    return table
+
+
+def _target(plan: "EnginePlan", target: "Target") -> Table:
+    multipliers = plan.multipliers + plan.requantiser_multipliers
+    blocks = sum(store.block_rams(target.family) for store in memories(plan))
+    rows = [
+        (f"  {target.name}", f"{multipliers} of {target.multipliers} multipliers"),
+        ("", f"{blocks} of {target.block_rams} block RAMs"),
+    ]
+    return _grid(rows)
+
+
+def _grid(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 3, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for left, right in rows:
+        table.add_row(Text(left), Text(right))
+    return table
+
+
+def _table(*titles: str) -> Table:
+    """A table whose last column is text where it has a name of something told, numbers elsewhere."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=True, show_edge=False, header_style="")
+    for index, title in enumerate(titles):
+        told = index == 0 or title in ("holds", "because")
+        table.add_column(title, justify="left" if told else "right", no_wrap=not told, overflow="fold")
+    return table
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("s" if count != 1 else "")
