@@ -151,7 +151,7 @@ def test_long_multipliers_and_wide_sums_are_cut_in_chains(style, tmp_path):
     plan = plan_channels(channels, 24, style)
     assert plan.kind == "narrow"
     assert plan.multiplier_width > 28
-    assert len(plan.sum_segments) > 3
+    assert len(plan.sum_segments) >= 3  # two chains at least
     check_channels(plan, channels, tmp_path, count=200)
 
 
