@@ -111,14 +111,15 @@ def build_with(design: Design, options: Options) -> Binary:
         version, name = find_verilator().version, "harness"
         shipped = ("verilator_main.cpp", "stream_harness.v")
     harness = {file: resource_path(f"sim/{file}").read_text() for file in shipped}
-    key = [_FORMAT, vars(options), version, design.top, design.sources, design.waived, harness, WAIVED]
+    settings = vars(_program(design, options))
+    key = [_FORMAT, vars(options), version, design.top, design.sources, settings, harness, WAIVED]
 
     def fill(folder: Path) -> None:
         write_sources(folder / "source", {**harness, **design.sources})
         if options.simulator == "icarus":
-            settings = ["-s", "harness_top", f"-DHWCONV_TOP={design.top}"]
-            settings += [f"-Pharness_top.{name}={value}" for name, value in _parameters(design, options).items()]
-            compile_icarus(find_icarus(), folder, name, settings, [*shipped, *design.sources])
+            arguments = ["-s", "harness_top", f"-DHWCONV_TOP={design.top}"]
+            arguments += [f"-Pharness_top.{name}={value}" for name, value in _parameters(design, options).items()]
+            compile_icarus(find_icarus(), folder, name, arguments, [*shipped, *design.sources])
         else:
             compile_verilator(find_verilator(), folder, name, _program(design, options))
         shutil.rmtree(folder / "source")
@@ -157,6 +158,7 @@ def _program(design: Design, options: Options) -> Program:
         waived=design.waived,
         arguments=arguments,
         main="verilator_main.cpp",
+        defines=["VL_TIME_CONTEXT"],
         waveform=options.waveform,
         optimise=options.optimise,
     )

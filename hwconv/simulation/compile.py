@@ -6,7 +6,7 @@ precompiled header, and each design's files are compiled as one or two units aga
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from hwconv.simulation.cache import cached, call, content_hash
@@ -25,7 +25,7 @@ WAIVED = (
 
 _FORMAT = 1  # of what the cache holds of the run time
 _SPLIT = 400_000  # bytes of generated C++ from which on two compilers share a design
-_DEFINES = ("VM_COVERAGE=0", "VM_SC=0", "VM_TIMING=0", "VL_TIME_CONTEXT")
+_DEFINES = ("VM_COVERAGE=0", "VM_SC=0", "VM_TIMING=0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,7 @@ class Program:
         sources: names of the files, in the order they are read; `waived`: those with style warnings waived.
         arguments: further ones of Verilator.
         main: the C++ file with `main`.
+        defines: further ones of the C++ compiler.
         modules: parts of Verilator's run time, beside what every program needs.
         link: further arguments of the linker.
         waveform: whether it can write a VCD.
@@ -49,8 +50,9 @@ class Program:
     waived: Sequence[str]
     arguments: Sequence[str] = ()
     main: str
+    defines: Sequence[str] = ()
     modules: Sequence[str] = ()
-    link: Sequence[str] = field(default=())
+    link: Sequence[str] = ()
     waveform: bool = False
     optimise: bool = False
 
@@ -98,7 +100,7 @@ def waivers(files: Sequence[str]) -> str:
 def _flags(tool: Verilator, program: Program) -> list[str]:
     """The flags of the C++ compiler; a precompiled header serves only those who share all of them."""
     include = tool.root / "include"
-    defines = [f"-D{define}" for define in (*_DEFINES, f"VM_TRACE={program.waveform:d}")]
+    defines = [f"-D{define}" for define in (*_DEFINES, *program.defines, f"VM_TRACE={program.waveform:d}")]
     defines += ["-DVM_TRACE_VCD=1"] if program.waveform else ["-DVM_TRACE_VCD=0"]
     level = "-O3" if program.optimise else "-O1"
     return [level, "-std=c++20", "-faligned-new", "-w", f"-I{include}", f"-I{include}/vltstd", *defines]
