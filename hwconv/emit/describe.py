@@ -11,7 +11,19 @@ _REQUANTISED = {
 
 
 def describe(spec: ConvSpec) -> str:
-    """Returns one line: the kind of the layer, its attributes that are not the usual ones, its shapes and types."""
+    """Returns one line: what :func:`describe_kind` and :func:`describe_shapes` return."""
+    return f"{describe_kind(spec)}: {describe_shapes(spec)}"
+
+
+def describe_shapes(spec: ConvSpec) -> str:
+    """Returns the shapes and types of a layer's frames."""
+    before = f"{spec.height}x{spec.width}x{spec.in_channels} {spec.input_dtype}"
+    after = f"{spec.out_height}x{spec.out_width}x{spec.out_channels} {spec.output_dtype}"
+    return f"{before} to {after} (height x width x channels)"
+
+
+def describe_kind(spec: ConvSpec) -> str:
+    """Returns the kind of a layer, and its attributes that are not the usual ones."""
     kernel = f"{spec.kernel[0]}x{spec.kernel[1]}"
     if spec.fully_connected:
         kind = "fully connected"
@@ -30,11 +42,7 @@ def describe(spec: ConvSpec) -> str:
     if any(spec.padding):
         top, bottom, left, right = spec.padding
         parts.append(f"padding top {top}, bottom {bottom}, left {left}, right {right}")
-    shapes = [
-        f"{spec.height}x{spec.width}x{spec.in_channels} {spec.input_dtype}",
-        f"{spec.out_height}x{spec.out_width}x{spec.out_channels} {spec.output_dtype}",
-    ]
-    return f"{', '.join(parts)}: {' to '.join(shapes)} (height x width x channels)"
+    return ", ".join(parts)
 
 
 def header(plan: EnginePlan, version: str) -> str:
@@ -53,7 +61,8 @@ def header(plan: EnginePlan, version: str) -> str:
     speed += f"; a frame every {cycles.interval} cycles"
     clamp = f"{spec.activation_min}, {spec.activation_max}"
     return f"""\
-{plan.top_name}: {describe(spec)}
+{plan.top_name}: {describe_kind(spec)}
+{describe_shapes(spec)}
 
   out[y, x, {channel}] = clamp({spec.output_zero_point} + requantised(acc), {clamp})
   acc = bias + sum over {taps} of weight * (in[{row}, {column}, {source}] - ({spec.input_zero_point}))

@@ -236,7 +236,7 @@ def _constants(plan: EnginePlan, vectors: Vectors, value_bytes: int) -> list[dic
     return [
         {
             "title": "input frame, NHWC",
-            "values": {
+            "constants": {
                 "INPUT_HEIGHT": spec.height,
                 "INPUT_WIDTH": spec.width,
                 "INPUT_CHANNELS": spec.in_channels,
@@ -248,7 +248,7 @@ def _constants(plan: EnginePlan, vectors: Vectors, value_bytes: int) -> list[dic
         },
         {
             "title": "output frame, NHWC",
-            "values": {
+            "constants": {
                 "OUTPUT_HEIGHT": spec.out_height,
                 "OUTPUT_WIDTH": spec.out_width,
                 "OUTPUT_CHANNELS": spec.out_channels,
@@ -261,7 +261,7 @@ def _constants(plan: EnginePlan, vectors: Vectors, value_bytes: int) -> list[dic
         },
         {
             "title": "quantisation: the rule that turns an accumulator into an output value, and the clamp after it",
-            "values": {
+            "constants": {
                 "REQUANTISATION": f'"{spec.requantisation}"',
                 "ACTIVATION_MIN": _c_integer(spec.activation_min),
                 "ACTIVATION_MAX": _c_integer(spec.activation_max),
@@ -269,7 +269,7 @@ def _constants(plan: EnginePlan, vectors: Vectors, value_bytes: int) -> list[dic
         },
         {
             "title": "clock cycles",
-            "values": {"LATENCY_CYCLES": summary["latency"], "INTERVAL_CYCLES": summary["interval"]},
+            "constants": {"LATENCY_CYCLES": summary["latency"], "INTERVAL_CYCLES": summary["interval"]},
         },
     ]
 
@@ -344,4 +344,5 @@ def _purpose(name: str, top: str) -> str:
     }
     if name in known:
         return known[name]
-    return "image of a ROM" if name.endswith(".mem") else "a ROM: weights, or constants of a requantiser"
+    contents = "weights of some columns" if "_weights_" in name else "constants of a requantiser"
+    return f"image of a ROM: {contents}" if name.endswith(".mem") else f"ROM: {contents}"
