@@ -11,15 +11,16 @@ PACKAGE = Path(__file__).parent.parent / "hwconv"
 # What the modules of a room may import of hwconv, beside their own room.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "errors": (),
+    "keywords": (),
     "resources": (),
     "spec": ("errors",),
     "layer": ("errors", "spec"),
     "packing": ("errors", "spec"),
     "golden": ("errors", "spec", "layer"),
     "frontend": ("errors", "spec", "layer", "golden.requantise"),
-    "plan": ("errors", "spec", "layer", "golden.requantise", "packing", "targets"),
+    "plan": ("errors", "spec", "layer", "golden.requantise", "keywords", "packing", "targets"),
     "gateware": ("errors", "plan"),
-    "emit": ("errors", "spec", "plan", "gateware", "resources", "__version__"),
+    "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__"),
     "targets": ("errors", "resources"),
     "simulation": ("errors", "packing", "resources"),
     "flow": ("errors", "resources", "targets"),

@@ -18,8 +18,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from hwconv.emit.fold import fold
-from hwconv.emit.keywords import KEYWORDS
 from hwconv.emit.rtlil import Block, Module, Wire, whole
+from hwconv.keywords import KEYWORDS
 
 _NUMBERED = re.compile(r"\$\d+$")
 _SLICE_OF_UNNAMED = re.compile(r"\$\d+ \[[\d:]+\]$")

@@ -6,6 +6,7 @@ from re import sub
 from typing import Any
 
 from ..errors import SpecError, UnsupportedError
+from ..keywords import KEYWORDS
 from ..layer import Layer
 from ..spec import ConvSpec
 from .array import Folding, best_folding, divisors
@@ -175,7 +176,7 @@ def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:
 def module_name(name: str) -> str:
     """A Verilog identifier for a layer's name."""
     cleaned = sub(r"[^0-9a-zA-Z_]+", "_", name).strip("_").lower() or "conv"
-    return cleaned if cleaned[0].isalpha() else f"conv_{cleaned}"
+    return cleaned if cleaned[0].isalpha() and cleaned not in KEYWORDS else f"conv_{cleaned}"
 
 
 def signed_bits(low: int, high: int) -> int:
