@@ -1,18 +1,21 @@
 """The processing element: one multiplier, one accumulator, one register of the drain chain."""
 
-from amaranth.hdl import ClockSignal, Instance, Module, Signal, signed
+from amaranth.hdl import ClockSignal, Instance, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 MULTIPLIER_LATENCY = 3
+PRODUCT_WIDTH = 16
+PRODUCT_LATENCY = MULTIPLIER_LATENCY + 1
+"""Operands to the product at the accumulator. Its last register is in the fabric: a multiplier may then lie far away."""
 
 
 class ProcessingElement(wiring.Component):
-    """Computes ``sum(activation * weight)`` over the steps between two `last` marks.
+    """Computes ``sum(activation * weight)`` over the steps between two `restart` marks.
 
-    Latency: MULTIPLIER_LATENCY + 1 cycles from the operands of the step marked `last` to `o_chain`. Throughput: one
-    product a cycle, no gap between sums. There is no back-pressure: the element never stalls, and idle steps carry
-    activation 0. All paths from input to output are cut by registers.
+    Latency: PRODUCT_LATENCY + 2 cycles from the operands of a sum's last step to `o_chain`. Throughput: one product a
+    cycle, no gap between sums. There is no back-pressure: the element never stalls, and idle steps carry activation 0.
+    All paths from input to output are cut by registers.
 
     Parameters
     ----------
@@ -22,24 +25,26 @@ class ProcessingElement(wiring.Component):
     Members
     -------
     activation, weight : In, signed 8
-    last : In
-        The product that leaves the multiplier now is the last of its sum: hand the sum to the drain register and start over
-        from 0. It travels with the data, MULTIPLIER_LATENCY cycles behind.
+    restart : In
+        The sum is complete: hand it to the drain register, and start over with the product that comes now. It travels
+        with the data, PRODUCT_LATENCY + 1 cycles behind the last step.
     drain : In
-        Load the drain register: with the sum at `last`, else with `i_chain`.
+        Load the drain register: with the sum at `restart`, else with `i_chain`.
     i_chain, o_chain : In, Out, signed
         The drain chain, from the row below and to the row above.
     """
 
+    latency = PRODUCT_LATENCY + 2
+
     def __init__(self, accumulator_width: int) -> None:
-        if accumulator_width < 16:
-            raise ValueError(f"Expected accumulator_width of at least 16, not {accumulator_width!r}")
+        if accumulator_width <= PRODUCT_WIDTH:
+            raise ValueError(f"Expected accumulator_width of more than {PRODUCT_WIDTH}, not {accumulator_width!r}")
         self._width = accumulator_width
         super().__init__(
             {
                 "activation": In(signed(8)),
                 "weight": In(signed(8)),
-                "last": In(1),
+                "restart": In(1),
                 "drain": In(1),
                 "i_chain": In(signed(accumulator_width)),
                 "o_chain": Out(signed(accumulator_width)),
@@ -48,7 +53,10 @@ class ProcessingElement(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        product = Signal(signed(16))
+        hard_product = Signal(signed(PRODUCT_WIDTH))
+        product = Signal(signed(PRODUCT_WIDTH), reset_less=True)
+        total = Signal(signed(self._width))
+        result = Signal(signed(self._width), reset_less=True)
         m.submodules.multiplier = Instance(
             "hwconv_mult",
             p_A_WIDTH=8,
@@ -56,17 +64,19 @@ class ProcessingElement(wiring.Component):
             i_clk=ClockSignal(),
             i_a=self.activation,
             i_b=self.weight,
-            o_p=product,
+            o_p=hard_product,
         )
-        accumulator = Signal(signed(self._width), reset_less=True)
-        total = Signal(signed(self._width))
-        result = Signal(signed(self._width), reset_less=True)
-        m.d.comb += [total.eq(accumulator + product), self.o_chain.eq(result)]
-        m.d.sync += accumulator.eq(total)
-        with m.If(self.last):
-            m.d.sync += accumulator.eq(0)
+        m.submodules.accumulator = Instance(
+            "hwconv_accumulate",
+            p_WIDTH=self._width,
+            p_PRODUCT_WIDTH=PRODUCT_WIDTH,
+            i_clk=ClockSignal(),
+            i_restart=self.restart,
+            i_product=product,
+            o_sum=total,
+        )
+        m.d.comb += self.o_chain.eq(result)
+        m.d.sync += product.eq(hard_product)
         with m.If(self.drain):
-            m.d.sync += result.eq(self.i_chain)
-            with m.If(self.last):
-                m.d.sync += result.eq(total)
+            m.d.sync += result.eq(Mux(self.restart, total, self.i_chain))
         return m

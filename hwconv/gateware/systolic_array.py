@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.pe import MULTIPLIER_LATENCY, ProcessingElement
+from hwconv.gateware.pe import PRODUCT_LATENCY, ProcessingElement
 from hwconv.plan.config import EngineConfig
 
 
@@ -30,7 +30,7 @@ class SystolicArray(wiring.Component):
     o : Out, signed, one a column: the drain registers of row 0
     """
 
-    latency = MULTIPLIER_LATENCY + 1
+    latency = ProcessingElement.latency
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -76,7 +76,7 @@ class SystolicArray(wiring.Component):
                     m.d.comb += [
                         pe.activation.eq(operand),
                         pe.weight.eq(weights[column]),
-                        pe.last.eq(last),
+                        pe.restart.eq(last),
                         pe.drain.eq(drain),
                         chain[row][column].eq(pe.o_chain),
                     ]
@@ -86,10 +86,10 @@ class SystolicArray(wiring.Component):
         return m
 
     def _marks(self, m: Module, last: Signal, drain: Signal) -> tuple[list, list]:
-        """The marks of each row group's first cluster: as late as the multiplier, and one hop for each group."""
+        """The marks of each row group's first cluster: behind the complete sum, and one hop for each group."""
         marks = [last, drain | last]
-        for stage in range(MULTIPLIER_LATENCY):
-            marks = self._hop(m, f"mark_multiplier{stage}", marks, 1)
+        for stage in range(PRODUCT_LATENCY + 1):
+            marks = self._hop(m, f"mark_behind_{stage}", marks, 1)
         rows = [marks]
         for group in range(1, self._config.lanes):
             rows.append(self._hop(m, f"mark_group{group}", rows[-1], 1))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 MINIMUM_TILE_CYCLES = 8
 """Shortest pixel tile: the sequencer prepares the next tile's position and permission in this time."""
 
-ARRAY_LATENCY = 4
-"""Multiplier (3) and accumulator (1)."""
+ARRAY_LATENCY = 6
+"""Multiplier (3), product register (1), accumulator (1) and drain register (1)."""
 
 
 @dataclass(frozen=True, kw_only=True)

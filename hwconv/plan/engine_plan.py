@@ -24,7 +24,7 @@ LEAST_BEAT_BYTES = 4
 """Streams are at least this wide where the channels allow, although a narrower one would keep up."""
 RATE_MARGIN = 0.8
 """Share of the interval that the input may take: the rest hides the start of a frame."""
-MINIMUM_ACCUMULATOR = 16
+MINIMUM_ACCUMULATOR = 17
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

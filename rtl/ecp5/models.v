@@ -357,3 +357,33 @@ module DP16KD (
     assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3,
         DOB2, DOB1, DOB0} = (DATA_WIDTH_B == 36) ? out_b[35:18] : out_b[17:0];
 endmodule
+
+// CCU2C: two bits of a carry chain, each with a table of four inputs (propagate) whose lowest quarter is generate.
+module CCU2C (
+    input  wire CIN,
+    input  wire A0, B0, C0, D0,
+    input  wire A1, B1, C1, D1,
+    output wire S0, S1, COUT
+);
+    parameter [15:0] INIT0     = 16'h0000;
+    parameter [15:0] INIT1     = 16'h0000;
+    parameter        INJECT1_0 = "YES";
+    parameter        INJECT1_1 = "YES";
+
+    initial begin
+        if (INJECT1_0 != "NO" || INJECT1_1 != "NO") begin
+            $display("CCU2C: INJECT1_0 = %0s, INJECT1_1 = %0s is not modelled", INJECT1_0, INJECT1_1);
+            $finish;
+        end
+    end
+
+    wire propagate0 = INIT0[{D0, C0, B0, A0}];
+    wire generate0  = INIT0[{2'b00, B0, A0}];
+    wire carry      = propagate0 ? CIN : generate0;
+    wire propagate1 = INIT1[{D1, C1, B1, A1}];
+    wire generate1  = INIT1[{2'b00, B1, A1}];
+
+    assign S0   = propagate0 ^ CIN;
+    assign S1   = propagate1 ^ carry;
+    assign COUT = propagate1 ? carry : generate1;
+endmodule
