@@ -41,8 +41,6 @@ module hwconv_accumulate #(
         end
     endgenerate
 
-    // Registers of an ECP5 start at 0. A simulated table gives X for an X input even where it does not depend on it.
-    initial sum = {WIDTH{1'b0}};
     always @(posedge clk) sum <= total[WIDTH-1:0];
 endmodule
 

@@ -377,11 +377,16 @@ module CCU2C (
         end
     end
 
-    wire propagate0 = INIT0[{D0, C0, B0, A0}];
-    wire generate0  = INIT0[{2'b00, B0, A0}];
+    // A table entry, also where B is unknown and does not matter.
+    function entry(input [15:0] table_, input d, input c, input b, input a);
+        entry = (table_[{d, c, 1'b0, a}] === table_[{d, c, 1'b1, a}]) ? table_[{d, c, 1'b0, a}] : table_[{d, c, b, a}];
+    endfunction
+
+    wire propagate0 = entry(INIT0, D0, C0, B0, A0);
+    wire generate0  = entry(INIT0, 1'b0, 1'b0, B0, A0);
     wire carry      = propagate0 ? CIN : generate0;
-    wire propagate1 = INIT1[{D1, C1, B1, A1}];
-    wire generate1  = INIT1[{2'b00, B1, A1}];
+    wire propagate1 = entry(INIT1, D1, C1, B1, A1);
+    wire generate1  = entry(INIT1, 1'b0, 1'b0, B1, A1);
 
     assign S0   = propagate0 ^ CIN;
     assign S1   = propagate1 ^ carry;
