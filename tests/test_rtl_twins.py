@@ -62,6 +62,28 @@ module bench;
 endmodule
 """
 
+ACCUMULATE_BENCH = """
+module bench;
+    reg clk = 0;
+    reg restart;
+    reg signed [{product_width}-1:0] product;
+    wire signed [{width}-1:0] sum;
+    reg [{product_width}:0] stimulus [0:{cycles}-1];
+    integer t;
+    hwconv_accumulate #(.WIDTH({width}), .PRODUCT_WIDTH({product_width})) dut (
+        .clk(clk), .restart(restart), .product(product), .sum(sum));
+    initial begin
+        $readmemh("stimulus.mem", stimulus);
+        for (t = 0; t < {cycles}; t = t + 1) begin
+            {{restart, product}} = stimulus[t];
+            #1 $display("%b", sum);
+            #4 clk = 1;
+            #5 clk = 0;
+        end
+    end
+endmodule
+"""
+
 
 def simulate(folder: Path, bench: str, family: str, stimulus: list[int]) -> list[str]:
     """One line of output per cycle, in binary, with x for unknown bits."""
@@ -180,3 +202,22 @@ def test_a_model_ends_the_simulation_on_a_parameter_it_does_not_know(tmp_path):
     subprocess.run(["iverilog", "-g2005", "-o", tmp_path / "x", models, tmp_path / "bench.v"], check=True, timeout=60)
     run = subprocess.run(["vvp", "-n", tmp_path / "x"], capture_output=True, text=True, timeout=60, check=True)
     assert "does not know" in run.stdout
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("width", "product_width"), [(17, 16), (21, 16), (22, 16), (32, 16), (5, 4)])
+def test_a_sum_starts_over_with_the_product_of_its_restart(family, width, product_width, tmp_path):
+    generator = random.Random(7)
+    low, high = -(1 << product_width - 1), (1 << product_width - 1) - 1
+    moves = [(True, low), *((False, low) for _ in range(40)), (True, high), *((False, high) for _ in range(40))]
+    moves += [(generator.random() < 0.3, generator.randint(low, high)) for _ in range(400)]
+    moves += [(True, generator.choice((low, -1, 0, 1, high))) for _ in range(50)]
+    bench = ACCUMULATE_BENCH.format(width=width, product_width=product_width, cycles=len(moves))
+    lines = simulate(
+        tmp_path, bench, family, [restart << product_width | product % (1 << product_width) for restart, product in moves]
+    )
+    total = None
+    for (restart, product), line in zip(moves, lines, strict=True):
+        if total is not None:
+            assert int(line, 2) == total % (1 << width)
+        total = product if restart or total is None else total + product
