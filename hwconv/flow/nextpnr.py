@@ -67,7 +67,7 @@ def place_and_route(
         too_large = parse_too_large(output)
         if too_large is not None:
             raise FitError(f"the design does not fit {target.name}: {too_large}")
-        raise tool_failure("nextpnr-ecp5", output, key)
+        raise tool_failure("nextpnr-ecp5", code, output, key)
 
 
 def parse_too_large(log: str) -> str | None:

@@ -103,12 +103,13 @@ def run_tool(command: Sequence[str], folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def tool_failure(tool: str, output: str, key: str) -> ToolError:
-    """The error of a failed tool: its first complaint, and where its log is kept."""
+def tool_failure(tool: str, code: int, output: str, key: str) -> ToolError:
+    """The error of a failed tool: its first complaint or how it ended, and where its log is kept."""
     kept = cache_folder() / f"failed-{key}.log"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(output)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     complaints = [line for line in lines if "ERROR" in line or "rror:" in line]
-    first = next(iter(complaints or lines[-1:]), "it said nothing")
+    ended = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+    first = complaints[0] if complaints else f"it {ended}"
     return ToolError(f"{tool} failed: {first} (log: {kept})")

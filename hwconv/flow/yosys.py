@@ -73,5 +73,5 @@ def _run(tool: Tool, folder: Path, name: str, script: str, key: str) -> str:
     (folder / name).write_text(script)
     code, output = run_tool([tool.path, "-s", name], folder)
     if code != 0:
-        raise tool_failure("yosys", output, key)
+        raise tool_failure("yosys", code, output, key)
     return output
