@@ -7,38 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_layer import write_small_layer
 
 from hwconv import __version__
 from hwconv.cli import main
-from hwconv.frontend import save_layer
-from hwconv.layer import Layer, LayerParameters
-from hwconv.spec import ConvSpec
 
 
 @pytest.fixture(scope="module")
 def layer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small layer with input and no expected output. Its name is a word that Verilog reserves."""
-    random = np.random.default_rng(7)
-    spec = ConvSpec(
-        name="small",
-        height=5,
-        width=4,
-        in_channels=3,
-        out_channels=4,
-        kernel=(3, 3),
-        padding="same",
-        input_zero_point=3,
-    )
-    parameters = LayerParameters(
-        weights=random.integers(-128, 128, spec.weight_shape).astype(np.int8),
-        bias=random.integers(-1000, 1000, 4),
-        multiplier=np.full(4, 1 << 30, np.int32),
-        shift=np.full(4, -7, np.int32),
-    )
-    path = tmp_path_factory.mktemp("layer") / "small.npz"
-    frames = random.integers(-128, 128, (1, *spec.input_shape)).astype(np.int8)
-    save_layer(path, Layer(spec, parameters), frames)
-    return path
+    return write_small_layer(tmp_path_factory.mktemp("layer") / "small.npz")
 
 
 def run(*arguments: object) -> int:

@@ -330,6 +330,7 @@ def _purpose(name: str, top: str) -> str:
         f"rtl/{top}.v": "the engine",
         "rtl/hwconv_accumulate.v": "accumulator that starts over in a cycle",
         "rtl/hwconv_mult.v": "multiplier with its registers",
+        "rtl/hwconv_accumulate.v": "accumulator of a processing element",
         "rtl/hwconv_ram.v": "memory with its output register",
         "sim/models.v": "models of the FPGA's primitives, for simulation only",
         "sim/harness_top.v": "clock of the plain Verilog bench",
