@@ -134,8 +134,9 @@ def _dense_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) 
                     break
                 lanes = pixels // ports
                 words = _dense_words(inputs, lanes)
+                found = False
                 for word in words:
-                    yield from _complete(
+                    for folding in _complete(
                         spec,
                         result_limit,
                         depthwise=False,
@@ -149,8 +150,12 @@ def _dense_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) 
                         active_steps=word,
                         block_steps=max(word, lanes),
                         blocks=inputs // word,
-                    )
-                if lanes <= words[0]:
+                    ):
+                        found = True
+                        yield folding
+                # More ports buy nothing once a word reaches all lanes; but a single column drains too fast for
+                # several lanes, so that it takes a port for each row.
+                if found and lanes <= words[0]:
                     break
 
 
