@@ -1,8 +1,140 @@
 """`hwconv bench`: the table of benchmarks/, measured."""
 
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
 from hwconv.cli.options import Json
+from hwconv.cli.terminal import print_json, print_text, progress
+from hwconv.errors import MismatchError
 
 
-def bench(json: Json = False) -> None:
-    """Measure the fixed table of layers: utilisation, cycles, multipliers."""
-    raise NotImplementedError(json)
+def _numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(each) for each in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"--multipliers: expected numbers with commas between, not {text!r}") from error
+
+
+def bench(
+    layers: Annotated[
+        str | None,
+        typer.Option("--layers", metavar="A,B", help="Layers of the table; by default all.", show_default=False),
+    ] = None,
+    multipliers: Annotated[
+        str | None,
+        typer.Option("--multipliers", metavar="N,M", help="Asked for; by default 16,64,144.", show_default=False),
+    ] = None,
+    simulation: Annotated[
+        bool, typer.Option("--simulation/--no-simulation", help="Measure, or list plans and what is recorded.")
+    ] = True,
+    route: Annotated[
+        bool, typer.Option("--route", help="Place and route two engines instead: 16 runs of some minutes each.")
+    ] = False,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the figures are kept.")] = Path(
+        "benchmarks"
+    ),
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Simulations or seeds at a time.")] = 1,
+    json: Json = False,
+) -> None:
+    """Measure the fixed table of layers: exactness, cycles, utilisation, speed; with --route clock and area."""
+    from hwconv.bench.run import chosen
+
+    engines = chosen(layers.split(",") if layers else None, _numbers(multipliers))
+    if route:
+        _route(output, jobs, json)
+    elif simulation:
+        _measure(engines, output, jobs, json)
+    else:
+        _list(engines, output, json)
+
+
+def _measure(engines: list[tuple[str, int]], output: Path, jobs: int, json: bool) -> None:
+    from hwconv.bench import page, record, run, speed
+    from hwconv.bench.tables import utilisation_table
+
+    rows: list[dict[str, Any]] = []
+    timed = None
+    with progress("measuring engines", total=len(engines)) as step:
+        for engine, row in run.measure(engines, jobs, step):
+            rows.append(row)
+            if not run.problems(row):
+                record.save_rows(output, record.UTILISATION, [row])
+            timed = engine if (engine.layer, engine.asked) == speed.ENGINE else timed
+    figures = None
+    if timed is not None:
+        names = list(dict.fromkeys(layer for layer, _ in engines))
+        with progress("timing simulation and generation", total=len(names) + 1) as step:
+            simulated = speed.simulation_speed(timed)
+            step()
+            generated = speed.generation_speed(names, step)
+        figures = {"simulation": simulated, "generation": generated, "machine": speed.machine()}
+        record.save(output / record.SPEED, figures)
+    (output / record.PAGE).write_text(page.render(output), encoding="utf-8")
+    if json:
+        print_json({"rows": rows, "speed": figures})
+    else:
+        print_text(utilisation_table(rows), *_speed_lines(figures), f"written: {output}")
+    wrong = [problem for row in rows for problem in run.problems(row)]
+    if wrong:
+        raise MismatchError(wrong[0] + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""))
+
+
+def _speed_lines(figures: dict[str, Any] | None) -> list[str]:
+    if figures is None:
+        return []
+    simulated = figures["simulation"]
+    engine = f"{simulated['layer']} with {simulated['multipliers']} multipliers"
+    slowest = max(row["cpu_seconds"] for row in figures["generation"])
+    return [
+        f"simulation: {simulated['cycles_per_second']:,} cycles a second ({engine})",
+        f"generation: {slowest:.1f} s of the processor's time for the slowest layer",
+    ]
+
+
+def _list(engines: list[tuple[str, int]], output: Path, json: bool) -> None:
+    """What the plans say, and for each engine whether what is recorded was measured on the Verilog it has now."""
+    from hwconv.bench import record, run
+    from hwconv.bench.tables import routing_table, utilisation_table
+
+    recorded = {(row["layer"], row["multipliers_asked"]): row for row in record.load_rows(output, record.UTILISATION)}
+    routed = record.load_rows(output, record.ROUTING)
+    routed = [row for row in routed if (row["layer"], row["multipliers_asked"]) in engines]
+    rows = []
+    again = list(dict.fromkeys((row["layer"], row["multipliers_asked"]) for row in routed))
+    with progress("generating engines", total=len(engines) + len(again)) as step:
+        for layer, asked in engines:
+            planned = run.planned_row(run.generate(layer, asked))
+            known = recorded.get((layer, asked))
+            state = "not measured" if known is None else record.state(known, planned["rtl"])
+            rows.append({**(known or {}), **planned, "state": state})
+            step()
+        for layer, asked in again:
+            rtl = run.generate(layer, asked, "ecp5").rtl
+            for row in routed:
+                if (row["layer"], row["multipliers_asked"]) == (layer, asked):
+                    row["state"] = record.state(row, rtl)
+            step()
+    if json:
+        print_json({"rows": rows, "routing": routed})
+    else:
+        print_text(utilisation_table(rows), *([routing_table(routed)] if routed else []))
+
+
+def _route(output: Path, jobs: int, json: bool) -> None:
+    from hwconv.bench import page, record, routing
+    from hwconv.bench.tables import routing_table
+
+    rows = []
+    with progress("routing", total=routing.RUNS) as step:
+        for row in routing.route(jobs, step):
+            rows.append(row)
+            record.save_rows(output, record.ROUTING, [row])
+            (output / record.PAGE).write_text(page.render(output), encoding="utf-8")
+    if json:
+        print_json({"routing": rows})
+    else:
+        print_text(routing_table(rows), f"written: {output}")

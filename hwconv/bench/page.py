@@ -1,0 +1,163 @@
+"""The page of `benchmarks/`, made of the files beside it."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from hwconv.bench import goals, record, routing
+from hwconv.bench.run import MULTIPLIERS, verdicts
+from hwconv.targets import load_target
+
+TITLES = {
+    "not_instantiated": "not built",
+    "waiting_for_input": "waiting for input",
+    "idle_steps": "idle steps",
+    "lane_loading": "lanes loading",
+    "idle_rows": "idle rows",
+    "idle_columns": "idle columns",
+}
+PART = "lfe5u-85f-6"
+
+
+def render(folder: Path) -> str:
+    """Returns the page for the measurements in a folder."""
+    parts = [_HEAD.format(multipliers=", ".join(str(each) for each in MULTIPLIERS))]
+    rows = record.load_rows(folder, record.UTILISATION)
+    if rows:
+        parts.append(_utilisation(rows))
+    routed = record.load_rows(folder, record.ROUTING)
+    if routed:
+        parts.append(_routing(routed))
+    speed = record.load_speed(folder)
+    if speed:
+        parts.append(_speed(speed))
+    return "\n".join(parts)
+
+
+def losses_text(row: dict[str, Any]) -> str:
+    """Where the rest goes, in shares of the interval times the multipliers asked for."""
+    total = row["predicted_interval"] * row["multipliers_asked"]
+    found = sorted(row["losses"].items(), key=lambda each: -int(each[1]))
+    return ", ".join(f"{TITLES.get(name, name)} {amount / total:.1%}" for name, amount in found)
+
+
+def multipliers_text(row: dict[str, Any]) -> str:
+    """The multipliers of a row's requantisers, and whether they fit the part beside the array."""
+    available = load_target(PART).multipliers
+    used = row["multipliers"] + row["requantiser_multipliers"]
+    excess = f", {used - available} more than an LFE5U-85F has" if used > available else ""
+    return f"{row['requantisers']} ({row['requantiser_multipliers']}){excess}"
+
+
+def mark(verdict: str) -> str:
+    """What stands beside a figure that misses its aim."""
+    return {"aim": "", "floor": " (aim missed)", "below": " (BELOW THE FLOOR)"}[verdict]
+
+
+def _utilisation(rows: list[dict[str, Any]]) -> str:
+    built, asked = goals.UTILISATION, goals.UTILISATION_ASKED
+    said = f"Aim {built.aim:.0%} and floor {built.floor:.0%} of the array's multipliers"
+    said += f"; aim {asked.aim:.0%} and floor {asked.floor:.0%} of those asked for."
+    cells = [
+        {
+            "layer": row["layer"],
+            "asked": row["multipliers_asked"],
+            "array": f"{row['rows']} x {row['columns']}" + (" depthwise" if row["mode"] == "depthwise" else ""),
+            "multipliers": row["multipliers"],
+            "requantisers (multipliers)": multipliers_text(row),
+            "latency": _equals(row, "latency"),
+            "interval": _equals(row, "interval"),
+            "of the array": f"{row['utilisation']:.1%}{mark(verdicts(row)[0])}",
+            "of those asked": f"{row['utilisation_asked']:.1%}{mark(verdicts(row)[1])}",
+            "where the rest goes": losses_text(row),
+            "mismatches": f"{row['mismatches']} of {row['outputs']}",
+            "RTL": f"`{row['rtl'][:8]}`",
+        }
+        for row in rows
+    ]
+    return f"## Utilisation\n\n{said}\n\n{_table(cells)}"
+
+
+def _equals(row: dict[str, Any], what: str) -> str:
+    predicted = row[f"predicted_{what}"]
+    return str(row[what]) if row[what] == predicted else f"{row[what]} (predicted {predicted})"
+
+
+def _routing(rows: list[dict[str, Any]]) -> str:
+    area = goals.LUTS_PER_MAC
+    said = "Aim and floor: " + ", ".join(
+        f"{each.aim:g} and {each.floor:g} {each.what}" for each in goals.CLOCK_MHZ.values()
+    )
+    said += f"; {area.aim:g} and {area.floor:g} {area.what}. Area and path are those of the median seed."
+    cells = [
+        {
+            "layer": row["layer"],
+            "asked": row["multipliers_asked"],
+            "target": row["target"],
+            "seeds": len(row["seeds"]),
+            "median MHz": f"{row['fmax_median_mhz']:.1f}{mark(routing.verdicts(row)[0])}",
+            "slowest to fastest": f"{row['fmax_minimum_mhz']:.1f} to {row['fmax_maximum_mhz']:.1f}",
+            "LUTs": row["luts"],
+            "LUTs per MAC": f"{row['luts_per_mac']:.1f}{mark(routing.verdicts(row)[1])}",
+            "flip-flops": row["ffs"],
+            "multipliers, all": row["multipliers"],
+            "block RAMs": row["block_rams"],
+            "critical path": path_text(row),
+            "RTL": f"`{row['rtl'][:8]}`",
+        }
+        for row in rows
+    ]
+    return f"## Clock and area\n\n{said}\n\n{_table(cells)}"
+
+
+def path_text(row: dict[str, Any]) -> str:
+    """The critical path of a routed row."""
+    path = row["critical_path"]
+    if path is None:
+        return ""
+    return f"{path['start']} to {path['end']}: {path['delay_ns']:.2f} ns, {path['routing_ns']:.2f} of them wires"
+
+
+def _speed(speed: dict[str, Any]) -> str:
+    simulated, generated, machine = speed["simulation"], speed["generation"], speed["machine"]
+    used = [row["cpu_seconds"] for row in generated]
+    predicted = max(row["prediction_ms"] for row in generated)
+    cells = [
+        {
+            "what": goal.what,
+            "figure": text + mark(goal.verdict(value)),
+            "aim": f"{goal.aim:,g}",
+            "floor": f"{goal.floor:,g}",
+        }
+        for goal, value, text in (
+            (goals.SIMULATION_SPEED, simulated["cycles_per_second"], f"{simulated['cycles_per_second']:,}"),
+            (goals.GENERATION_SECONDS, max(used), f"{median(used):.1f} (median), {max(used):.1f} (slowest)"),
+            (goals.PREDICTION_MS, predicted, f"{predicted:.2f} (slowest)"),
+        )
+    ]
+    said = f"On {machine['cores']} cores of {machine['processor']}, which did other work as well; "
+    said += "seconds of generation are of the processor's time."
+    return f"## Speed of the tools\n\n{said}\n\n{_table(cells)}"
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """A Markdown table; every row has the same keys, which are its titles."""
+    lines = [rows[0], {title: "---" for title in rows[0]}, *rows]
+    lines[0] = {title: title for title in rows[0]}
+    return "".join(f"| {' | '.join(str(cell) for cell in line.values())} |\n" for line in lines)
+
+
+_HEAD = """\
+# Benchmarks
+
+Made by `hwconv bench` (`--route`: clock and area) from a fixed table of layers with fixed weights. A figure holds for
+the Verilog whose hash stands beside it; `hwconv bench --no-simulation` lists which figures are of the engines that this
+version generates, and which are stale.
+
+Every engine is simulated under Verilator, {multipliers} multipliers asked for, frames back to back; all outputs are
+compared with the golden model. Latency is from a frame's first input beat to its last output beat, the pipeline being
+empty; the interval is what lies between frames. Both are measured in cycles; where a prediction differs, it stands
+beside them. Utilisation is the MACs a layer needs / (interval x multipliers); requantisers have their own
+multipliers, which are not in it. What is lost is in shares of interval x multipliers asked for, as the plan accounts
+for it (`hwconv plan`).
+"""
