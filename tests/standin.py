@@ -121,11 +121,22 @@ FAULTS = {
 }
 
 
+# Not to be seen at clock edges: only the cocotb bench looks between them.
+FAULTS_WITHIN_A_CYCLE = {
+    "READY from READY": ("!filling && level < 4;", "!filling && (level < 4 || m_axis_tready);"),
+    "VALID from VALID": ("m_axis_tvalid = level != 0;", "m_axis_tvalid = level > 1 || (level == 1 && s_axis_tvalid);"),
+    "READY from TLAST": (
+        "!filling && level < 4;",
+        "!filling && level < 4 && !(s_axis_tvalid && s_axis_tlast && phase);",
+    ),
+}
+
+
 def standin(frame_bytes: int, beat_bytes: int, fault: str | None = None, mask: int = MASK) -> Design:
     beats = -(-frame_bytes // beat_bytes)
     text = _TEXT.format(bytes=beat_bytes, beats=beats, missing=beats * beat_bytes - frame_bytes)
     if fault is not None:
-        old, new = FAULTS[fault]
+        old, new = (FAULTS | FAULTS_WITHIN_A_CYCLE)[fault]
         assert old in text, fault
         text = text.replace(old, new)
     return Design(

@@ -4,6 +4,7 @@
 >>> print(explain(run(build(design), frames, outputs)))
 """
 
+from hwconv.simulation.bench import CocotbResult, bench_description, run_cocotb
 from hwconv.simulation.build import SIMULATORS, Binary, Simulator, build
 from hwconv.simulation.design import (
     Design,
@@ -23,6 +24,7 @@ from hwconv.simulation.run import Reset, Stalls, run, run_many
 __all__ = [
     "SIMULATORS",
     "Binary",
+    "CocotbResult",
     "Design",
     "EarlyLast",
     "Expected",
@@ -37,10 +39,12 @@ __all__ = [
     "Stalls",
     "Stimulus",
     "WrongKeep",
+    "bench_description",
     "build",
     "expected",
     "explain",
     "run",
+    "run_cocotb",
     "run_many",
     "stimulus",
 ]

@@ -61,7 +61,8 @@ def bench_description(
 
     Parameters:
         design: the engine; frames, outputs: [frames, ...], as in `run`.
-        latency, interval: the cycles predicted, if they are to be checked.
+        latency, interval: the cycles predicted, if they are to be checked. From the latency follows how many cycles
+            without a handshake count as a hang.
         seed: of stalls, noise, and where faults and resets come.
         sources, images: paths relative to the file; by default the names in `design`, in the same folder.
     """
@@ -78,6 +79,7 @@ def bench_description(
         "output_beat_bytes": design.output_beat_bytes,
         "input_beats": -(-frames[0].nbytes // design.input_beat_bytes),
         "output_beats": -(-outputs[0].nbytes // design.output_beat_bytes),
+        "watchdog": 100_000 if latency is None else 4 * latency + 2_000,
         "latency": latency,
         "interval": interval,
         "seed": seed,
