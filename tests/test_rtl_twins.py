@@ -144,8 +144,8 @@ def test_a_product_leaves_three_cycles_after_its_operands(family, a_width, b_wid
 
 # Each shape of the block (36, 18, 9, 4, 2, 1 bits), partial columns, banks, and distributed memory.
 RAM_SHAPES = [
-    (5, 1), (1, 2), (8, 5), (33, 16), (8, 32), (40, 32), (8, 33), (130, 40), (36, 512), (37, 512), (128, 300), (16, 1024),
-    (18, 700), (9, 2048), (12, 2000), (4, 4096), (2, 8192), (1, 16384), (8, 9000), (36, 1536), (3, 20000),
+    (5, 1), (1, 2), (8, 5), (33, 16), (8, 32), (40, 32), (8, 33), (130, 40), (36, 512), (37, 512), (128, 300),
+    (16, 1024), (18, 700), (9, 2048), (12, 2000), (4, 4096), (2, 8192), (1, 16384), (8, 9000), (36, 1536), (3, 20000),
 ]  # fmt: skip
 
 
@@ -214,7 +214,10 @@ def test_a_sum_starts_over_with_the_product_of_its_restart(family, width, produc
     moves += [(True, generator.choice((low, -1, 0, 1, high))) for _ in range(50)]
     bench = ACCUMULATE_BENCH.format(width=width, product_width=product_width, cycles=len(moves))
     lines = simulate(
-        tmp_path, bench, family, [restart << product_width | product % (1 << product_width) for restart, product in moves]
+        tmp_path,
+        bench,
+        family,
+        [restart << product_width | product % (1 << product_width) for restart, product in moves],
     )
     total = None
     for (restart, product), line in zip(moves, lines, strict=True):

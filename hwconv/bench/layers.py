@@ -23,12 +23,24 @@ def _specs() -> dict[str, ConvSpec]:
             conv("3x3", height=32, width=32, in_channels=16, out_channels=16, kernel=(3, 3), **same),
             conv("3x3_s2", height=32, width=32, in_channels=16, out_channels=32, kernel=(3, 3), stride=(2, 2), **same),
             conv("1x1", height=25, width=5, in_channels=64, out_channels=64, kernel=(1, 1)),
-            conv("3x3_d2", height=32, width=32, in_channels=32, out_channels=32, kernel=(3, 3), dilation=(2, 2), **same),
-            conv("3x3_d4", height=32, width=32, in_channels=32, out_channels=32, kernel=(3, 3), dilation=(4, 4), **same),
+            conv(
+                "3x3_d2", height=32, width=32, in_channels=32, out_channels=32, kernel=(3, 3), dilation=(2, 2), **same
+            ),
+            conv(
+                "3x3_d4", height=32, width=32, in_channels=32, out_channels=32, kernel=(3, 3), dilation=(4, 4), **same
+            ),
             conv("3x3_g4", height=16, width=16, in_channels=64, out_channels=64, kernel=(3, 3), groups=4, **same),
             conv("dw3x3", height=25, width=5, in_channels=64, out_channels=64, kernel=(3, 3), groups=64, **same),
             conv(
-                "dw3x3_s2", height=24, width=24, in_channels=64, out_channels=64, kernel=(3, 3), groups=64, stride=(2, 2), **same
+                "dw3x3_s2",
+                height=24,
+                width=24,
+                in_channels=64,
+                out_channels=64,
+                kernel=(3, 3),
+                groups=64,
+                stride=(2, 2),
+                **same,
             ),
             conv("7x7_s2", height=64, width=64, in_channels=3, out_channels=32, kernel=(7, 7), stride=(2, 2), **same),
             conv("10x4_s2", height=49, width=10, in_channels=1, out_channels=64, kernel=(10, 4), stride=(2, 2), **same),

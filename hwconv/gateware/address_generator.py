@@ -1,22 +1,39 @@
 """One address generator for every variant: input row = oy * stride + ky * dilation - top, the column likewise."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import ProgramCounter, delayed, range_shape
+from hwconv.gateware.bounds import PassValue, ProgramCounter, delayed, range_shape
 from hwconv.gateware.sequencer import Sequencer
 from hwconv.plan.config import EngineConfig, PassConfig
+
+MARKS = (
+    "start",
+    "start_last",
+    "read",
+    "scan_last",
+    "next_block",
+    "next_column",
+    "next_row",
+    "next_tile",
+    "next_group",
+    "next_pixels",
+)
+"""The marks of the sequencer that addresses depend on."""
 
 
 class AddressGenerator(wiring.Component):
     """Word addresses of the activation memory for every port, from the marks of the sequencer.
 
-    A port scans its lanes pixel by pixel in raster order, across row ends. Stride and dilation are factors of constants, so
-    they cost nothing; outside the frame `inside` is low and no memory word is meant.
+    A port scans its lanes pixel by pixel in raster order, across row ends. Stride and dilation are factors of
+    constants, so they cost nothing; outside the frame `inside` is low and no memory word is meant.
 
-    Latency: `latency` cycles from a `read` mark to `address`. Throughput: one address a port and cycle. It never stalls. All
-    paths are cut by registers.
+    Latency: `latency` cycles from a `read` mark to `address`. Throughput: one address a port and cycle. It never
+    stalls. All paths are cut by registers.
 
     Members
     -------
@@ -33,34 +50,23 @@ class AddressGenerator(wiring.Component):
         self._config = config
         self.program = ProgramCounter("address", config.passes)
         passes = config.passes
-        self._row_shape = range_shape(
+        self.row_shape = range_shape(
             min(-item.top for item in passes) - 1,
             max((item.out_height + config.pixels) * item.stride[0] + item.height for item in passes),
         )
         self._address_bits = max(1, (config.activation_depth - 1).bit_length())
         super().__init__(
             {
-                "start": In(1),
-                "start_last": In(1),
-                "read": In(1),
-                "scan_last": In(1),
-                "next_block": In(1),
-                "next_column": In(1),
-                "next_row": In(1),
-                "next_tile": In(1),
-                "next_group": In(1),
-                "next_pixels": In(1),
+                **{name: In(1) for name in MARKS},
                 "addresses": Out(data.ArrayLayout(self._address_bits, config.ports)),
                 "inside": Out(config.ports),
-                "upcoming_row": Out(self._row_shape),
+                "upcoming_row": Out(self.row_shape),
             }
         )
 
     def marks_from(self, sequencer: Sequencer) -> list:
         """Connections from the marks of `sequencer`."""
-        names = ("start", "start_last", "read", "scan_last", "next_block", "next_column", "next_row")
-        names += ("next_tile", "next_group", "next_pixels")
-        return [getattr(self, name).eq(getattr(sequencer, name)) for name in names]
+        return [getattr(self, name).eq(getattr(sequencer, name)) for name in MARKS]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -75,8 +81,12 @@ class AddressGenerator(wiring.Component):
             address, inside = self._address(m, port, pixel, taps)
             m.d.comb += [self.addresses[port].eq(address), self.inside[port].eq(inside)]
             if port == 0:
-                m.d.comb += self.upcoming_row.eq(pixel.upcoming_y)
+                m.d.comb += self.upcoming_row.eq(pixel.upcoming.y)
         return m
+
+    @property
+    def config(self) -> EngineConfig:
+        return self._config
 
     @property
     def address_bits(self) -> int:
@@ -86,7 +96,7 @@ class AddressGenerator(wiring.Component):
     def ring_words(self) -> int:
         return self._config.activation_depth
 
-    def bound(self, value) -> Value:  # type: ignore[no-untyped-def]
+    def bound(self, value: PassValue) -> Value:
         return self.program.bound(value)
 
     def wrapped(self, m: Module, name: str, value: Value) -> Value:
@@ -119,16 +129,22 @@ class AddressGenerator(wiring.Component):
 
     def _address(self, m: Module, port: int, pixel: "_PortPixel", taps: "_TapOffsets") -> tuple[Value, Value]:
         name = f"port_{port}"
-        row = self.wrapped(m, f"{name}_row", pixel.row_base + taps.row_offset)
+        row = self.wrapped(m, f"{name}_row", pixel.current.row + taps.row_offset)
         column = Signal(self._address_bits, name=f"{name}_column", reset_less=True)
-        y = Signal(range_shape(-1 << (len(pixel.y)), 1 << len(pixel.y)), name=f"{name}_y_tap", reset_less=True)
-        x = Signal(range_shape(-1 << (len(pixel.x)), 1 << len(pixel.x)), name=f"{name}_x_tap", reset_less=True)
+        y = Signal(
+            range_shape(-1 << (len(pixel.current.y)), 1 << len(pixel.current.y)), name=f"{name}_y_tap", reset_less=True
+        )
+        x = Signal(
+            range_shape(-1 << (len(pixel.current.x)), 1 << len(pixel.current.x)), name=f"{name}_x_tap", reset_less=True
+        )
         m.d.sync += [
-            column.eq(pixel.column_base + taps.column_offset),
-            y.eq(pixel.y + taps.y),
-            x.eq(pixel.x + taps.x),
+            column.eq(pixel.current.column + taps.column_offset),
+            y.eq(pixel.current.y + taps.y),
+            x.eq(pixel.current.x + taps.x),
         ]
-        row_inside, column_inside, inside = (Signal(name=f"{name}_{kind}") for kind in ("row_in", "column_in", "inside_q"))
+        row_inside, column_inside, inside = (
+            Signal(name=f"{name}_{kind}") for kind in ("row_in", "column_in", "inside_q")
+        )
         address = Signal(self._address_bits, name=f"{name}_address", reset_less=True)
         m.d.sync += [
             row_inside.eq((y >= 0) & (y < self.bound(lambda item: item.height))),
@@ -143,10 +159,7 @@ class _TapOffsets:
     """Offsets of the current kernel tap and channel block from a pixel's first one, kept by increments."""
 
     def __init__(self, m: Module, generator: AddressGenerator) -> None:
-        bound, passes = generator.bound, generator._config.passes
-
-        def furthest(value) -> int:  # type: ignore[no-untyped-def]
-            return max(value(item) for item in passes)
+        bound, furthest = generator.bound, generator.program.largest
 
         def across(item: PassConfig) -> int:
             return (item.kernel[1] - 1) * item.dilation[1]
@@ -191,106 +204,118 @@ class _TapOffsets:
             m.d.sync += [self.y.eq(0), self.row_offset.eq(0)]
 
 
-class _PortPixel:
-    """The pixel a port reads for: the origin of its window, as coordinates and as word addresses.
+class _Place(NamedTuple):
+    """The origin of a pixel's window: coordinates in the frame, and word addresses within a row and of the row."""
 
-    `base` is the port's first pixel of the tile, `upcoming` that of the next tile (computed while this one runs), and the
-    current pixel is scanned from `base`, `ports` pixels a step.
+    x: Signal
+    y: Signal
+    column: Signal
+    row: Signal
+
+
+class _PortPixel:
+    """The pixel a port reads for.
+
+    `base` is the port's first pixel of the tile, `upcoming` that of the next tile (computed while this one runs),
+    and `current` is scanned from `base`, `ports` pixels a step.
     """
 
     def __init__(
         self, m: Module, generator: AddressGenerator, port: int, computing_last: Signal, frame_base: Signal
     ) -> None:
-        config, bound = generator._config, generator.bound
-        name = f"port_{port}"
-        mask = (1 << generator.address_bits) - 1
+        self._m, self._generator, self._port = m, generator, port
+        config = generator.config
+        base = self._place("base")
+        self.upcoming = self._upcoming(base, computing_last, frame_base)
+        with m.If(generator.start):
+            m.d.sync += self._load(base, self.upcoming)
+        self.current = base
+        if config.lanes == 1:
+            return
+        self.current = current = self._place("pixel")
+        crossing = Signal(name=f"port_{port}_crossing")
+        m.d.comb += crossing.eq(current.x >= self._limit(config.ports))
+        with m.If(generator.start):
+            m.d.sync += self._load(current, self.upcoming)
+        with m.Elif(generator.scan_last):
+            m.d.sync += self._load(current, base)
+        with m.Elif(generator.read):
+            for register, (within, across) in zip(current, self._steps(config.ports), strict=True):
+                m.d.sync += register.eq(register + Mux(crossing, across, within))
+
+    def _upcoming(self, base: _Place, computing_last: Signal, frame_base: Signal) -> _Place:
+        """The port's first pixel of the next tile: one tile further, or its first pixel of the next frame."""
+        m, generator, config = self._m, self._generator, self._generator.config
+        steps, crossing = self._steps(config.pixels), Signal(name=f"port_{self._port}_upcoming_crossing")
+        m.d.sync += crossing.eq(base.x >= self._limit(config.pixels))
+        origin = self._origin()
+        following: list[Signal] = []
+        for register, start, source, (within, across) in zip(
+            self._place("upcoming")[:3], origin[:3], base[:3], steps[:3], strict=True
+        ):
+            m.d.sync += register.eq(Mux(computing_last, start, source + Mux(crossing, across, within)))
+            following.append(register)
+        within, across = steps[3]
+        source = Mux(computing_last, frame_base, base.row)
+        increment = Mux(computing_last, origin[3], Mux(crossing, across, within))
+        x, y, column = following
+        return _Place(x, y, column, generator.wrapped(m, f"port_{self._port}_upcoming_row", source + increment))
+
+    def _place(self, kind: str) -> _Place:
+        generator, name = self._generator, f"port_{self._port}_{kind}"
         x_shape = range_shape(
-            min(-item.left for item in config.passes) - 1,
-            max(item.out_width * item.stride[1] + item.stride[1] for item in config.passes),
+            -1 - generator.program.largest(lambda item: item.left),
+            generator.program.largest(lambda item: (item.out_width + 1) * item.stride[1]),
+        )
+        return _Place(
+            Signal(x_shape, name=f"{name}_x", reset_less=True),
+            Signal(generator.row_shape, name=f"{name}_y", reset_less=True),
+            Signal(generator.address_bits, name=f"{name}_column", reset_less=True),
+            Signal(generator.address_bits + 1, name=f"{name}_row", reset_less=True),
         )
 
-        def registers(kind: str) -> tuple[Signal, Signal, Signal, Signal]:
-            return (
-                Signal(x_shape, name=f"{name}_{kind}_x", reset_less=True),
-                Signal(generator._row_shape, name=f"{name}_{kind}_y", reset_less=True),
-                Signal(generator.address_bits, name=f"{name}_{kind}_column", reset_less=True),
-                Signal(generator.address_bits + 1, name=f"{name}_{kind}_row", reset_less=True),
-            )
-
-        def steps(pixels: int) -> dict[str, tuple[Value, Value]]:
-            """Increments of each register for `pixels` pixels in raster order: within a row, and across its end."""
-
-            def rows(item: PassConfig, across: bool) -> int:
-                return (pixels // item.out_width + across) * item.stride[0]
-
-            def columns(item: PassConfig, across: bool) -> int:
-                return (pixels % item.out_width - across * item.out_width) * item.stride[1]
-
-            def pair(value) -> tuple[Value, Value]:  # type: ignore[no-untyped-def]
-                return bound(lambda item: value(item, False)), bound(lambda item: value(item, True))
-
-            return {
-                "x": pair(columns),
-                "y": pair(rows),
-                "column": pair(lambda item, across: columns(item, across) * item.pixel_words),
-                "row": pair(lambda item, across: rows(item, across) * item.row_words),
-            }
-
-        def limit(pixels: int) -> Value:
-            """From this column origin on, `pixels` pixels further is beyond the row's end."""
-            return bound(lambda item: (item.out_width - pixels % item.out_width) * item.stride[1] - item.left)
-
-        base = registers("base")
-        self.upcoming = self._upcoming(m, generator, port, base, steps, limit, computing_last, frame_base, x_shape, mask)
-        with m.If(generator.start):
-            m.d.sync += [register.eq(value) for register, value in zip(base, self.upcoming, strict=True)]
-        self.upcoming_y = self.upcoming[1]
-        if config.lanes == 1:
-            self.x, self.y, self.column_base, self.row_base = base
-            return
-        current = registers("pixel")
-        step, crossing = steps(config.ports), Signal(name=f"{name}_crossing")
-        m.d.comb += crossing.eq(current[0] >= limit(config.ports))
-        with m.If(generator.start):
-            m.d.sync += [register.eq(value) for register, value in zip(current, self.upcoming, strict=True)]
-        with m.Elif(generator.scan_last):
-            m.d.sync += [register.eq(value) for register, value in zip(current, base, strict=True)]
-        with m.Elif(generator.read):
-            for register, key in zip(current, ("x", "y", "column", "row"), strict=True):
-                within, across = step[key]
-                m.d.sync += register.eq(register + Mux(crossing, across, within))
-        self.x, self.y, self.column_base, self.row_base = current
-
     @staticmethod
-    def _upcoming(  # type: ignore[no-untyped-def]
-        m: Module, generator: AddressGenerator, port, base, steps, limit, computing_last, frame_base, x_shape, mask
-    ) -> tuple[Value, Value, Value, Value]:
-        """The port's first pixel of the next tile: one tile further, or its first pixel of the next frame."""
-        config, bound = generator._config, generator.bound
-        name = f"port_{port}_upcoming"
-        step, crossing = steps(config.pixels), Signal(name=f"{name}_crossing")
-        m.d.sync += crossing.eq(base[0] >= limit(config.pixels))
+    def _load(registers: _Place, values: _Place) -> list:
+        return [register.eq(value) for register, value in zip(registers, values, strict=True)]
 
-        def origin(value) -> Value:  # type: ignore[no-untyped-def]
-            return bound(lambda item: value(item, *divmod(port, item.out_width)))
+    def _limit(self, pixels: int) -> Value:
+        """From this column origin on, `pixels` pixels further is beyond the row's end."""
+        return self._generator.bound(
+            lambda item: (item.out_width - pixels % item.out_width) * item.stride[1] - item.left
+        )
 
-        x = Signal(x_shape, name=f"{name}_x", reset_less=True)
-        y = Signal(generator._row_shape, name=f"{name}_y", reset_less=True)
-        column = Signal(generator.address_bits, name=f"{name}_column", reset_less=True)
-        ring = config.activation_depth if config.ring else 1 << generator.address_bits
-        starts = {
-            "x": origin(lambda item, oy, ox: ox * item.stride[1] - item.left),
-            "y": origin(lambda item, oy, ox: oy * item.stride[0] - item.top),
-            "column": origin(lambda item, oy, ox: ((ox * item.stride[1] - item.left) * item.pixel_words) & mask),
-            "row": origin(lambda item, oy, ox: (oy * item.stride[0] * item.row_words) % ring),
-        }
-        for register, source, key in ((x, base[0], "x"), (y, base[1], "y"), (column, base[2], "column")):
-            within, across = step[key]
-            m.d.sync += register.eq(Mux(computing_last, starts[key], source + Mux(crossing, across, within)))
-        within, across = step["row"]
-        source = Mux(computing_last, frame_base, base[3])
-        increment = Mux(computing_last, starts["row"], Mux(crossing, across, within))
-        row = generator.wrapped(m, f"{name}_row", source + increment)
-        return x, y, column, row
+    def _steps(self, pixels: int) -> list[tuple[Value, Value]]:
+        """Increments of a place's registers for `pixels` pixels in raster order: within a row, and across its end."""
 
+        def rows(item: PassConfig, across: bool) -> int:
+            return (pixels // item.out_width + across) * item.stride[0]
 
+        def columns(item: PassConfig, across: bool) -> int:
+            return (pixels % item.out_width - across * item.out_width) * item.stride[1]
+
+        def pair(value: Callable[[PassConfig, bool], int]) -> tuple[Value, Value]:
+            bound = self._generator.bound
+            return bound(lambda item: value(item, False)), bound(lambda item: value(item, True))
+
+        return [
+            pair(columns),
+            pair(rows),
+            pair(lambda item, across: columns(item, across) * item.pixel_words),
+            pair(lambda item, across: rows(item, across) * item.row_words),
+        ]
+
+    def _origin(self) -> list[Value]:
+        """The port's first pixel of a frame; its row address relative to that of row ``-top``."""
+        generator = self._generator
+        words = generator.config.activation_depth if generator.config.ring else 1 << generator.address_bits
+        mask = (1 << generator.address_bits) - 1
+
+        def of(value: Callable[[PassConfig, int, int], int]) -> Value:
+            return generator.bound(lambda item: value(item, *divmod(self._port, item.out_width)))
+
+        return [
+            of(lambda item, oy, ox: ox * item.stride[1] - item.left),
+            of(lambda item, oy, ox: oy * item.stride[0] - item.top),
+            of(lambda item, oy, ox: ((ox * item.stride[1] - item.left) * item.pixel_words) & mask),
+            of(lambda item, oy, ox: (oy * item.stride[0] * item.row_words) % words),
+        ]

@@ -15,6 +15,9 @@ def range_shape(low: int, high: int) -> Shape:
     return unsigned(bits_for(high))
 
 
+PassValue = Callable[[PassConfig], int]
+
+
 class ProgramCounter:
     """The layer a block of the engine is working on, and the descriptor values of that layer.
 
@@ -40,13 +43,29 @@ class ProgramCounter:
         """The current layer is the program's first."""
         return Const(1, 1) if self.single else self.index == 0
 
-    def bound(self, value: Callable[[PassConfig], int]) -> Value:
+    def bound(self, value: PassValue) -> Value:
         """The value of the current layer; its shape holds the values of all layers."""
         values = [value(item) for item in self._passes]
         shape = range_shape(min(values), max(values))
         if len(set(values)) == 1:
             return Const(values[0], shape)
         return Array([Const(item, shape) for item in values])[self.index]
+
+    def largest(self, value: PassValue) -> int:
+        """The largest value of any layer."""
+        return max(value(item) for item in self._passes)
+
+    def loop(self, m: Module, name: str, value: PassValue, advance: Value, reload: Value) -> "LoopCounter":
+        """A loop of `value` turns."""
+        return LoopCounter(m, name, self.bound(value), self.largest(value), advance, reload)
+
+    def changed(self, m: Module) -> Value:
+        """The layer has changed in the cycle before."""
+        if self.single:
+            return Const(0, 1)
+        previous = Signal.like(self.index, name=f"{self.index.name}_previous")
+        m.d.sync += previous.eq(self.index)
+        return previous != self.index
 
     def advance(self) -> list:
         """Statements that go on to the next layer of the program."""

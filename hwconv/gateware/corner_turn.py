@@ -10,12 +10,12 @@ from hwconv.plan.config import EngineConfig
 class CornerTurn(wiring.Component):
     """Dense operand supply: loads a word of `word_bytes` channels and streams it channel by channel, one lane a row.
 
-    Lane `l` of every port loads in the cycle after `load` passed lane ``l - 1``; a lane has streamed its word when its next
-    one comes, since a channel block has at least as many steps as a port has lanes. The skew between lanes is the array's
-    skew between row groups. An exhausted lane streams 0, so an idle array adds nothing.
+    Lane `l` of every port loads in the cycle after `load` passed lane ``l - 1``; a lane has streamed its word when
+    its next one comes, since a channel block has at least as many steps as a port has lanes. The skew between
+    lanes is the array's skew between row groups. An exhausted lane streams 0, so an idle array adds nothing.
 
-    Latency: 1 cycle from a word to its first channel. Throughput: one word a port and cycle. No back-pressure. All paths
-    are cut by registers.
+    Latency: 1 cycle from a word to its first channel. Throughput: one word a port and cycle. No back-pressure. All
+    paths are cut by registers.
 
     Members
     -------
@@ -64,8 +64,8 @@ class CornerTurn(wiring.Component):
 class LaneSupply(wiring.Component):
     """Depthwise operand supply: every byte of a port's word is the operand of its own columns.
 
-    Latency: 1 cycle. Throughput: one word a port and cycle. No back-pressure. All paths are cut by registers. Without `load` the
-    operands are 0, so an idle array adds nothing.
+    Latency: 1 cycle. Throughput: one word a port and cycle. No back-pressure. All paths are cut by registers.
+    Without `load` the operands are 0, so an idle array adds nothing.
 
     Members are those of :class:`CornerTurn`; `o` has one signed 8 for each row and lane.
     """

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, Value,
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, ProgramCounter, delayed
+from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
 from hwconv.gateware.requantise import Requantiser
 from hwconv.gateware.systolic_array import SystolicArray
 from hwconv.plan.config import EngineConfig
@@ -22,20 +22,28 @@ class ResultMarks(data.StructLayout):
 
     def __init__(self) -> None:
         super().__init__(
-            {"valid": 1, "pixel_done": 1, "next_word": 1, "next_pixel": 1, "next_tile": 1, "next_group": 1, "next_unit": 1}
+            {
+                "valid": 1,
+                "pixel_done": 1,
+                "next_word": 1,
+                "next_pixel": 1,
+                "next_tile": 1,
+                "next_group": 1,
+                "next_unit": 1,
+            }
         )
 
 
 class Drain(wiring.Component):
     """Moves a fold's sums out of the array, pixel by pixel, `requantisers` channels a cycle, and requantises them.
 
-    Requantiser `r` reads columns ``r * drain .. r * drain + drain - 1``, one a cycle; column ``r * drain + g`` computes channel
-    ``g * requantisers + r`` of its tile, so the requantisers' results of one cycle are neighbouring channels and words leave in
-    NHWC order. A requantiser to the right works as many cycles later as the array's hops make its columns late; short
-    registers behind the requantisers make the word whole.
+    Requantiser `r` reads columns ``r * drain .. r * drain + drain - 1``, one a cycle; column ``r * drain + g``
+    computes channel ``g * requantisers + r`` of its tile, so the requantisers' results of one cycle are
+    neighbouring channels and words leave in NHWC order. A requantiser to the right works as many cycles later as
+    the array's hops make its columns late; short registers behind the requantisers make the word whole.
 
-    Latency: `latency` cycles from the array's `last` mark to the first result word. Throughput: a word a cycle; a fold takes
-    ``pixels * drain`` cycles and the next `last` mark must not come sooner. There is no back-pressure.
+    Latency: `latency` cycles from the array's `last` mark to the first result word. Throughput: a word a cycle; a
+    fold takes ``pixels * drain`` cycles and the next `last` mark must not come sooner. There is no back-pressure.
 
     Members
     -------
@@ -44,8 +52,9 @@ class Drain(wiring.Component):
     shift : Out
         The array's drain mark.
     word, marks : Out
-        A result word. `valid`: it is a live pixel's live channel. `pixel_done`: with it, its pixel is complete. The others
-        say how the walk goes on: next word, pixel, column tile, word group or output unit (the outermost that applies).
+        A result word. `valid`: it is a live pixel's live channel. `pixel_done`: with it, its pixel is complete.
+        The others say how the walk goes on: next word, pixel, column tile, word group or output unit (the
+        outermost that applies).
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -121,11 +130,10 @@ class Drain(wiring.Component):
     def _walk(self, m: Module) -> tuple[Value, Value, Value]:
         """The loops of the drain: word, pixel, column tile, word group, pixel tile; started by each `last` mark."""
         config, program = self._config, self.program
-        passes = config.passes
-        running, fold_end, reload = Signal(), Signal(), Signal()
+        running, fold_end, reload = Signal(), Signal(), program.changed(m)
 
-        def loop(name: str, value, advance) -> LoopCounter:  # type: ignore[no-untyped-def]
-            return LoopCounter(m, name, program.bound(value), max(value(i) for i in passes), advance, reload)
+        def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
+            return program.loop(m, name, value, advance, reload)
 
         word = loop("drain_word", lambda item: config.drain, running)
         pixel = loop("drain_pixel", lambda item: config.pixels, running & word.last)
@@ -169,11 +177,7 @@ class Drain(wiring.Component):
         if not program.single:
             with m.If(unit_end & unit.last):
                 m.d.sync += program.advance()
-            previous = Signal.like(program.index, name="drain_layer_previous")
-            m.d.sync += previous.eq(program.index)
-            m.d.comb += reload.eq(previous != program.index)
             with m.If(reload):
                 base = program.bound(lambda i: i.table_base)
                 m.d.sync += [table.eq(base), fold_table.eq(base)]
         return word.count, marks, table
-

@@ -1,8 +1,8 @@
 """The engine: one array, its memories and its streams, running a program of one or several layers.
 
-    s_axis -> receiver -> activation memory -> operand supply -> systolic array -> drain -> output buffer -> m_axis
-                             ^ addresses                           ^ weights
-                          sequencer -> address generator
+s_axis -> receiver -> activation memory -> operand supply -> systolic array -> drain -> output buffer -> m_axis
+                         ^ addresses                           ^ weights
+                      sequencer -> address generator
 """
 
 from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Mux, Signal, Value
@@ -65,8 +65,8 @@ class EngineCore(wiring.Component):
     Frames go through back to back: the rows of a frame are written while the frame before is computed, and a frame's
     first tile follows the last one of the frame before without a gap.
 
-    Latency and interval: `hwconv.plan.cycles`. Back-pressure is accepted at any cycle on both sides: the sequencer starts a
-    pixel tile only when its rows are there and its results have room, and nothing stalls in between.
+    Latency and interval: `hwconv.plan.cycles`. Back-pressure is accepted at any cycle on both sides: the sequencer
+    starts a pixel tile only when its rows are there and its results have room, and nothing stalls in between.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -140,7 +140,14 @@ class EngineCore(wiring.Component):
         self._follow(m, sequencer, addresses, ledger, weights)
         return m
 
-    def _operands(self, m: Module, sequencer, addresses, receiver, operands) -> None:  # type: ignore[no-untyped-def]
+    def _operands(
+        self,
+        m: Module,
+        sequencer: Sequencer,
+        addresses: AddressGenerator,
+        receiver: FrameReceiver,
+        operands: CornerTurn | LaneSupply,
+    ) -> None:
         """The activation memory: one copy for each read port, all written together."""
         config = self._config
         for port in range(config.ports):
@@ -176,7 +183,7 @@ class EngineCore(wiring.Component):
             m.d.sync += left.eq(left - 1)
         return flushing
 
-    def _streams(self, m: Module, skid_in, receiver, packer) -> None:  # type: ignore[no-untyped-def]
+    def _streams(self, m: Module, skid_in: SkidBuffer, receiver: FrameReceiver, packer: BeatPacker) -> None:
         """Input and output; with several layers, the results of all but the last go back to the receiver."""
         config = self._config
         m.submodules.skid_out = skid_out = SkidBuffer(Beat(config.output_beat_bytes))
@@ -198,16 +205,16 @@ class EngineCore(wiring.Component):
             skid_back.i.valid.eq(packer.o.valid & ~final),
             skid_out.i.valid.eq(packer.o.valid & final),
             packer.o.ready.eq(Mux(final, skid_out.i.ready, skid_back.i.ready)),
-            receiver.i.payload.eq(
-                Mux(from_input, Value.cast(skid_in.o.payload), Value.cast(skid_back.o.payload))
-            ),
+            receiver.i.payload.eq(Mux(from_input, Value.cast(skid_in.o.payload), Value.cast(skid_back.o.payload))),
             receiver.i.valid.eq(Mux(from_input, skid_in.o.valid, skid_back.o.valid)),
             skid_in.o.ready.eq(receiver.i.ready & from_input),
             skid_back.o.ready.eq(receiver.i.ready & ~from_input),
         ]
 
     @staticmethod
-    def _follow(m: Module, sequencer, addresses, ledger, weights) -> None:  # type: ignore[no-untyped-def]
+    def _follow(
+        m: Module, sequencer: Sequencer, addresses: AddressGenerator, ledger: RowLedger, weights: WeightSupply
+    ) -> None:
         """Blocks behind the sequencer take over its next layer when their last work for the old one is done."""
         if sequencer.program.single:
             return
@@ -265,5 +272,3 @@ class Engine(wiring.Component):
             self.frame_error.eq(core.frame_error),
         ]
         return m
-
-

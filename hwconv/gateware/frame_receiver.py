@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigne
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, ProgramCounter
+from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter
 from hwconv.gateware.row_ledger import total_width
 from hwconv.gateware.stream import Beat
 from hwconv.plan.config import EngineConfig, PassConfig
@@ -16,9 +16,9 @@ class FrameReceiver(wiring.Component):
     """Cuts a byte stream into words of `word_bytes` channels and writes them row after row.
 
     A beat is taken apart into units of ``gcd(beat, word)`` bytes, one a cycle, and units are gathered into words.
-    A frame whose TLAST comes early is filled up with zero points; after one whose TLAST is missing at its end, beats are
-    discarded up to and including the next TLAST. A beat whose TKEEP is not the expected one damages its frame and is
-    taken by position.
+    A frame whose TLAST comes early is filled up with zero points; after one whose TLAST is missing at its end,
+    beats are discarded up to and including the next TLAST. A beat whose TKEEP is not the expected one damages its
+    frame and is taken by position.
 
     Latency: 2 cycles from the last beat of a row to `written`. Throughput: one unit a cycle while `permitted`.
     Back-pressure: `i.ready` depends on `permitted` and state, not on `i.valid`.
@@ -58,14 +58,14 @@ class FrameReceiver(wiring.Component):
         m = Module()
         config, program = self._config, self.program
         beat_bytes, unit_bytes = config.input_beat_bytes, self.unit_bytes
-        filling, discarding, reload = Signal(), Signal(), Signal()
+        filling, discarding, reload = Signal(), Signal(), program.changed(m)
         beat_left, unit_taken, beat_taken = Signal(), Signal(), Signal()
 
         def frame_bytes(item: PassConfig) -> int:
             return item.height * item.row_words * config.word_bytes
 
-        def loop(name: str, value, advance) -> LoopCounter:  # type: ignore[no-untyped-def]
-            return LoopCounter(m, name, program.bound(value), max(value(i) for i in config.passes), advance, reload)
+        def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
+            return program.loop(m, name, value, advance, reload)
 
         unit_of_word = loop("unit", lambda item: config.word_bytes // unit_bytes, unit_taken)
         word_taken = unit_taken & unit_of_word.last
@@ -134,7 +134,7 @@ class FrameReceiver(wiring.Component):
             m.d.sync += position.eq(Mux(last, 0, position + 1))
         return self.i.p.data.word_select(position, 8 * self.unit_bytes), last
 
-    def _address(self, m: Module, frame_taken: Value, reload: Signal) -> None:
+    def _address(self, m: Module, frame_taken: Value, reload: Value) -> None:
         """Words lie in the order they come: around the ring, or each layer's frame in its own buffer."""
         program, config = self.program, self._config
         with m.If(self.write):
@@ -147,8 +147,5 @@ class FrameReceiver(wiring.Component):
             return
         with m.If(frame_taken):
             m.d.sync += program.advance()
-        previous = Signal.like(program.index, name="receiver_layer_previous")
-        m.d.sync += previous.eq(program.index)
-        m.d.comb += reload.eq(previous != program.index)
         with m.If(reload):
             m.d.sync += self.address.eq(program.bound(lambda item: item.activation_base))

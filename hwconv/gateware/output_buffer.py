@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, ProgramCounter, delayed
+from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
 from hwconv.gateware.drain import ResultMarks
 from hwconv.gateware.stream import Beat
 from hwconv.plan.config import EngineConfig
@@ -24,9 +24,9 @@ class ResultWord(data.StructLayout):
 class OutputBuffer(wiring.Component):
     """A ring of `units` pixel tiles. Column tiles are written pixel by pixel and read as whole pixels.
 
-    Latency: 5 cycles from the mark `pixel_done` to the pixel's first word in `o`. Throughput: a word a cycle on both sides.
-    Back-pressure: `o` may stall at any time; the sequencer starts a tile only when a unit is free, so writing never waits.
-    `o.ready` reaches no path of the write side.
+    Latency: 5 cycles from the mark `pixel_done` to the pixel's first word in `o`. Throughput: a word a cycle on
+    both sides. Back-pressure: `o` may stall at any time; the sequencer starts a tile only when a unit is free, so
+    writing never waits. `o.ready` reaches no path of the write side.
 
     Members
     -------
@@ -86,7 +86,9 @@ class OutputBuffer(wiring.Component):
     def _collect(self, m: Module, address: Signal) -> None:
         """The write address: words of a pixel lie together, pixels of a unit in raster order."""
         config, program, marks = self._config, self.written, self.marks
-        unit_start, pixel_start, fold_start = (Signal.like(address, name=f"{k}_start") for k in ("unit", "pixel", "fold"))
+        unit_start, pixel_start, fold_start = (
+            Signal.like(address, name=f"{k}_start") for k in ("unit", "pixel", "fold")
+        )
         last_unit = (config.units - 1) * config.unit_words
         next_unit = Signal.like(address)
         m.d.comb += next_unit.eq(Mux(unit_start == last_unit, 0, unit_start + config.unit_words))
@@ -97,7 +99,11 @@ class OutputBuffer(wiring.Component):
             m.d.sync += address.eq(address + 1)
         with m.If(marks.next_pixel):
             m.d.sync += [address.eq(next_pixel), pixel_start.eq(next_pixel)]
-        for mark, following in ((marks.next_tile, next_tile), (marks.next_group, next_group), (marks.next_unit, next_unit)):
+        for mark, following in (
+            (marks.next_tile, next_tile),
+            (marks.next_group, next_group),
+            (marks.next_unit, next_unit),
+        ):
             with m.If(mark):
                 m.d.sync += [register.eq(following) for register in (address, pixel_start, fold_start)]
         with m.If(marks.next_unit):
@@ -113,17 +119,16 @@ class OutputBuffer(wiring.Component):
     def _send(self, m: Module, address: Signal) -> tuple[Value, Value, Value]:
         """The read side: complete pixels, word after word, unit after unit."""
         config, program = self._config, self.sent
-        passes = config.passes
         depth = config.units * config.unit_words
         self._room = Signal(name="fifo_room")
         pending = Signal(range(config.units * config.pixels + 2))
-        pixel_sent, issue, reload = Signal(), Signal(), Signal()
+        pixel_sent, issue, reload = Signal(), Signal(), program.changed(m)
         m.d.sync += pending.eq(pending + self.marks.pixel_done - pixel_sent)
         settled = Signal(init=1)
         m.d.comb += issue.eq((pending != 0) & self._room & settled)
 
-        def loop(name: str, value, advance) -> LoopCounter:  # type: ignore[no-untyped-def]
-            return LoopCounter(m, name, program.bound(value), max(value(i) for i in passes), advance, reload)
+        def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
+            return program.loop(m, name, value, advance, reload)
 
         word = loop("send_word", lambda item: item.out_pixel_words, issue)
         pixel = loop("send_pixel", lambda item: item.out_pixels, pixel_sent)
@@ -148,9 +153,6 @@ class OutputBuffer(wiring.Component):
             m.d.sync += settled.eq(~(frame_end | reload))
             with m.If(frame_end):
                 m.d.sync += program.advance()
-            previous = Signal.like(program.index, name="send_layer_previous")
-            m.d.sync += previous.eq(program.index)
-            m.d.comb += reload.eq(previous != program.index)
         return issue, word.last & pixel.last, program.is_last
 
 

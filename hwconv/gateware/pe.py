@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 MULTIPLIER_LATENCY = 3
 PRODUCT_WIDTH = 16
 PRODUCT_LATENCY = MULTIPLIER_LATENCY + 1
-"""Operands to the product at the accumulator. Its last register is in the fabric: a multiplier may then lie far away."""
+"""Operands to the product at the accumulator. The last register is in the fabric: the multiplier may lie far away."""
 
 
 class ProcessingElement(wiring.Component):

@@ -1,6 +1,6 @@
-"""Who may go on: the sequencer when a tile's rows are written and its results have room, the receiver when rows are free."""
+"""Who may go on: the sequencer when a tile has its rows and room for results, the receiver when rows are free."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -24,8 +24,8 @@ def total_width(config: EngineConfig) -> int:
 class RowLedger(wiring.Component):
     """Keeps three running totals of rows: written by the receiver, needed by the next tile, released by finished tiles.
 
-    A tile needs the rows down to the lowest tap of its last pixel; the last tile of a frame needs the whole frame, so that a
-    frame's result never ends before its input is known to be right.
+    A tile needs the rows down to the lowest tap of its last pixel; the last tile of a frame needs the whole frame,
+    so that a frame's result never ends before its input is known to be right.
 
     Latency: 1 cycle from `written` or `unit_free` to `go`; RELEASE_DELAY + 1 from `tile_end` to `released`.
 
@@ -44,7 +44,7 @@ class RowLedger(wiring.Component):
     go : Out
     """
 
-    def __init__(self, config: EngineConfig, row_shape: object) -> None:
+    def __init__(self, config: EngineConfig, row_shape: Shape) -> None:
         self._config = config
         self.program = ProgramCounter("ledger", config.passes)
         width = total_width(config)
@@ -54,7 +54,7 @@ class RowLedger(wiring.Component):
                 "start_last": In(1),
                 "tile_end": In(1),
                 "upcoming_last": In(1),
-                "upcoming_row": In(row_shape),  # type: ignore[arg-type]
+                "upcoming_row": In(row_shape),
                 "unit_free": In(1),
                 "hold": In(1),
                 "written": In(unsigned(width)),
@@ -102,7 +102,7 @@ class RowLedger(wiring.Component):
             m.d.sync += self.released.eq(pending)
         return m
 
-    def _rows_needed(self, m: Module, height) -> Signal:  # type: ignore[no-untyped-def]
+    def _rows_needed(self, m: Module, height: Value) -> Signal:
         """Rows of its frame that the next tile needs, from the position of its last pixel."""
         config, bound = self._config, self.program.bound
 
@@ -123,8 +123,6 @@ class RowLedger(wiring.Component):
         crossing = Signal()
         remainder = bound(lambda item: config.pixels % item.out_width)
         m.d.sync += crossing.eq(column + remainder >= bound(lambda item: item.out_width))
-        restart = Signal()
-        m.d.comb += restart.eq(self.start_last)
         with m.If(self.start):
             m.d.sync += [
                 column.eq(column + remainder - Mux(crossing, bound(lambda item: item.out_width), 0)),
@@ -137,20 +135,13 @@ class RowLedger(wiring.Component):
                     )
                 ),
             ]
-        reload = self.start & restart
-        if not self.program.single:
-            previous = Signal.like(self.program.index, name="ledger_layer_previous")
-            m.d.sync += previous.eq(self.program.index)
-            reload = reload | (previous != self.program.index)
-        with m.If(reload):
+        with m.If((self.start & self.start_last) | self.program.changed(m)):
             m.d.sync += [
                 column.eq(bound(lambda item: first_last(item)[1])),
                 lowest.eq(bound(lambda item: rows(item, first_last(item)[0]))),
             ]
         need = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
-        m.d.sync += need.eq(
-            Mux(self.upcoming_last | (lowest > height), height, Mux(lowest < 1, 1, lowest))
-        )
+        m.d.sync += need.eq(Mux(self.upcoming_last | (lowest > height), height, Mux(lowest < 1, 1, lowest)))
         return need
 
 
@@ -170,5 +161,3 @@ class WritePermission(wiring.Component):
         limit = self._config.ring_rows - self._config.row_margin
         m.d.sync += [waiting.eq(self.written - self.released), self.o.eq(waiting < limit)]
         return m
-
-

@@ -1,10 +1,10 @@
 """The loop nest: pixel tiles, word groups, column tiles, kernel rows, kernel columns, channel blocks, steps."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, ProgramCounter
+from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter
 from hwconv.plan.config import EngineConfig
 
 SETTLING_CYCLES = 20
@@ -14,8 +14,9 @@ SETTLING_CYCLES = 20
 class Sequencer(wiring.Component):
     """Walks the loop nest of one layer after the other, one step a cycle, without a gap while `go` holds.
 
-    A pixel tile starts in the first cycle in which the previous one has ended and `go` is high; within a tile nothing is ever
-    waited for. Marks come one cycle after the step they describe; `start` one cycle before the first mark of its tile.
+    A pixel tile starts in the first cycle in which the previous one has ended and `go` is high; within a tile
+    nothing is ever waited for. Marks come one cycle after the step they describe; `start` one cycle before the
+    first mark of its tile.
 
     Members
     -------
@@ -30,7 +31,8 @@ class Sequencer(wiring.Component):
     active : Out
         The array multiplies in this step. `fold_last`: the last such step of a fold.
     next_block, next_column, next_row, next_tile, next_group, next_pixels : Out
-        This step is the last of its channel block, and this loop goes on (one of them at most, the outermost that does).
+        This step is the last of its channel block, and this loop goes on (one of them at most, the outermost that
+        does).
     tile_end : Out
         The tile has ended, idle steps included.
     upcoming_last : Out
@@ -62,13 +64,12 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, program = self._config, self.program
-        passes = config.passes
         running, idling = Signal(), Signal()
         block_end, tap_end, fold_end, tile_end, start = Signal(), Signal(), Signal(), Signal(), Signal()
         layer_end, reload = Signal(), Signal()
 
-        def loop(name: str, value, advance) -> LoopCounter:  # type: ignore[no-untyped-def]
-            return LoopCounter(m, name, program.bound(value), max(value(item) for item in passes), advance, reload)
+        def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
+            return program.loop(m, name, value, advance, reload)
 
         stepping = running & ~idling
         step = loop("step", lambda item: item.block_steps, stepping)
@@ -89,7 +90,10 @@ class Sequencer(wiring.Component):
             m.d.comb += [start.eq((~running | tile_end) & self.go), reload.eq(0)]
         else:
             settling = Signal(5)
-            m.d.comb += [start.eq(((~running & (settling == 0)) | (tile_end & ~layer_end)) & self.go), reload.eq(settling == SETTLING_CYCLES)]
+            m.d.comb += [
+                start.eq(((~running & (settling == 0)) | (tile_end & ~layer_end)) & self.go),
+                reload.eq(settling == SETTLING_CYCLES),
+            ]
             with m.If(layer_end):
                 m.d.sync += [settling.eq(SETTLING_CYCLES), *program.advance()]
             with m.Elif(settling != 0):
@@ -128,9 +132,7 @@ class Sequencer(wiring.Component):
         if longest == 0:
             m.d.comb += fold_end.eq(tap_end)
             return
-        idle = LoopCounter(
-            m, "idle", self.program.bound(lambda item: max(1, item.idle_steps)), longest, idling, reload
-        )
+        idle = LoopCounter(m, "idle", self.program.bound(lambda item: max(1, item.idle_steps)), longest, idling, reload)
         needed = self.program.bound(lambda item: int(item.idle_steps > 0))
         m.d.comb += fold_end.eq((tap_end & ~needed) | (idling & idle.last))
         with m.If(tap_end & needed):

@@ -15,8 +15,8 @@ class Beat(data.StructLayout):
 class SkidBuffer(wiring.Component):
     """Passes a stream on unchanged through two registers.
 
-    Latency: 1 cycle. Throughput: one transfer a cycle. Back-pressure: `i.ready` falls one cycle after `o.ready`; the beat that
-    comes meanwhile waits in the second register. Every path between the two sides is cut.
+    Latency: 1 cycle. Throughput: one transfer a cycle. Back-pressure: `i.ready` falls one cycle after `o.ready`;
+    the beat that comes meanwhile waits in the second register. Every path between the two sides is cut.
 
     Members
     -------
@@ -25,7 +25,7 @@ class SkidBuffer(wiring.Component):
 
     def __init__(self, shape: object) -> None:
         self._shape = shape
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})  # type: ignore[arg-type]
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -11,15 +11,15 @@ from hwconv.plan.config import EngineConfig
 class SystolicArray(wiring.Component):
     """``result[row, column] = sum over steps of activation[row, step] * weight[step, column]``.
 
-    Dense: activations enter at the left and move right, one cluster of columns a cycle; weights enter at the top and move
-    down, one row group (`ports` rows) a cycle; the marks travel with the activations. Depthwise: every column takes its
-    own lane of the row's word, all columns in the same cycle.
+    Dense: activations enter at the left and move right, one cluster of columns a cycle; weights enter at the top
+    and move down, one row group (`ports` rows) a cycle; the marks travel with the activations. Depthwise: every
+    column takes its own lane of the row's word, all columns in the same cycle.
 
     Operands of row group `l` and cluster `c` belong to the step whose first operands came ``l + c`` cycles ago. Results
     wait in the drain registers and move up one row with each `drain` mark, so row 0 shows pixel after pixel.
 
-    Latency: `latency` cycles from the operands of a fold's last step in row 0, cluster 0 to its result in `o`. The array
-    never stalls. All paths are cut by registers.
+    Latency: `latency` cycles from the operands of a fold's last step in row 0, cluster 0 to its result in `o`. The
+    array never stalls. All paths are cut by registers.
 
     Members
     -------
@@ -97,6 +97,6 @@ class SystolicArray(wiring.Component):
 
     @staticmethod
     def _hop(m: Module, name: str, values: list, shape: object) -> list:
-        registers = [Signal(shape, name=f"{name}_{index}", reset_less=True) for index in range(len(values))]  # type: ignore[arg-type]
+        registers = [Signal(shape, name=f"{name}_{index}", reset_less=True) for index in range(len(values))]
         m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
         return registers

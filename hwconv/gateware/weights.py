@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, ProgramCounter
+from hwconv.gateware.bounds import ProgramCounter
 from hwconv.plan.config import EngineConfig
 
 ROM_LATENCY = 2
@@ -16,10 +16,11 @@ def rom_name(config: EngineConfig, cluster: int) -> str:
 
 
 class WeightSupply(wiring.Component):
-    """Reads a word of weights for each active step, in the order of the loop nest, and starts over with each pixel tile.
+    """Reads a word of weights for each active step, in the order of the loop nest, and starts over with each pixel
+    tile.
 
-    Latency: ROM_LATENCY cycles from `active` to the weights of cluster 0; cluster `c` comes `c` cycles later. Throughput: a
-    word a cycle. No back-pressure. All paths are cut by registers.
+    Latency: ROM_LATENCY cycles from `active` to the weights of cluster 0; cluster `c` comes `c` cycles later.
+    Throughput: a word a cycle. No back-pressure. All paths are cut by registers.
 
     Members
     -------
@@ -37,18 +38,12 @@ class WeightSupply(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, program = self._config, self.program
-        reload = Signal()
-        words = [item.folds * item.depth for item in config.passes]
-        counter = LoopCounter(
-            m, "weight", program.bound(lambda item: item.folds * item.depth), max(words), self.active, reload
-        )
+        reload = program.changed(m)
+        counter = program.loop(m, "weight", lambda item: item.folds * item.depth, self.active, reload)
         address = Signal(range(max(2, config.weight_depth)))
         if program.single:
             m.d.comb += address.eq(counter.count)
         else:
-            previous = Signal.like(program.index, name="weights_layer_previous")
-            m.d.sync += previous.eq(program.index)
-            m.d.comb += reload.eq(previous != program.index)
             base = program.bound(lambda item: item.weight_base)
             with m.If(self.active):
                 m.d.sync += address.eq(Mux(counter.last, base, address + 1))

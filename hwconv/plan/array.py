@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, gcd
+from typing import Any
 
 from ..errors import UnsupportedError
 from ..spec import ConvSpec
@@ -33,7 +34,7 @@ BLOCK_RAM_AREA = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Folding:
-    """One way to lay a convolution on an array. See docs/architecture.md for the loop nest and what each number buys."""
+    """One way to lay a convolution on an array; docs/architecture.md has the loop nest and what each number buys."""
 
     depthwise: bool
     pixels: int
@@ -193,15 +194,17 @@ def _row_counts(most: int, pixels_out: int) -> list[int]:
 
 @lru_cache(maxsize=4096)
 def _dense_words(inputs: int, lanes: int) -> tuple[int, ...]:
-    """Channels of a word worth trying: they divide the group's channels and reach for all lanes of a port if they can."""
-    reaching = [item for item in divisors(inputs) if lanes <= item <= MOST_WORD_BYTES]
+    """Channels of a word worth trying: divisors of the group's channels that reach for all lanes of a port, if any."""
+    reaching = tuple(item for item in divisors(inputs) if lanes <= item <= MOST_WORD_BYTES)
     if not reaching:
         return (max(item for item in divisors(inputs) if item <= MOST_WORD_BYTES),)
     usual = [item for item in reaching if LEAST_WORD_BYTES <= item <= DENSE_WORD_BYTES]
-    return tuple(usual or reaching[-1:] if reaching[-1] < LEAST_WORD_BYTES else usual or reaching[:1])
+    if reaching[-1] < LEAST_WORD_BYTES:
+        return reaching[-1:]
+    return tuple(usual) or reaching[:1]
 
 
-def _complete(spec: ConvSpec, result_limit: int | None, **loops: int) -> Iterator[Folding]:
+def _complete(spec: ConvSpec, result_limit: int | None, **loops: Any) -> Iterator[Folding]:
     """Adds requantisers (as few as keep up with the array) and idle steps."""
     pixels, columns, ports = loops["pixels"], loops["columns"], loops["ports"]
     value_bytes = 4 if spec.requantisation == "none" else 1

@@ -8,8 +8,8 @@ Time 0 is the cycle of a frame's first input handshake, the pipeline being empty
 
 tile `i` starts at ``max over j <= i of A(n(j)) + 1 + (i - j) * T``: the array waits for rows, then never again for
 anything else. The plan makes the ring of rows and the output buffer as large as it takes for that to be true
-(:func:`ring_rows_needed`, :func:`units_needed`), so latency is the start of the last tile and a constant, and the interval is
-the larger of the array's cycles and the input's.
+(:func:`ring_rows_needed`, :func:`units_needed`), so latency is the start of the last tile and a constant, and the
+interval is the larger of the array's cycles and the input's.
 """
 
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ def rows_needed(config: EngineConfig, item: PassConfig) -> NDArray[np.int64]:
     tiles = -(-item.out_pixels // config.pixels)
     last_pixel = np.minimum((np.arange(tiles, dtype=np.int64) + 1) * config.pixels, item.out_pixels) - 1
     lowest = (last_pixel // item.out_width) * item.stride[0] - item.top + (item.kernel[0] - 1) * item.dilation[0] + 1
-    needed = np.clip(lowest, 1, item.height)
+    needed: NDArray[np.int64] = np.clip(lowest, 1, item.height)
     needed[-1] = item.height
     return needed
 
@@ -156,9 +156,7 @@ def _ring_suffices(config: EngineConfig, item: PassConfig, ring_rows: int) -> bo
     index = np.arange(len(starts), dtype=np.int64)
     frame, tile = np.divmod(index, tiles)
     following = tile + 1
-    first_row = np.clip(
-        (following * config.pixels // item.out_width) * item.stride[0] - item.top, 0, item.height
-    )
+    first_row = np.clip((following * config.pixels // item.out_width) * item.stride[0] - item.top, 0, item.height)
     released = frame * item.height + np.where(following == tiles, item.height, first_row)
     released_at = starts + item.tile_cycles + RELEASE
 

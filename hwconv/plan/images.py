@@ -1,4 +1,4 @@
-"""Contents of an engine's ROMs: weights in the order of the loop nest, requantiser entries in the order of the drain."""
+"""Contents of the ROMs: weights in the order of the loop nest, requantiser entries in the order of the drain."""
 
 import numpy as np
 from numpy.typing import NDArray
