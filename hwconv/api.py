@@ -205,6 +205,7 @@ def compare(
     frames: int | None = None,
     seed: int = 1,
     waveform: str | Path | None = None,
+    capture: str | Path | None = None,
 ) -> ComparisonResult:
     """Simulates the Verilog of a layer and compares it with the golden model. A difference raises nothing.
 
@@ -217,6 +218,7 @@ def compare(
             since the interval is what lies between the last two.
         seed: of the random frames.
         waveform: a VCD file to write.
+        capture: an .npy file to write, with the outputs as the hardware gave them.
 
     Raises:
         HwconvError: as `plan`; an input of the wrong shape; a simulator that is missing.
@@ -226,7 +228,8 @@ def compare(
     engine = _plan(loaded.layer, multipliers, target)
     wave = None if waveform is None else Path(waveform)
     binary = simulation.build(design_of(engine), cast(simulation.Simulator, simulator), waveform=wave is not None)
-    result = compare_engine(engine, binary, case, waveform=wave)
+    captured = None if capture is None else Path(capture)
+    result = compare_engine(engine, binary, case, waveform=wave, capture=captured)
     return result if isinstance(source, LayerFile) else replace(result, file=str(source))
 
 

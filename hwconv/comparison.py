@@ -36,7 +36,7 @@ class ComparisonResult:
         macs: multiply-accumulates of a frame. multipliers: of the array.
         requantisers, requantiser_multipliers: beside the array.
         utilisation: macs / (interval x multipliers), of the measured interval.
-        waveform: the file written, if one was asked for.
+        waveform, captured: the files written, if they were asked for.
     """
 
     layer: str
@@ -57,6 +57,7 @@ class ComparisonResult:
     requantiser_multipliers: int
     utilisation: float | None
     waveform: str | None = None
+    captured: str | None = None
 
     @property
     def exact(self) -> bool:
@@ -122,11 +123,24 @@ def prepare(
 
 
 def compare_engine(
-    engine: EnginePlan, binary: simulation.Binary, case: Case, *, waveform: Path | None = None
+    engine: EnginePlan,
+    binary: simulation.Binary,
+    case: Case,
+    *,
+    waveform: Path | None = None,
+    capture: Path | None = None,
 ) -> ComparisonResult:
-    """Runs a compiled engine on a case."""
+    """Runs a compiled engine on a case.
+
+    Parameters:
+        engine, binary, case: the plan, what was compiled of it, and what is sent.
+        waveform: a VCD file to write. capture: an .npy file to write, with the outputs as the hardware gave them.
+    """
     spec = case.layer.spec
-    result = simulation.run(binary, case.sent, case.right, waveform=waveform)
+    result = simulation.run(binary, case.sent, case.right, waveform=waveform, capture=capture is not None)
+    if capture is not None and result.captured is not None:
+        with capture.open("wb") as stream:
+            np.save(stream, result.captured)
     problem = case.problem if result.passed else str(result.first_mismatch or result.problem)
     interval = result.interval
     return ComparisonResult(
@@ -148,6 +162,7 @@ def compare_engine(
         requantiser_multipliers=engine.requantiser_multipliers,
         utilisation=spec.macs / (interval * engine.multipliers) if interval else None,
         waveform=None if waveform is None else str(waveform),
+        captured=None if capture is None or result.captured is None else str(capture),
     )
 
 

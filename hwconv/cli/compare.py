@@ -34,6 +34,10 @@ def compare(
     waveform: Annotated[
         Path | None, typer.Option("--waveform", metavar="F.vcd", help="Write a waveform.", show_default=False)
     ] = None,
+    capture: Annotated[
+        Path | None,
+        typer.Option("--capture", metavar="Y.npy", help="Write the outputs as the hardware gave them."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Simulate the Verilog of a layer and compare it with the golden model: exact, or exit code 1.
@@ -42,8 +46,8 @@ def compare(
     """
     from hwconv import api
 
-    if len(files) > 1 and (input or expected or waveform):
-        raise typer.BadParameter("--input, --expected and --waveform go with a single FILE")
+    if len(files) > 1 and any((input, expected, waveform, capture)):
+        raise typer.BadParameter("--input, --expected, --waveform and --capture go with a single FILE")
     results = []
     with progress(f"simulating with {simulator.value}", total=len(files)) as step:
         for file in files:
@@ -59,6 +63,7 @@ def compare(
                     frames=frames,
                     seed=seed,
                     waveform=waveform,
+                    capture=capture,
                 )
             )
             step()
