@@ -8,7 +8,6 @@ import pytest
 from hwconv import demo, golden
 
 
-@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:matplotlib")  # its own, not ours
 def test_the_demo_draws_what_the_hardware_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "SIDE", 12)
     drawn: list[np.ndarray] = []
