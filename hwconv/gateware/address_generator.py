@@ -233,14 +233,24 @@ class _PortPixel:
         if config.lanes == 1:
             return
         self.current = current = self._place("pixel")
-        crossing = Signal(name=f"port_{port}_crossing")
-        m.d.comb += crossing.eq(current.x >= self._limit(config.ports))
+        # Whether the next step crosses the row's end is known a step ahead, in a register: the adders wait for nothing.
+        crossing, base_crossing, upcoming_crossing = (
+            Signal(name=f"port_{port}_{kind}crossing", reset_less=True) for kind in ("", "base_", "first_")
+        )
+        limit, steps = self._limit(config.ports), self._steps(config.ports)
+        within_x, across_x = steps[0]
+        m.d.sync += upcoming_crossing.eq(self.upcoming.x >= limit)
         with m.If(generator.start):
-            m.d.sync += self._load(current, self.upcoming)
+            m.d.sync += [
+                *self._load(current, self.upcoming),
+                crossing.eq(upcoming_crossing),
+                base_crossing.eq(upcoming_crossing),
+            ]
         with m.Elif(generator.scan_last):
-            m.d.sync += self._load(current, base)
+            m.d.sync += [*self._load(current, base), crossing.eq(base_crossing)]
         with m.Elif(generator.read):
-            for register, (within, across) in zip(current, self._steps(config.ports), strict=True):
+            m.d.sync += crossing.eq(Mux(crossing, current.x >= limit - across_x, current.x >= limit - within_x))
+            for register, (within, across) in zip(current, steps, strict=True):
                 m.d.sync += register.eq(register + Mux(crossing, across, within))
 
     def _upcoming(self, base: _Place, computing_last: Signal, frame_base: Signal) -> _Place:

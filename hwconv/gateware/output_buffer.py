@@ -1,6 +1,6 @@
 """Result words wait here until their pixels are complete, and leave in NHWC order."""
 
-from amaranth.hdl import ClockSignal, Instance, Module, Mux, Signal, Value
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -122,26 +122,29 @@ class OutputBuffer(wiring.Component):
         depth = config.units * config.unit_words
         self._room = Signal(name="fifo_room")
         pending = Signal(range(config.units * config.pixels + 2))
+        some = Signal()
         pixel_sent, issue, reload = Signal(), Signal(), program.changed(m)
-        m.d.sync += pending.eq(pending + self.marks.pixel_done - pixel_sent)
+        done = self.marks.pixel_done
+        m.d.sync += [
+            pending.eq(pending + done - pixel_sent),
+            some.eq(done | (pending > 1) | ((pending == 1) & ~pixel_sent)),
+        ]
         settled = Signal(init=1)
-        m.d.comb += issue.eq((pending != 0) & self._room & settled)
+        m.d.comb += issue.eq(some & self._room & settled)
 
         def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
             return program.loop(m, name, value, advance, reload)
 
+        frame_end, unit_end = Signal(), Signal()
         word = loop("send_word", lambda item: item.out_pixel_words, issue)
         pixel = loop("send_pixel", lambda item: item.out_pixels, pixel_sent)
-        of_unit = Signal(range(max(2, config.pixels)))
-        frame_end, unit_end = Signal(), Signal()
+        of_unit = LoopCounter(m, "send_unit", Const(config.pixels), config.pixels, pixel_sent, frame_end)
         m.d.comb += [
             pixel_sent.eq(issue & word.last),
             frame_end.eq(pixel_sent & pixel.last),
-            unit_end.eq(frame_end | (pixel_sent & (of_unit == config.pixels - 1))),
-            self.unit_free.eq(unit_end),
+            unit_end.eq(pixel_sent & (pixel.last | of_unit.last)),
         ]
-        with m.If(pixel_sent):
-            m.d.sync += of_unit.eq(Mux(unit_end, 0, of_unit + 1))
+        m.d.sync += self.unit_free.eq(unit_end)
         unit_start = Signal.like(address, name="send_unit_start")
         next_unit = Signal.like(address, name="send_next_unit")
         m.d.comb += next_unit.eq(Mux(unit_start == depth - config.unit_words, 0, unit_start + config.unit_words))

@@ -86,9 +86,13 @@ class RowLedger(wiring.Component):
         units = Signal(range(config.units + 1), init=config.units)
         unit_there = Signal()
         m.d.sync += [units.eq(units + self.unit_free - self.start), unit_there.eq(units != 0)]
-        settling = Signal(PERMISSION_DELAY, init=(1 << PERMISSION_DELAY) - 1)
-        m.d.sync += settling.eq((settling << 1) | self.start)
-        m.d.comb += self.go.eq(rows_there & unit_there & ~settling.any() & ~self.start & ~self.hold)
+        settling = Signal(PERMISSION_DELAY - 1, init=(1 << PERMISSION_DELAY - 1) - 1)
+        settled = Signal()
+        m.d.sync += [
+            settling.eq((settling << 1) | self.start),
+            settled.eq(~(settling.any() | self.start | self.hold)),
+        ]
+        m.d.comb += self.go.eq(rows_there & unit_there & settled)
 
         released = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
         row = self.upcoming_row

@@ -32,7 +32,7 @@ COLLECT = 1
 """A complete pixel to the first word read."""
 RELEASE = 8
 """End of a tile to the receiver's permission to overwrite its rows."""
-CREDIT = 2
+CREDIT = 3
 """A unit sent to the start of a tile that waited for it."""
 FRAMES_CHECKED = 4
 """Frames over which the ring's size is checked: the pattern repeats from the second one on."""
