@@ -151,14 +151,17 @@ class RequantiserPlan:
 
         ``none``: the carry chains of 32 bits. ``wide``: :data:`WIDE_LATENCY`. ``narrow``: the product (3 with hard
         multipliers, 1 + ceil(log2(digits)) without), a stage that adds the offset, one more if there are several
-        products, one for each carry chain of the sum but the first, and :data:`RESULT_STAGES`; with a window one for
-        each carry chain of ``a + base``, and :data:`SATURATION_STAGES`.
+        products (unless there are two and the sum's first chain ends below the upper one: it then waits for none), one
+        for each carry chain of the sum but the first, and :data:`RESULT_STAGES`; with a window one for each carry
+        chain of ``a + base``, and :data:`SATURATION_STAGES`.
         """
         if self.kind == "none":
             return len(chain_segments(0, self.output_width)) - 1
         if self.kind == "wide":
             return WIDE_LATENCY
         product, adds = MULTIPLIER_LATENCY, 1 if self.multipliers == 1 else 2
+        if self.multipliers == 2 and len(self.sum_segments) > 2 and self.sum_segments[1] < HARD_WIDTH:
+            adds = 1
         if self.style == "logic":
             product, adds = 1 + ceil(log2(max(self.digits, 1))), 1
         offset = 2 if self.signed_select else 1
