@@ -20,7 +20,7 @@ ASKED = (8, 36)
 ASKED_HEAVY = (36, 144)
 """The same for a layer of more than HEAVY multiplications, which takes Icarus too long otherwise."""
 HEAVY = 100_000
-both_foldings = pytest.mark.parametrize("which", (0, 1), ids=("small", "large"))
+both_foldings = pytest.mark.parametrize("which", [0, 1], ids=("small", "large"))
 
 
 def check_vector(file: Path, which: int, simulator: Simulator) -> None:

@@ -1,0 +1,171 @@
+"""Random layers and foldings: the whole attribute space, with values that are hostile on purpose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import numpy as np
+
+from hwconv.errors import HwconvError
+from hwconv.layer import Layer, LayerParameters
+from hwconv.plan.array import foldings
+from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.spec import ConvSpec
+
+CHANNELS = (1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 17, 19, 23)
+GROUPS = (1, 1, 2, 3, 5)
+MULTIPLIERS = (1, 4, 6, 9, 16, 24, 36, 48)
+KINDS = ("dense", "dense", "grouped", "depthwise", "depthwise", "depthwise_multiplier", "line", "fully_connected")
+MODES = ("tflite", "tflite", "shift", "none")
+HOSTILE_ZERO_POINTS = (-128, 127, 0)
+MOST_WORK = 60_000
+"""Cycles of a frame times multipliers, which is what simulating it costs."""
+MOST_CYCLES = 4_000
+Frames = np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomEngine:
+    """A plan for a random layer, and frames for it."""
+
+    plan: EnginePlan
+    frames: Frames
+
+    @property
+    def layer(self) -> Layer:
+        return self.plan.layer
+
+
+def random_engine(random: np.random.Generator, kind: str | None = None) -> RandomEngine:
+    """Draws until a layer, a folding and beat widths are legal together and small enough to simulate."""
+    chosen = str(random.choice(KINDS)) if kind is None else kind
+    while True:
+        try:
+            layer = random_layer(random, random_spec(random, chosen))
+        except HwconvError:
+            continue  # the frame is too small for the kernel, or sums leave 32 bits
+        plan = random_plan(random, layer)
+        if plan is not None:
+            return RandomEngine(plan=plan, frames=hostile_frames(random, layer.spec, int(random.integers(3, 5))))
+
+
+def random_spec(random: np.random.Generator, kind: str) -> ConvSpec:
+    """A spec of a kind; raises SpecError where its numbers do not go together."""
+
+    def pair(low: int, high: int) -> tuple[int, int]:
+        return int(random.integers(low, high + 1)), int(random.integers(low, high + 1))
+
+    kernel, stride, dilation = pair(1, 7), pair(1, 4), pair(1, 4)
+    pads = tuple(int(value) if random.random() < 0.6 else 0 for value in random.integers(0, 5, 4))
+    height, width = (int(random.integers(1, 7 + 2 * size)) for size in kernel)
+    groups = int(random.choice(GROUPS)) if kind == "grouped" else 1
+    inputs, outputs = (groups * int(random.choice(CHANNELS)) for _ in range(2))
+    if kind.startswith("depthwise"):
+        groups = inputs
+        outputs = inputs * (int(random.integers(2, 6)) if kind == "depthwise_multiplier" else 1)
+    if kind == "line":
+        height, kernel, stride, dilation, pads = 1, (1, kernel[1]), (1, stride[1]), (1, dilation[1]), (0, 0, *pads[2:])
+    if kind == "fully_connected":
+        height, width, kernel, stride, dilation, pads = 1, 1, (1, 1), (1, 1), (1, 1), (0, 0, 0, 0)
+        inputs, outputs = int(random.integers(1, 120)), int(random.integers(1, 60))
+    mode = str(random.choice(MODES))
+    low, high = sorted(int(value) for value in random.integers(-128, 128, 2))
+    clamped = mode != "none" and random.random() < 0.3
+    return ConvSpec(
+        name=f"random_{kind}",
+        height=height,
+        width=width,
+        in_channels=inputs,
+        out_channels=outputs,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=pads,
+        groups=groups,
+        input_zero_point=zero_point(random),
+        output_zero_point=0 if mode == "none" else zero_point(random),
+        output_dtype="int32" if mode == "none" else "int8",
+        requantisation=mode,
+        activation_min=low if clamped else None,
+        activation_max=high if clamped else None,
+    )
+
+
+def zero_point(random: np.random.Generator) -> int:
+    """Often an end of the type."""
+    return int(random.choice(HOSTILE_ZERO_POINTS)) if random.random() < 0.5 else int(random.integers(-128, 128))
+
+
+def random_layer(random: np.random.Generator, spec: ConvSpec) -> Layer:
+    """Weights, biases and scales for a spec; outputs mostly use their range, some saturate or are constant."""
+    weights = hostile_values(random, spec.weight_shape)
+    terms = spec.taps * spec.group_in_channels
+    bias = random.integers(-1 - 128 * terms, 128 * terms + 1, spec.out_channels)
+    multiplier = shift = None
+    if spec.requantisation == "tflite":
+        # A sum of `terms` products is some 5000 * sqrt(terms) large; the output should be some 64.
+        exponent = np.log2(64 / (5000 * np.sqrt(terms))) + random.uniform(-3, 3) + random.uniform(-1, 1, len(bias))
+        multiplier = random.integers(1 << 30, 1 << 31, spec.out_channels)
+        shift = np.ceil(exponent).astype(int)
+    elif spec.requantisation == "shift":
+        shift = random.integers(0, 12 + terms.bit_length(), spec.out_channels)
+        shift = -shift
+    parameters = LayerParameters(weights=weights, bias=bias, multiplier=multiplier, shift=shift)
+    return Layer(spec, parameters, origin="random")
+
+
+def random_plan(random: np.random.Generator, layer: Layer) -> EnginePlan | None:
+    """Any folding, not only the best one, and any width of beats; None if there is none that is small enough."""
+    spec = layer.spec
+    output_beat = None if random.random() < 0.4 else int(random.integers(1, 33)) * layer_value_bytes(spec)
+    input_beat = None if random.random() < 0.3 else int(random.integers(1, 33))
+    multipliers = int(random.choice(MULTIPLIERS))
+    known = list(foldings(spec, multipliers, output_beat))
+    possible = [
+        item
+        for item in known
+        if item.compute_cycles <= MOST_CYCLES
+        and item.compute_cycles * (item.multipliers + 8) <= MOST_WORK
+        and spec.input_bytes <= MOST_CYCLES
+    ]
+    if not possible:
+        return None
+    if random.random() < 0.6:  # most foldings are of small arrays
+        largest = max(item.multipliers for item in possible)
+        possible = [item for item in possible if 2 * item.multipliers > largest]
+    folding = possible[int(random.integers(len(possible)))]
+    with exact_requantisers(spec.requantisation == "tflite" and random.random() < 0.1):
+        return make_plan(
+            layer, multipliers=multipliers, folding=folding, input_beat_bytes=input_beat, output_beat_bytes=output_beat
+        )
+
+
+@contextmanager
+def exact_requantisers(wanted: bool) -> Iterator[None]:
+    """Plans made inside get TensorFlow Lite's exact unit, which real layers hardly ever need."""
+    if not wanted:
+        yield
+        return
+    with patch("hwconv.plan.requantise.narrow_plans", return_value=[]):
+        yield
+
+
+def layer_value_bytes(spec: ConvSpec) -> int:
+    """Bytes of an output value."""
+    return 4 if spec.requantisation == "none" else 1
+
+
+def hostile_values(random: np.random.Generator, shape: tuple[int, ...]) -> Frames:
+    """All of them the smallest, the largest, 0, one of the ends, or anything."""
+    pattern = random.integers(8)
+    if pattern < 3:
+        return np.full(shape, (-128, 127, 0)[pattern], np.int8)
+    if pattern == 3:
+        return random.choice(np.array([-128, 127], np.int8), shape)
+    return random.integers(-128, 128, shape).astype(np.int8)
+
+
+def hostile_frames(random: np.random.Generator, spec: ConvSpec, count: int) -> Frames:
+    """Frames, each hostile in its own way."""
+    return np.stack([hostile_values(random, spec.input_shape) for _ in range(count)])
