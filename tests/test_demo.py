@@ -4,27 +4,75 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from hwconv import demo, golden
+from hwconv import golden
+from hwconv.demo import picture, run
+from hwconv.demo.filters import filter_bank, filters
+
+HEIGHT = 20
 
 
 def test_the_demo_draws_what_the_hardware_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "SIDE", 12)
     drawn: list[np.ndarray] = []
-    draw = demo.draw
-    monkeypatch.setattr(demo, "draw", lambda *arguments: (drawn.append(arguments[1]), draw(*arguments)))
+    monkeypatch.setattr(run, "draw", lambda *arguments: (drawn.append(arguments[1]), picture.draw(*arguments)))
     steps: list[str] = []
-    result = demo.run_demo(tmp_path / "demo", route=False, step=steps.append)
-    assert result.comparison.exact
-    assert len(steps) == 4
-    frames = demo.to_frames(demo.read_photograph())
-    assert np.array_equal(drawn[0], golden.run(demo.filter_bank(), frames)[0])
-    assert (tmp_path / "demo" / "picture.png").read_bytes().startswith(b"\x89PNG")
+    result = run.run_demo(tmp_path / "demo", route=False, height=HEIGHT, step=steps.append)
+    compared = result.comparison
+    assert compared.exact
+    assert compared.frames == 2
+    assert compared.latency == compared.predicted_latency
+    assert compared.interval == compared.predicted_interval
+    assert len(steps) == run.STEPS - 1
+    photograph = picture.read_photograph(HEIGHT)
+    layer = filter_bank(*photograph.shape[:2])
+    assert np.array_equal(drawn[0], golden.run(layer, picture.to_frame(photograph)[np.newaxis])[0])
     assert all(Path(path).exists() for path in result.files.values())
+    assert result.to_json()["build"] is None
+    with Image.open(result.files["picture"]) as image:
+        assert image.format == "PNG"
+        assert image.width >= 1600
 
 
-def test_the_filters_use_the_whole_range_and_differ() -> None:
-    layer = demo.filter_bank()
+def test_the_photograph_keeps_its_shape_and_its_bytes() -> None:
+    photograph = picture.read_photograph(600)
+    assert photograph.shape == (600, 512, 3)
+    assert picture.read_photograph(60).shape == (60, 51, 3)
+    frame = picture.to_frame(photograph)
+    assert frame.dtype == np.int8
+    assert np.array_equal(frame.astype(int) + 128, photograph)
+    assert np.array_equal(picture.to_brightness(frame), photograph)
+
+
+def test_the_filters_do_what_their_names_say() -> None:
+    layer = filter_bank(9, 9)
     weights = layer.parameters.weights.reshape(layer.spec.out_channels, -1)
     assert (np.abs(weights).max(axis=1) == 127).all()
     assert len(np.unique(weights, axis=0)) == len(weights)
+
+    def answers(frame: np.ndarray) -> dict[str, int]:
+        outputs = golden.run(layer, picture.to_frame(frame.astype(np.uint8))[np.newaxis])[0, 2, 2]
+        return dict(zip((each.name for each in filters()), picture.to_brightness(outputs).tolist(), strict=True))
+
+    flat = answers(np.full((9, 9, 3), 150))
+    assert flat["blurred"] == pytest.approx(150, abs=2)
+    assert flat["sharpened"] == pytest.approx(150, abs=2)
+    for name in ("slopes from left to right", "slopes from top to bottom", "relief"):
+        assert flat[name] == pytest.approx(128, abs=1)
+    assert flat["pencil"] == pytest.approx(0.96 * 255, abs=1)
+    assert flat["neon"] <= 1
+    ramp = np.broadcast_to(10 * np.arange(9)[:, np.newaxis], (9, 9, 3))
+    assert answers(ramp)["slopes from top to bottom"] > 140
+    assert answers(np.swapaxes(ramp, 0, 1))["slopes from left to right"] > 140
+    red, cyan = np.zeros((9, 9, 3)), np.full((9, 9, 3), 255)
+    red[..., 0], cyan[..., 0] = 255, 0
+    assert answers(red)["red against cyan"] == 255
+    assert answers(cyan)["red against cyan"] == 0
+
+
+def test_the_picture_is_the_same_every_time(tmp_path: Path) -> None:
+    photograph = picture.read_photograph(12)
+    outputs = np.arange(8 * 6 * 8, dtype=np.int64).astype(np.int8).reshape(8, 6, 8)
+    for name in ("first.png", "second.png"):
+        picture.draw(photograph, outputs, "a caption", tmp_path / name)
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()

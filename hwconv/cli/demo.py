@@ -2,14 +2,16 @@
 
 import sys
 import time
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 
 from hwconv.cli.options import Json
-from hwconv.cli.terminal import print_json, print_text, progress
+from hwconv.cli.terminal import print_json, print_text
 
 if TYPE_CHECKING:
     from hwconv.demo import DemoResult
@@ -23,20 +25,53 @@ def demo(
     json: Json = False,
 ) -> None:
     """Generate, simulate, compare and route a filter bank on a photograph; write the picture the hardware computed."""
-    from hwconv.demo import run_demo
+    from hwconv.demo.run import STEPS, run_demo
 
     start = time.monotonic()
-
-    def step(what: str) -> None:
-        sys.stderr.write(f"hwconv: {what} ...\n")
-
-    # A log has the steps; a terminal also wants to see that something moves.
-    with progress("running the demo") if sys.stderr.isatty() else nullcontext():
+    with _Steps(STEPS if route else STEPS - 1) as step:
         result = run_demo(output, route=route, step=step)
     if json:
         print_json(result.to_json())
     else:
         print_text(_summary(result, time.monotonic() - start))
+
+
+class _Steps:
+    """Shows on standard error what is being done: a line for each step, on a terminal with what it took."""
+
+    def __init__(self, total: int) -> None:
+        self._console = Console(stderr=True)
+        self._total = total
+        self._number = 0
+        self._text = ""
+        self._start = 0.0
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._end(done=kind is None)
+
+    def __call__(self, what: str) -> None:
+        self._end(done=True)
+        self._number += 1
+        self._text = f"[{self._number}/{self._total}] {what}"
+        self._start = time.monotonic()
+        if self._console.is_terminal:
+            self._status = self._console.status(escape(self._text))
+            self._status.start()
+        else:
+            sys.stderr.write(f"hwconv: {self._text} ...\n")
+
+    def _end(self, done: bool) -> None:
+        if self._status is None:
+            return
+        self._status.stop()
+        self._status = None
+        if done:
+            seconds = time.monotonic() - self._start
+            self._console.print(f"{self._text}: {seconds:.1f} s", highlight=False, markup=False)
 
 
 def _summary(result: "DemoResult", seconds: float) -> object:
@@ -48,19 +83,16 @@ def _summary(result: "DemoResult", seconds: float) -> object:
     )
     table.add_column(no_wrap=True)
     table.add_column()
-    table.add_row(
-        "exact", f"{compared.outputs} outputs compared with the golden model, {compared.mismatches} mismatches"
-    )
-    table.add_row("latency", f"{compared.latency} cycles, predicted {compared.predicted_latency}")
-    table.add_row("interval", f"{compared.interval} cycles, predicted {compared.predicted_interval}")
+    table.add_row("exact", f"{compared.outputs:,} outputs compared with numpy, {compared.mismatches} mismatches")
+    table.add_row("latency", f"{compared.latency:,} cycles, predicted {compared.predicted_latency:,}")
+    table.add_row("interval", f"{compared.interval:,} cycles, predicted {compared.predicted_interval:,}")
     used = f"{compared.utilisation:.1%}" if compared.utilisation else "-"
-    table.add_row("array", f"{compared.multipliers} multipliers, {used} of them busy with {compared.macs} MACs a frame")
+    table.add_row("array", f"{compared.multipliers} multipliers, {used} used by {compared.macs:,} MACs a frame")
     table.add_row("requantisers", f"{compared.requantisers}, with {compared.requantiser_multipliers} multipliers")
-    if build is not None and compared.interval:
+    if build is not None and result.frames_per_second:
         best = build.best
-        rate = best.fmax_mhz * 1e6 / compared.interval
-        table.add_row("routed", f"{build.target}: {best.fmax_mhz:.1f} MHz, {rate:.0f} frames a second")
-        parts = f"{best.luts} LUTs, {best.ffs} flip-flops, {best.multipliers} multipliers, {best.brams} block RAMs"
+        table.add_row("clock", f"{best.fmax_mhz:.1f} MHz on {build.target}: {result.frames_per_second:.1f} frames/s")
+        parts = f"{best.luts:,} LUTs, {best.ffs:,} flip-flops, {best.multipliers} multipliers, {best.brams} block RAMs"
         table.add_row("area", parts)
     for name, path in result.files.items():
         table.add_row(name, path)
