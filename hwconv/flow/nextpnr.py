@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from hwconv.errors import FitError
+from hwconv.flow.floorplan import floorplan
 from hwconv.flow.tools import Tool, run_tool, tool_failure
 from hwconv.targets import Target
 
@@ -38,6 +39,7 @@ def place_and_route(
         ToolError: nextpnr failed otherwise.
     """
     (folder / "netlist.json").write_bytes(netlist.read_bytes())
+    floorplan(folder / "netlist.json", target)
     code, output = run_tool(
         [
             tool.path,

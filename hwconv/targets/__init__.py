@@ -29,6 +29,8 @@ class Target:
         ffs: flip-flops.
         multipliers: 18 x 18 multipliers.
         block_rams: block RAMs of 18 kbit.
+        multiplier_lines, multiplier_blocks: rows and first columns of the tiles that hold the multipliers, four to a
+            block; empty where they have not been looked up.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Target:
     ffs: int
     multipliers: int
     block_rams: int
+    multiplier_lines: tuple[int, ...] = ()
+    multiplier_blocks: tuple[int, ...] = ()
 
 
 def list_targets() -> list[Target]:
@@ -68,5 +72,6 @@ def _all_targets() -> tuple[Target, ...]:
     for path in Path(__file__).resolve().parent.glob("*.toml"):
         data = tomllib.loads(path.read_text())
         grades = data.pop("speed_grades")
+        data = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
         targets += [Target(name=f"{data['part'].lower()}-{speed}", speed=speed, **data) for speed in grades]
     return tuple(sorted(targets, key=lambda target: (target.luts, target.part, target.speed)))
