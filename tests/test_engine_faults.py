@@ -39,9 +39,9 @@ both_paces = pytest.mark.parametrize("stalls", PAUSES, ids=["free", "stalled"])
 
 # Name: spec, multipliers, input beat. Words are 4, 1 and 3 bytes; beats wider, narrower, and of no common divisor.
 ENGINES = {
-    "dense_narrow_beats": (dict(height=5, width=4, in_channels=8, out_channels=4, kernel=(2, 3), padding="same"), 40, 2),
-    "dense_wide_beats": (dict(height=4, width=5, in_channels=4, out_channels=5, kernel=(2, 3), stride=(1, 2)), 8, 12),
-    "dense_odd_beats": (dict(height=5, width=4, in_channels=6, out_channels=4, kernel=(3, 2), padding="same"), 8, 4),
+    "narrow_beats": (dict(height=5, width=4, in_channels=8, out_channels=4, kernel=(2, 3), padding="same"), 40, 2),
+    "wide_beats": (dict(height=4, width=5, in_channels=4, out_channels=5, kernel=(2, 3), stride=(1, 2)), 8, 12),
+    "odd_beats": (dict(height=5, width=4, in_channels=6, out_channels=4, kernel=(3, 2), padding="same"), 8, 4),
     "few_channels": (dict(height=7, width=5, in_channels=3, out_channels=8, kernel=(3, 3), stride=(2, 2)), 16, 5),
     "depthwise": (dict(height=5, width=5, in_channels=6, out_channels=6, groups=6, kernel=(3, 3)), 12, 4),
     "depthwise_multiplier": (dict(height=4, width=5, in_channels=3, out_channels=6, groups=3, kernel=(2, 2)), 6, 1),
