@@ -24,13 +24,7 @@ LAYERS = {
     "pretrainedResnet_quant": (0, 1, 2, 4, 5, 6, 8, 9, 10, 14),
     "vww_96_int8": (*range(27), 29),
 }
-SMALLEST = {
-    ("ad01_int8", 4),
-    ("ad01_int8", 5),
-    ("kws_ref_model", 11),
-    ("pretrainedResnet_quant", 14),
-    ("vww_96_int8", 29),
-}
+SMALLEST = {"ad01_int8": 5, "kws_ref_model": 11, "pretrainedResnet_quant": 14, "vww_96_int8": 29}
 MULTIPLIERS = 64
 every_layer = pytest.mark.parametrize(
     ("model", "index"), [(model, index) for model, indices in LAYERS.items() for index in indices]
