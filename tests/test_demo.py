@@ -61,7 +61,7 @@ def test_the_filters_do_what_their_names_say() -> None:
         assert flat[name] == pytest.approx(128, abs=1)
     assert flat["pencil"] == pytest.approx(0.96 * 255, abs=1)
     assert flat["neon"] <= 1
-    ramp = np.broadcast_to(10 * np.arange(9)[:, np.newaxis], (9, 9, 3))
+    ramp = np.broadcast_to(10 * np.arange(9)[:, np.newaxis, np.newaxis], (9, 9, 3))
     assert answers(ramp)["slopes from top to bottom"] > 140
     assert answers(np.swapaxes(ramp, 0, 1))["slopes from left to right"] > 140
     red, cyan = np.zeros((9, 9, 3)), np.full((9, 9, 3), 255)

@@ -94,7 +94,7 @@ def filter_bank(height: int, width: int) -> Layer:
     for channel, each in enumerate(bank):
         real = each.kernel[:, :, np.newaxis] * np.array(each.colours)
         scale = float(np.abs(real).max()) / 127
-        weights[channel] = np.rint(real / scale)
+        weights[channel] = _rounded(real / scale)
         biases.append(round(255 * each.zero / (scale * each.gain)))
         multiplier, shift = quantise_multiplier(scale * each.gain)
         multipliers.append(multiplier)
@@ -106,3 +106,17 @@ def filter_bank(height: int, width: int) -> Layer:
         shift=np.array(shifts, np.int32),
     )
     return Layer(spec, parameters, "hwconv demo")
+
+
+def _rounded(real: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rounds a kernel (5, 5, colours) to integers of the same sum for each colour, so that flat areas keep their grey.
+
+    The weights that were rounded furthest the wrong way go the other way instead.
+    """
+    flat = real.reshape(-1, real.shape[-1])
+    rounded = np.rint(flat)
+    for colour in range(flat.shape[1]):
+        missing = int(np.rint(flat[:, colour].sum()) - rounded[:, colour].sum())
+        order = np.argsort(np.sign(missing) * (rounded - flat)[:, colour], kind="stable")
+        rounded[order[: abs(missing)], colour] += np.sign(missing)
+    return rounded.reshape(real.shape)

@@ -52,7 +52,7 @@ def draw(photograph: NDArray[np.uint8], outputs: NDArray[np.int8], caption: str,
         panel.set_title(title, color=_LIGHT, fontsize=12, pad=7)
         panel.set_anchor("N")
         panel.set_axis_off()
-    heading = f"{len(pictures) - 1} filters, as the simulated Verilog computed them"
+    heading = "A bank of 5x5 filters, as the simulated Verilog computed them"
     figure.text(0.012, 0.955, heading, color=_LIGHT, fontsize=19, weight="bold", va="center")
     figure.text(0.012, 0.035, caption, color=_DIM, fontsize=12, va="center")
     figure.savefig(path, facecolor=_DARK, metadata={"Software": None})
