@@ -28,7 +28,7 @@ from hwconv.errors import HwconvError, SpecError, one_of
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.resources import resource_path
 
-BLOCKS = ("hwconv_accumulate.v", "hwconv_mult.v", "hwconv_ram.v")
+BLOCKS = ("hwconv_accumulate.v", "hwconv_hop.v", "hwconv_mult.v", "hwconv_ram.v")
 """The vendor blocks, one implementation in each folder of `rtl/`."""
 MODELS = {"ecp5": ("models.v",)}
 """Behavioural models of the primitives that the blocks of a family instantiate: simulated, never synthesised."""
@@ -328,7 +328,7 @@ def _purpose(name: str, top: str) -> str:
         f"constraints/{top}.sdc": "clock constraint",
         f"constraints/{top}.lpf": "clock constraint for nextpnr-ecp5",
         f"rtl/{top}.v": "the engine",
-        "rtl/hwconv_accumulate.v": "accumulator that starts over in a cycle",
+        "rtl/hwconv_hop.v": "register that synthesis keeps apart",
         "rtl/hwconv_mult.v": "multiplier with its registers",
         "rtl/hwconv_accumulate.v": "accumulator of a processing element",
         "rtl/hwconv_ram.v": "memory with its output register",

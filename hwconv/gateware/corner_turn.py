@@ -47,7 +47,9 @@ class CornerTurn(wiring.Component):
         for lane in range(config.lanes):
             for port in range(config.ports):
                 row = lane * config.ports + port
-                channels = [Signal(8, name=f"row_{row}_channel_{byte}") for byte in range(config.word_bytes)]
+                channels = [
+                    Signal(8, name=f"row_{row}_channel_{byte}", reset_less=True) for byte in range(config.word_bytes)
+                ]
                 for byte, register in enumerate(channels):
                     following = channels[byte + 1] if byte + 1 < config.word_bytes else 0
                     loaded = self.words[port][8 * byte : 8 * byte + 8]
@@ -87,7 +89,7 @@ class LaneSupply(wiring.Component):
         for row in range(self._config.pixels):
             for byte in range(self._config.word_bytes):
                 lane = row * self._config.word_bytes + byte
-                register = Signal(8, name=f"row_{row}_lane_{byte}")
+                register = Signal(8, name=f"row_{row}_lane_{byte}", reset_less=True)
                 loaded = self.words[row][8 * byte : 8 * byte + 8]
                 with m.If(~self.load):
                     m.d.sync += register.eq(0)

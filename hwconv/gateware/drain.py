@@ -81,14 +81,14 @@ class Drain(wiring.Component):
         select, marks, table_address = self._walk(m)
         # The walk is one cycle behind the `last` mark, the array's result `latency` cycles behind it.
         lead = SystolicArray.latency - 1
-        select = delayed(m, "select", select, lead)
-        address = delayed(m, "table_address", table_address, lead + config.column_stages - ROM_LATENCY)
+        select = delayed(m, "select", select, lead, reset=False)
+        address = delayed(m, "table_address", table_address, lead + config.column_stages - ROM_LATENCY, reset=False)
         results = []
         for index, requantiser in enumerate(self._requantisers):
             m.submodules[f"requantiser_{index}"] = requantiser
             wait = config.skews[index] - (config.skews[index - 1] if index else 0)
-            select = delayed(m, f"select_{index}", select, wait)
-            address = delayed(m, f"table_address_{index}", address, wait)
+            select = delayed(m, f"select_{index}", select, wait, reset=False)
+            address = delayed(m, f"table_address_{index}", address, wait, reset=False)
             first = index * config.drain
             columns = [self.columns[column] for column in range(first, first + config.drain)]
             entry = Signal(config.requantiser.entry_width, name=f"entry_{index}")
@@ -125,7 +125,7 @@ class Drain(wiring.Component):
             if len(merged) == 1:
                 return merged[0]
             columns, level = merged, level + 1
-            select = delayed(m, f"select_{stage}", select, 1)
+            select = delayed(m, f"select_{stage}", select, 1, reset=False)
 
     def _walk(self, m: Module) -> tuple[Value, Value, Value]:
         """The loops of the drain: word, pixel, column tile, word group, pixel tile; started by each `last` mark."""

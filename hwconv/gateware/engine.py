@@ -133,8 +133,8 @@ class EngineCore(wiring.Component):
         m.d.comb += [
             verdicts.push.eq(receiver.frame_end & delayed(m, "first_layer", receiver.program.is_first, 1)),
             verdicts.damaged.eq(receiver.damaged),
-            verdicts.pop.eq(packer.frame_sent),
-            packer.damaged.eq(verdicts.o),
+            verdicts.pop.eq(output.frame_sent),
+            output.damaged.eq(verdicts.o),
         ]
         self._streams(m, skid_in, receiver, packer)
         self._follow(m, sequencer, addresses, ledger, weights)

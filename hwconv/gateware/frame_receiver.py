@@ -75,14 +75,21 @@ class FrameReceiver(wiring.Component):
         frame_taken = row_taken & row_of_frame.last
         final_unit = unit_of_word.last & word_of_row.last & row_of_frame.last
 
+        # What may be taken is known a cycle ahead, in registers: units from a beat, or of filler.
+        open_, fill = Signal(), Signal()
+        filling_next, discarding_next = Signal(), Signal()
+        m.d.sync += [
+            filling.eq(filling_next),
+            discarding.eq(discarding_next),
+            open_.eq(self.permitted & ~filling_next & ~discarding_next),
+            fill.eq(self.permitted & filling_next),
+        ]
         unit, last_of_beat = self._unit_of_beat(m, beat_left, final_unit)
-        normal = ~filling & ~discarding
-        available = self.i.valid | filling
         m.d.comb += [
-            beat_left.eq(self.i.valid & normal & self.permitted),
-            unit_taken.eq(available & ~discarding & self.permitted),
+            beat_left.eq(self.i.valid & open_),
+            unit_taken.eq(beat_left | fill),
             beat_taken.eq(beat_left & last_of_beat),
-            self.i.ready.eq(discarding | (normal & self.permitted & last_of_beat)),
+            self.i.ready.eq(discarding | (open_ & last_of_beat)),
         ]
 
         partial = program.bound(lambda item: (1 << ((frame_bytes(item) - 1) % beat_bytes + 1)) - 1)
@@ -93,14 +100,10 @@ class FrameReceiver(wiring.Component):
         damaged = Signal()
         fault = early | late | odd
         m.d.sync += [self.error.eq(fault & ~damaged), damaged.eq((damaged | fault) & ~frame_taken)]
-        with m.If(early):
-            m.d.sync += filling.eq(1)
-        with m.Elif(frame_taken):
-            m.d.sync += filling.eq(0)
-        with m.If(late):
-            m.d.sync += discarding.eq(1)
-        with m.Elif(self.i.valid & self.i.p.last):
-            m.d.sync += discarding.eq(0)
+        m.d.comb += [
+            filling_next.eq(early | (filling & ~frame_taken)),
+            discarding_next.eq(late | (discarding & ~(self.i.valid & self.i.p.last))),
+        ]
 
         filler = Signal(signed(8))
         m.d.comb += filler.eq(program.bound(lambda item: item.input_zero_point))

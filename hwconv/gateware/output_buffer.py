@@ -15,10 +15,13 @@ FIFO_DEPTH = 8
 
 
 class ResultWord(data.StructLayout):
-    """A word of results; `last` ends its frame, `final` says that it leaves the engine (not for the next layer)."""
+    """A word of results.
+
+    `last` ends its frame, and `damaged` tells then what became of it; `final` says that it leaves the engine.
+    """
 
     def __init__(self, config: EngineConfig) -> None:
-        super().__init__({"data": 8 * config.result_bytes, "last": 1, "final": 1})
+        super().__init__({"data": 8 * config.result_bytes, "last": 1, "final": 1, "damaged": 1})
 
 
 class OutputBuffer(wiring.Component):
@@ -32,6 +35,8 @@ class OutputBuffer(wiring.Component):
     -------
     word, marks : In, from :class:`Drain`
     o : Out, stream of :class:`ResultWord`
+    damaged : In
+        The oldest frame not sent yet is damaged; `frame_sent` pulses when its last word is read.
     unit_free : Out
         A unit has been read.
     """
@@ -48,6 +53,8 @@ class OutputBuffer(wiring.Component):
                 "marks": In(ResultMarks()),
                 "o": Out(stream.Signature(ResultWord(config))),
                 "unit_free": Out(1),
+                "damaged": In(1),
+                "frame_sent": Out(1),
             }
         )
 
@@ -70,12 +77,16 @@ class OutputBuffer(wiring.Component):
             i_r_addr=read_address,
             o_r_data=read,
         )
-        m.submodules.fifo = fifo = SyncFIFO(width=8 * config.result_bytes + 2, depth=FIFO_DEPTH)
+        m.submodules.fifo = fifo = SyncFIFO(width=8 * config.result_bytes + 3, depth=FIFO_DEPTH)
+        sent = Signal(ResultWord(config))
         m.d.comb += [
+            sent.data.eq(read),
+            sent.last.eq(delayed(m, "issue_last", last, RAM_LATENCY)),
+            sent.final.eq(delayed(m, "issue_final", final, RAM_LATENCY)),
+            sent.damaged.eq(delayed(m, "issue_damaged", last & final & self.damaged, RAM_LATENCY)),
+            self.frame_sent.eq(issue & last & final),
             fifo.w_en.eq(delayed(m, "issue", issue, RAM_LATENCY)),
-            fifo.w_data[:-2].eq(read),
-            fifo.w_data[-2].eq(delayed(m, "issue_last", last, RAM_LATENCY)),
-            fifo.w_data[-1].eq(delayed(m, "issue_final", final, RAM_LATENCY)),
+            fifo.w_data.eq(Value.cast(sent)),
             Value.cast(self.o.payload).eq(fifo.r_data),
             self.o.valid.eq(fifo.r_rdy),
             fifo.r_en.eq(self.o.ready),
@@ -168,8 +179,6 @@ class BeatPacker(wiring.Component):
     Members
     -------
     i : In, stream of :class:`ResultWord`
-    damaged : In
-        The frame now being packed is damaged; `frame_sent` pulses when its last beat is made.
     o : Out, stream of ``{beat, final}``
     """
 
@@ -181,8 +190,6 @@ class BeatPacker(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(ResultWord(config))),
-                "damaged": In(1),
-                "frame_sent": Out(1),
                 "o": Out(stream.Signature(layout)),
             }
         )
@@ -198,7 +205,6 @@ class BeatPacker(wiring.Component):
             advancing.eq(self.o.ready | ~ready_beat),
             self.i.ready.eq(advancing),
             self.o.valid.eq(ready_beat),
-            self.frame_sent.eq(self.i.valid & advancing & self.i.payload.last & self.i.payload.final),
         ]
         payload = Signal(self.o.payload.shape())
         m.d.comb += self.o.payload.eq(payload)
@@ -216,7 +222,7 @@ class BeatPacker(wiring.Component):
                 m.d.sync += [
                     *(payload.beat.keep[index].eq(bit) for index, bit in enumerate(keep)),
                     payload.beat.last.eq(self.i.payload.last),
-                    payload.beat.user.eq(self.i.payload.last & self.damaged),
+                    payload.beat.user.eq(self.i.payload.damaged),
                     payload.final.eq(self.i.payload.final),
                     position.eq(Mux(complete, 0, position + 1)),
                 ]

@@ -1,6 +1,6 @@
 """The array: rows are output pixels, columns are output channels, sums stay where they are made."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -64,7 +64,7 @@ class SystolicArray(wiring.Component):
             for cluster in range(config.clusters):
                 if cluster > 0:
                     activation = self._hop(m, f"activation_{row}_{cluster}", activation, signed(8))
-                    last, drain = self._hop(m, f"mark_{row}_{cluster}", [last, drain], 1)
+                    last, drain = self._mark_hop(m, f"mark_{row}_{cluster}", last, drain)
                 for column in range(cluster * config.cluster, (cluster + 1) * config.cluster):
                     if config.depthwise:
                         lane = row * config.word_bytes + config.column_channel(column) // config.lanes_per_channel
@@ -90,10 +90,17 @@ class SystolicArray(wiring.Component):
         marks = [last, drain | last]
         for stage in range(PRODUCT_LATENCY + 1):
             marks = self._hop(m, f"mark_behind_{stage}", marks, 1)
-        rows = [marks]
+        rows = [tuple(marks)]
         for group in range(1, self._config.lanes):
-            rows.append(self._hop(m, f"mark_group{group}", rows[-1], 1))
+            rows.append(self._mark_hop(m, f"mark_group_{group}", *rows[-1]))
         return [item[0] for item in rows], [item[1] for item in rows]
+
+    @staticmethod
+    def _mark_hop(m: Module, name: str, last: Value, drain: Value) -> tuple[Value, Value]:
+        """A hop of both marks in registers of their own: all elements of a diagonal have equal ones."""
+        marks = Signal(2, name=name)
+        m.submodules[name] = Instance("hwconv_hop", p_WIDTH=2, i_clk=ClockSignal(), i_d=Cat(last, drain), o_q=marks)
+        return marks[0], marks[1]
 
     @staticmethod
     def _hop(m: Module, name: str, values: list, shape: object) -> list:

@@ -30,7 +30,7 @@ SEND = 5
 """First word read from the output buffer to the handshake of its beat."""
 COLLECT = 1
 """A complete pixel to the first word read."""
-RELEASE = 8
+RELEASE = 9
 """End of a tile to the receiver's permission to overwrite its rows."""
 CREDIT = 3
 """A unit sent to the start of a tile that waited for it."""

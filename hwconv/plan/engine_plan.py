@@ -18,6 +18,8 @@ from .rom import RomImage
 from .summary import summarise
 
 DEFAULT_MULTIPLIERS = 64
+PERMISSION_LAG = 4
+"""Words that the receiver may write before it notices that a row is complete."""
 CLUSTER = 4
 """Columns that share a hop register: as many weights as a block RAM is wide."""
 LEAST_BEAT_BYTES = 4
@@ -139,7 +141,7 @@ def make_plan(
         input_beat_bytes=input_beat_bytes or _input_beat(spec, folding),
         output_beat_bytes=output_beat_bytes or _output_beat(words_out, folding.requantisers * value_bytes),
         ring_rows=2 * item.height,
-        row_margin=3 if item.row_words < 4 else 1,
+        row_margin=-(-PERMISSION_LAG // item.row_words),
         units=3,
         requantiser=requantiser,
         passes=(item,),

@@ -392,3 +392,26 @@ module CCU2C (
     assign S1   = propagate1 ^ carry;
     assign COUT = propagate1 ? carry : generate1;
 endmodule
+
+// TRELLIS_FF: a flip-flop without enable and with an unused reset, as hwconv_hop has it.
+module TRELLIS_FF (
+    input  wire CLK, LSR, DI,
+    output reg  Q
+);
+    parameter GSR    = "ENABLED";
+    parameter CEMUX  = "1";
+    parameter CLKMUX = "CLK";
+    parameter LSRMUX = "LSR";
+    parameter REGSET = "RESET";
+
+    initial begin
+        Q = 1'b0;
+        if (CEMUX != "1" || CLKMUX != "CLK" || LSRMUX != "LSR" || REGSET != "RESET") begin
+            $display("TRELLIS_FF: CEMUX = %0s, CLKMUX = %0s, LSRMUX = %0s, REGSET = %0s is not modelled", CEMUX, CLKMUX,
+                     LSRMUX, REGSET);
+            $finish;
+        end
+    end
+
+    always @(posedge CLK) Q <= LSR ? 1'b0 : DI;
+endmodule
