@@ -224,3 +224,33 @@ def test_a_sum_starts_over_with_the_product_of_its_restart(family, width, produc
         if total is not None:
             assert int(line, 2) == total % (1 << width)
         total = product if restart or total is None else total + product
+
+
+HOP_BENCH = """
+module bench;
+    reg clk = 0;
+    reg [{width}-1:0] d;
+    wire [{width}-1:0] q;
+    reg [{width}-1:0] stimulus [0:{cycles}-1];
+    integer t;
+    hwconv_hop #(.WIDTH({width})) dut (.clk(clk), .d(d), .q(q));
+    initial begin
+        $readmemh("stimulus.mem", stimulus);
+        for (t = 0; t < {cycles}; t = t + 1) begin
+            d = stimulus[t];
+            #1 $display("%b", q);
+            #4 clk = 1;
+            #5 clk = 0;
+        end
+    end
+endmodule
+"""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_a_hop_is_one_cycle_and_starts_at_zero(family, width, tmp_path):
+    generator = random.Random(3)
+    values = [generator.randrange(1 << width) for _ in range(60)]
+    lines = simulate(tmp_path, HOP_BENCH.format(width=width, cycles=len(values)), family, values)
+    assert [int(line, 2) for line in lines] == [0, *values[:-1]]

@@ -1,9 +1,9 @@
 """Where the multipliers of an array go: beside their neighbours in the array, on the lines of the die that have them.
 
 Placers move look-up tables and registers well, but multipliers only from one of a few sites to another: with most
-sites taken, a processing element's multiplier lands anywhere, and its sums must cross the die. An array has an order, so
-its multipliers are given sites in that order and everything else follows them. Measured on the 144-PE engine on the
-85k die: a third of the wire length, and a third of the placer's time.
+sites taken, a processing element's multiplier lands anywhere, and its sums must cross the die. An array has an
+order, so its multipliers are given sites in that order and everything else follows them. Measured on the 144-PE
+engine on the 85k die: a third of the wire length, and a third of the placer's time.
 """
 
 import json
@@ -30,8 +30,8 @@ def multiplier_sites(target: Target) -> list[list[str]]:
 def place_elements(rows: int, columns: int, sites: list[list[str]]) -> dict[tuple[int, int], str]:
     """A site for the multiplier of each processing element `(row, column)`; empty where there are too few.
 
-    Columns of the array lie along the lines, so that operands move a few tiles at each hop. Rows share the lines evenly;
-    an array with more columns than a line has sites winds from line to line.
+    Columns of the array lie along the lines, so that operands move a few tiles at each hop. Rows share the lines
+    evenly; an array with more columns than a line has sites winds from line to line.
     """
     if not sites or rows * columns > sum(len(line) for line in sites):
         return {}

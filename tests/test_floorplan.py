@@ -1,0 +1,59 @@
+"""The floorplan: each multiplier of an array gets a site of its own, neighbours near each other."""
+
+import json
+
+import pytest
+
+from hwconv.flow.floorplan import floorplan, multiplier_sites, place_elements
+from hwconv.targets import load_target
+
+SHAPES = [(9, 16), (1, 64), (2, 64), (4, 4), (16, 9), (1, 128), (12, 13), (1, 1)]
+
+
+def test_the_85k_die_has_its_156_sites_on_three_lines():
+    sites = multiplier_sites(load_target("lfe5u-85f-6"))
+    assert [len(line) for line in sites] == [52, 52, 52]
+    assert sites[0][:5] == [
+        "X4/Y10/MULT18_0",
+        "X5/Y10/MULT18_1",
+        "X8/Y10/MULT18_4",
+        "X9/Y10/MULT18_5",
+        "X13/Y10/MULT18_0",
+    ]
+    assert sites[2][-1] == "X119/Y58/MULT18_5"
+    assert len({site for line in sites for site in line}) == 156
+
+
+@pytest.mark.parametrize(("rows", "columns"), SHAPES)
+def test_no_two_elements_share_a_site(rows, columns):
+    sites = multiplier_sites(load_target("lfe5u-85f-6"))
+    places = place_elements(rows, columns, sites)
+    assert set(places) == {(row, column) for row in range(rows) for column in range(columns)}
+    assert len(set(places.values())) == rows * columns
+    assert set(places.values()) <= {site for line in sites for site in line}
+
+
+def test_an_array_that_is_too_large_is_left_to_the_placer():
+    assert place_elements(13, 13, multiplier_sites(load_target("lfe5u-85f-6"))) == {}
+
+
+def test_a_die_that_has_not_been_looked_up_is_left_to_the_placer():
+    assert place_elements(2, 2, multiplier_sites(load_target("lfe5u-12f-6"))) == {}
+
+
+def test_only_the_arrays_multipliers_are_fixed(tmp_path):
+    def cell(kind: str) -> dict:
+        return {"type": kind, "attributes": {}}
+
+    cells = {
+        "core.array.pe_0_0.multiplier.mult": cell("MULT18X18D"),
+        "core.array.pe_0_1.multiplier.mult": cell("MULT18X18D"),
+        "core.array.pe_0_1.multiplier.lut": cell("LUT4"),
+        "core.drain.requantiser_0.multiplier_0.mult": cell("MULT18X18D"),
+    }
+    netlist = tmp_path / "netlist.json"
+    netlist.write_text(json.dumps({"modules": {"top": {"cells": cells}}}))
+    floorplan(netlist, load_target("lfe5u-85f-6"))
+    fixed = json.loads(netlist.read_text())["modules"]["top"]["cells"]
+    assert [name for name, each in fixed.items() if "BEL" in each["attributes"]] == list(cells)[:2]
+    assert fixed["core.array.pe_0_0.multiplier.mult"]["attributes"]["BEL"] == "X4/Y10/MULT18_0"
