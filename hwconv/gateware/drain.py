@@ -9,7 +9,8 @@ from hwconv.gateware.requantise import Requantiser
 from hwconv.gateware.systolic_array import SystolicArray
 from hwconv.plan.config import EngineConfig
 
-ROM_LATENCY = 2
+ENTRY_LATENCY = 3
+"""Table address to the entry at its requantiser: the ROM (2) and a register beside the requantiser, which may be far."""
 
 
 def table_name(config: EngineConfig, requantiser: int) -> str:
@@ -82,7 +83,7 @@ class Drain(wiring.Component):
         # The walk is one cycle behind the `last` mark, the array's result `latency` cycles behind it.
         lead = SystolicArray.latency - 1
         select = delayed(m, "select", select, lead, reset=False)
-        address = delayed(m, "table_address", table_address, lead + config.column_stages - ROM_LATENCY, reset=False)
+        address = delayed(m, "table_address", table_address, lead + config.column_stages - ENTRY_LATENCY, reset=False)
         results = []
         for index, requantiser in enumerate(self._requantisers):
             m.submodules[f"requantiser_{index}"] = requantiser
@@ -97,7 +98,7 @@ class Drain(wiring.Component):
             )
             m.d.comb += [
                 requantiser.accumulator.eq(self._column(m, index, columns, select)),
-                requantiser.entry.eq(entry),
+                requantiser.entry.eq(delayed(m, f"entry_{index}", entry, 1, reset=False)),
             ]
             result = requantiser.o.as_unsigned()
             results.append(delayed(m, f"result_{index}", result, config.skews[-1] - config.skews[index], reset=False))
