@@ -54,7 +54,7 @@ def floorplan(netlist: Path, target: Target) -> None:
     """Fixes the multipliers of the array's processing elements in a netlist, if it has any and the die is known."""
     design = json.loads(netlist.read_text())
     elements = {}
-    for module in design["modules"].values():
+    for module in design.get("modules", {}).values():
         for name, cell in module["cells"].items():
             match = _ELEMENT.search(name)
             if match and cell["type"] == "MULT18X18D":

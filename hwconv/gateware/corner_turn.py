@@ -1,6 +1,6 @@
 """From memory words to array operands: a word of channels becomes one channel a cycle, or one operand a column."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -63,11 +63,15 @@ class CornerTurn(wiring.Component):
         return m
 
 
+SELECT_LANES = 8
+"""Depthwise lanes that share a register of `inside` and `load`."""
+
+
 class LaneSupply(wiring.Component):
     """Depthwise operand supply: every byte of a port's word is the operand of its own columns.
 
-    Latency: 1 cycle. Throughput: one word a port and cycle. No back-pressure. All paths are cut by registers.
-    Without `load` the operands are 0, so an idle array adds nothing.
+    Latency: 1 cycle from `words`, 2 from `inside` and `load`. Throughput: one word a port and cycle. No back-pressure.
+    All paths are cut by registers. Without `load` the operands are 0, so an idle array adds nothing.
 
     Members are those of :class:`CornerTurn`; `o` has one signed 8 for each row and lane.
     """
@@ -88,12 +92,21 @@ class LaneSupply(wiring.Component):
         m = Module()
         for row in range(self._config.pixels):
             for byte in range(self._config.word_bytes):
+                if byte % SELECT_LANES == 0:
+                    select = Signal(2, name=f"row_{row}_select_{byte}")
+                    m.submodules[f"select_{row}_{byte}"] = Instance(
+                        "hwconv_hop",
+                        p_WIDTH=2,
+                        i_clk=ClockSignal(),
+                        i_d=Cat(self.load, self.inside[row]),
+                        o_q=select,
+                    )
                 lane = row * self._config.word_bytes + byte
                 register = Signal(8, name=f"row_{row}_lane_{byte}", reset_less=True)
                 loaded = self.words[row][8 * byte : 8 * byte + 8]
-                with m.If(~self.load):
+                with m.If(~select[0]):
                     m.d.sync += register.eq(0)
                 with m.Else():
-                    m.d.sync += register.eq(Mux(self.inside[row], loaded, self.zero_point[0:8]))
+                    m.d.sync += register.eq(Mux(select[1], loaded, self.zero_point[0:8]))
                 m.d.comb += self.o[lane].eq(Cat(register).as_signed())
         return m

@@ -10,7 +10,7 @@ from hwconv.gateware.systolic_array import SystolicArray
 from hwconv.plan.config import EngineConfig
 
 ENTRY_LATENCY = 3
-"""Table address to the entry at its requantiser: the ROM (2) and a register beside the requantiser, which may be far."""
+"""Table address to the entry at its requantiser: the ROM (2) and a register beside the requantiser, maybe far away."""
 
 
 def table_name(config: EngineConfig, requantiser: int) -> str:
@@ -83,7 +83,9 @@ class Drain(wiring.Component):
         # The walk is one cycle behind the `last` mark, the array's result `latency` cycles behind it.
         lead = SystolicArray.latency - 1
         select = delayed(m, "select", select, lead, reset=False)
-        address = delayed(m, "table_address", table_address, lead + config.column_stages - ENTRY_LATENCY, reset=False)
+        address = delayed(
+            m, "table_address", table_address, lead + config.column_stages + 1 - ENTRY_LATENCY, reset=False
+        )
         results = []
         for index, requantiser in enumerate(self._requantisers):
             m.submodules[f"requantiser_{index}"] = requantiser
@@ -96,8 +98,9 @@ class Drain(wiring.Component):
             m.submodules[f"table_{index}"] = Instance(
                 table_name(config, index), i_clk=ClockSignal(), i_addr=address, o_data=entry
             )
+            column = self._column(m, index, columns, select)
             m.d.comb += [
-                requantiser.accumulator.eq(self._column(m, index, columns, select)),
+                requantiser.accumulator.eq(delayed(m, f"accumulator_{index}", column, 1, reset=False)),
                 requantiser.entry.eq(delayed(m, f"entry_{index}", entry, 1, reset=False)),
             ]
             result = requantiser.o.as_unsigned()

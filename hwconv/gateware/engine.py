@@ -163,10 +163,11 @@ class EngineCore(wiring.Component):
                 o_r_data=operands.words[port],
             )
         latency = AddressGenerator.latency + RAM_LATENCY
+        early = 1 if config.depthwise else 0  # LaneSupply has a register for each few lanes
         zero_point = ProgramCounter("operands", config.passes)
         m.d.comb += [
-            operands.inside.eq(delayed(m, "inside", addresses.inside, RAM_LATENCY)),
-            operands.load.eq(delayed(m, "block_first", sequencer.block_first, latency)),
+            operands.inside.eq(delayed(m, "inside", addresses.inside, RAM_LATENCY - early)),
+            operands.load.eq(delayed(m, "block_first", sequencer.block_first, latency - early)),
             operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point)),
         ]
         if not zero_point.single:

@@ -7,6 +7,9 @@ from amaranth.lib.wiring import In, Out
 from hwconv.gateware.pe import PRODUCT_LATENCY, ProcessingElement
 from hwconv.plan.config import EngineConfig
 
+MARK_LOADS = 4
+"""Elements of a row that share a register of marks: each mark has some 40 loads in an element."""
+
 
 class SystolicArray(wiring.Component):
     """``result[row, column] = sum over steps of activation[row, step] * weight[step, column]``.
@@ -53,19 +56,22 @@ class SystolicArray(wiring.Component):
             [Signal(signed(width), name=f"chain_{row}_{column}") for column in range(config.columns)]
             for row in range(config.pixels)
         ]
-        row_last, row_drain = self._marks(m, self.last, self.drain)
         weights: list = [self.weights[column] for column in range(config.columns)]
+        row_marks = self._marks(m)
         for row in range(config.pixels):
             group, first_of_group = divmod(row, config.ports)
             if group > 0 and first_of_group == 0:
-                weights = self._hop(m, f"weight_{group}", weights, signed(8))
+                weights = self._hop(m, f"weight_{group}", weights)
             activation = [self.activations[row]] if not config.depthwise else []
-            last, drain = row_last[group], row_drain[group]
+            marks = row_marks[group]
             for cluster in range(config.clusters):
                 if cluster > 0:
-                    activation = self._hop(m, f"activation_{row}_{cluster}", activation, signed(8))
-                    last, drain = self._mark_hop(m, f"mark_{row}_{cluster}", last, drain)
-                for column in range(cluster * config.cluster, (cluster + 1) * config.cluster):
+                    activation = self._hop(m, f"activation_{row}_{cluster}", activation)
+                columns = range(cluster * config.cluster, (cluster + 1) * config.cluster)
+                for index, column in enumerate(columns):
+                    # One register of marks for each few elements, also where many take the same step.
+                    if index % MARK_LOADS == 0:
+                        near = self._mark_hop(m, f"mark_{row}_{column}", marks)
                     if config.depthwise:
                         lane = row * config.word_bytes + config.column_channel(column) // config.lanes_per_channel
                         operand = self.activations[lane]
@@ -76,34 +82,37 @@ class SystolicArray(wiring.Component):
                     m.d.comb += [
                         pe.activation.eq(operand),
                         pe.weight.eq(weights[column]),
-                        pe.restart.eq(last),
-                        pe.drain.eq(drain),
+                        pe.restart.eq(near[0]),
+                        pe.drain.eq(near[1]),
                         chain[row][column].eq(pe.o_chain),
                     ]
                     if row + 1 < config.pixels:
                         m.d.comb += pe.i_chain.eq(chain[row + 1][column])
+                marks = near
         m.d.comb += [self.o[column].eq(chain[0][column]) for column in range(config.columns)]
         return m
 
-    def _marks(self, m: Module, last: Signal, drain: Signal) -> tuple[list, list]:
-        """The marks of each row group's first cluster: behind the complete sum, and one hop for each group."""
-        marks = [last, drain | last]
-        for stage in range(PRODUCT_LATENCY + 1):
-            marks = self._hop(m, f"mark_behind_{stage}", marks, 1)
-        rows = [tuple(marks)]
+    def _marks(self, m: Module) -> list[Signal]:
+        """The marks of each row group, a cycle before its first cluster takes them."""
+        marks = Cat(self.last, self.drain | self.last)
+        for stage in range(PRODUCT_LATENCY):
+            register = Signal(2, name=f"mark_behind_{stage}", reset_less=True)
+            m.d.sync += register.eq(marks)
+            marks = register
+        groups = [marks]
         for group in range(1, self._config.lanes):
-            rows.append(self._mark_hop(m, f"mark_group_{group}", *rows[-1]))
-        return [item[0] for item in rows], [item[1] for item in rows]
+            groups.append(self._mark_hop(m, f"mark_group_{group}", groups[-1]))
+        return groups
 
     @staticmethod
-    def _mark_hop(m: Module, name: str, last: Value, drain: Value) -> tuple[Value, Value]:
+    def _mark_hop(m: Module, name: str, marks: Value) -> Signal:
         """A hop of both marks in registers of their own: all elements of a diagonal have equal ones."""
-        marks = Signal(2, name=name)
-        m.submodules[name] = Instance("hwconv_hop", p_WIDTH=2, i_clk=ClockSignal(), i_d=Cat(last, drain), o_q=marks)
-        return marks[0], marks[1]
+        hop = Signal(2, name=name)
+        m.submodules[name] = Instance("hwconv_hop", p_WIDTH=2, i_clk=ClockSignal(), i_d=marks, o_q=hop)
+        return hop
 
     @staticmethod
-    def _hop(m: Module, name: str, values: list, shape: object) -> list:
-        registers = [Signal(shape, name=f"{name}_{index}", reset_less=True) for index in range(len(values))]
+    def _hop(m: Module, name: str, values: list) -> list:
+        registers = [Signal(signed(8), name=f"{name}_{index}", reset_less=True) for index in range(len(values))]
         m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
         return registers

@@ -160,8 +160,11 @@ class EngineConfig:
 
     @property
     def drain_latency(self) -> int:
-        """Cycles from the array's `last` mark to the first result word: array, column choice, skew, requantiser."""
-        return ARRAY_LATENCY + self.column_stages + self.skews[-1] + self.requantiser.latency
+        """Cycles from the array's `last` mark to the first result word.
+
+        Array, choice of the column and a register on its way, skew, requantiser.
+        """
+        return ARRAY_LATENCY + self.column_stages + 1 + self.skews[-1] + self.requantiser.latency
 
     @property
     def lanes_per_channel(self) -> int:
