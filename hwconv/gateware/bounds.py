@@ -57,7 +57,9 @@ class ProgramCounter:
 
     def loop(self, m: Module, name: str, value: PassValue, advance: Value, reload: Value) -> "LoopCounter":
         """A loop of `value` turns."""
-        return LoopCounter(m, name, self.bound(value), self.largest(value), advance, reload)
+        return LoopCounter(
+            m, name, self.bound(value), self.largest(value), advance, reload, first=value(self._passes[0])
+        )
 
     def changed(self, m: Module) -> Value:
         """The layer has changed in the cycle before."""
@@ -81,12 +83,23 @@ class LoopCounter:
     ----------
     advance : the loop goes on (and wraps after its last turn)
     reload : the bound may have changed (the next layer began); only used with several layers
+    first : the bound after a reset, that of the first layer; by default the largest one
     """
 
-    def __init__(self, m: Module, name: str, bound: Value, largest: int, advance: Value, reload: Value) -> None:
+    def __init__(
+        self,
+        m: Module,
+        name: str,
+        bound: Value,
+        largest: int,
+        advance: Value,
+        reload: Value,
+        *,
+        first: int | None = None,
+    ) -> None:
         self.count = Signal(range(max(2, largest)), name=f"{name}_count")
         single_turn = Value.cast(bound == 1)
-        self.last = Signal(name=f"{name}_last", init=1 if largest == 1 else 0)
+        self.last = Signal(name=f"{name}_last", init=int((largest if first is None else first) == 1))
         if largest == 1:
             return
         with m.If(advance):

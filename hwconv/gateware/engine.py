@@ -5,7 +5,7 @@ s_axis -> receiver -> activation memory -> operand supply -> systolic array -> d
                       sequencer -> address generator
 """
 
-from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Mux, Signal, Value
+from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -84,7 +84,6 @@ class EngineCore(wiring.Component):
         config = self._config
         m.submodules.skid_in = skid_in = SkidBuffer(Beat(config.input_beat_bytes))
         m.submodules.receiver = receiver = FrameReceiver(config)
-        m.submodules.permission = permission = WritePermission(config)
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.address_generator = addresses = AddressGenerator(config)
         m.submodules.ledger = ledger = RowLedger(config, addresses.upcoming_row.shape())
@@ -101,9 +100,6 @@ class EngineCore(wiring.Component):
             skid_in.i.payload.eq(self.i.payload),
             skid_in.i.valid.eq(self.i.valid & ~flushing),
             self.i.ready.eq(skid_in.i.ready & ~flushing),
-            receiver.permitted.eq(permission.o),
-            permission.written.eq(receiver.written),
-            permission.released.eq(ledger.released),
             self.frame_error.eq(receiver.error),
             ledger.written.eq(receiver.written),
             ledger.hold.eq(flushing),
@@ -116,6 +112,7 @@ class EngineCore(wiring.Component):
             sequencer.go.eq(ledger.go),
             *addresses.marks_from(sequencer),
         ]
+        self._permit(m, receiver, ledger)
         self._operands(m, sequencer, addresses, receiver, operands)
         operand_delay = AddressGenerator.latency + RAM_LATENCY + OPERAND_LATENCY
         m.d.comb += [
@@ -173,6 +170,22 @@ class EngineCore(wiring.Component):
         if not zero_point.single:
             m.d.sync += zero_point.index.eq(delayed(m, "operand_layer", sequencer.program.index, latency))
 
+    def _permit(self, m: Module, receiver: FrameReceiver, ledger: RowLedger) -> None:
+        """Rows of a ring wait for their release.
+
+        A program's frame buffers never have to: a layer's next frame comes after the last layer's input, which was
+        computed from results that needed all of this one.
+        """
+        if not self._config.ring:
+            m.d.comb += receiver.permitted.eq(1)
+            return
+        m.submodules.permission = permission = WritePermission(self._config)
+        m.d.comb += [
+            permission.written.eq(receiver.written),
+            permission.released.eq(ledger.released),
+            receiver.permitted.eq(permission.o),
+        ]
+
     def _flush(self, m: Module) -> Signal:
         """After a reset: clears every accumulator while the operands of before the reset run out."""
         config = self._config
@@ -188,28 +201,20 @@ class EngineCore(wiring.Component):
         """Input and output; with several layers, the results of all but the last go back to the receiver."""
         config = self._config
         m.submodules.skid_out = skid_out = SkidBuffer(Beat(config.output_beat_bytes))
+        wiring.connect(m, skid_in.o, receiver.i)
         wiring.connect(m, skid_out.o, wiring.flipped(self.o))
         m.d.comb += skid_out.i.payload.eq(packer.o.payload.beat)
         if receiver.program.single:
-            m.d.comb += [
-                receiver.i.payload.eq(skid_in.o.payload),
-                receiver.i.valid.eq(skid_in.o.valid),
-                skid_in.o.ready.eq(receiver.i.ready),
-                skid_out.i.valid.eq(packer.o.valid),
-                packer.o.ready.eq(skid_out.i.ready),
-            ]
+            m.d.comb += [skid_out.i.valid.eq(packer.o.valid), packer.o.ready.eq(skid_out.i.ready)]
             return
         m.submodules.skid_back = skid_back = SkidBuffer(Beat(config.output_beat_bytes))
-        from_input, final = receiver.program.is_first, packer.o.payload.final
+        wiring.connect(m, skid_back.o, receiver.back)
+        final = packer.o.payload.final
         m.d.comb += [
             skid_back.i.payload.eq(packer.o.payload.beat),
             skid_back.i.valid.eq(packer.o.valid & ~final),
             skid_out.i.valid.eq(packer.o.valid & final),
             packer.o.ready.eq(Mux(final, skid_out.i.ready, skid_back.i.ready)),
-            receiver.i.payload.eq(Mux(from_input, Value.cast(skid_in.o.payload), Value.cast(skid_back.o.payload))),
-            receiver.i.valid.eq(Mux(from_input, skid_in.o.valid, skid_back.o.valid)),
-            skid_in.o.ready.eq(receiver.i.ready & from_input),
-            skid_back.o.ready.eq(receiver.i.ready & ~from_input),
         ]
 
     @staticmethod
@@ -221,7 +226,8 @@ class EngineCore(wiring.Component):
             return
         index = sequencer.program.index
         m.d.sync += [
-            addresses.program.index.eq(index),
+            # The last addresses are compared with the old layer's bounds three cycles after the sequencer is through.
+            addresses.program.index.eq(delayed(m, "address_layer", index, 4)),
             ledger.program.index.eq(index),
             weights.program.index.eq(delayed(m, "weights_layer", index, 8)),
         ]

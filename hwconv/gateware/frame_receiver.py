@@ -20,12 +20,17 @@ class FrameReceiver(wiring.Component):
     beats are discarded up to and including the next TLAST. A beat whose TKEEP is not the expected one damages its
     frame and is taken by position.
 
+    With several layers the frames of the first one come from `i`, those of the others from `back`, one after the other;
+    a frame is discarded on `i` while the others come from `back`.
+
     Latency: 2 cycles from the last beat of a row to `written`. Throughput: one unit a cycle while `permitted`.
     Back-pressure: `i.ready` depends on `permitted` and state, not on `i.valid`.
 
     Members
     -------
     i : In, stream of :class:`Beat`
+    back : In, stream of :class:`Beat`, with several layers
+        What the layer before computed.
     permitted : In
         A row is free (see :class:`WritePermission`).
     write, address, word : Out
@@ -40,9 +45,11 @@ class FrameReceiver(wiring.Component):
         self._config = config
         self.program = ProgramCounter("receiver", config.passes)
         self.unit_bytes = gcd(config.input_beat_bytes, config.word_bytes)
+        beats = stream.Signature(Beat(config.input_beat_bytes))
         super().__init__(
             {
-                "i": In(stream.Signature(Beat(config.input_beat_bytes))),
+                "i": In(beats),
+                **({} if self.program.single else {"back": In(beats)}),
                 "permitted": In(1),
                 "write": Out(1),
                 "address": Out(range(max(2, config.activation_depth))),
@@ -74,29 +81,33 @@ class FrameReceiver(wiring.Component):
         row_of_frame = loop("row", lambda item: item.height, row_taken)
         frame_taken = row_taken & row_of_frame.last
         final_unit = unit_of_word.last & word_of_row.last & row_of_frame.last
+        changing = Const(0, 1) if program.single else frame_taken  # the next layer's bounds come a cycle later
 
+        payload, valid, first = self._source(m)
         # What may be taken is known a cycle ahead, in registers: units from a beat, or of filler.
         open_, fill = Signal(), Signal()
         filling_next, discarding_next = Signal(), Signal()
         m.d.sync += [
             filling.eq(filling_next),
             discarding.eq(discarding_next),
-            open_.eq(self.permitted & ~filling_next & ~discarding_next),
+            open_.eq(self.permitted & ~filling_next & ~(discarding_next & first) & ~changing),
             fill.eq(self.permitted & filling_next),
         ]
-        unit, last_of_beat = self._unit_of_beat(m, beat_left, final_unit)
+        unit, last_of_beat = self._unit_of_beat(m, payload, beat_left, final_unit)
         m.d.comb += [
-            beat_left.eq(self.i.valid & open_),
+            beat_left.eq(valid & open_),
             unit_taken.eq(beat_left | fill),
             beat_taken.eq(beat_left & last_of_beat),
-            self.i.ready.eq(discarding | (open_ & last_of_beat)),
+            self.i.ready.eq(discarding | (open_ & last_of_beat & first)),
         ]
+        if not program.single:
+            m.d.comb += self.back.ready.eq(open_ & last_of_beat & ~first)
 
         partial = program.bound(lambda item: (1 << ((frame_bytes(item) - 1) % beat_bytes + 1)) - 1)
         expected_keep = Mux(final_unit, partial, (1 << beat_bytes) - 1)
-        early = beat_taken & self.i.p.last & ~final_unit
-        late = beat_taken & ~self.i.p.last & final_unit
-        odd = beat_taken & (self.i.p.keep != expected_keep)
+        early = beat_taken & payload.last & ~final_unit
+        late = beat_taken & ~payload.last & final_unit
+        odd = beat_taken & (payload.keep != expected_keep)
         damaged = Signal()
         fault = early | late | odd
         m.d.sync += [self.error.eq(fault & ~damaged), damaged.eq((damaged | fault) & ~frame_taken)]
@@ -125,17 +136,27 @@ class FrameReceiver(wiring.Component):
         self._address(m, frame_taken, reload)
         return m
 
-    def _unit_of_beat(self, m: Module, taken: Value, final: Value) -> tuple[Value, Value]:
+    def _source(self, m: Module) -> tuple[Value, Value, Value]:
+        """The beat at the current layer's input, whether there is one, and whether this is the first layer."""
+        program = self.program
+        if program.single:
+            return self.i.p, self.i.valid, Const(1, 1)
+        payload = Signal(Beat(self._config.input_beat_bytes))
+        first = program.is_first
+        m.d.comb += Value.cast(payload).eq(Mux(first, Value.cast(self.i.p), Value.cast(self.back.p)))
+        return payload, Mux(first, self.i.valid, self.back.valid), first
+
+    def _unit_of_beat(self, m: Module, payload: Value, taken: Value, final: Value) -> tuple[Value, Value]:
         """The unit of the current beat, and whether the beat ends with it."""
         count = self._config.input_beat_bytes // self.unit_bytes
         if count == 1:
-            return self.i.p.data, Const(1, 1)
+            return payload.data, Const(1, 1)
         position = Signal(range(count))
         last = Signal()
         m.d.comb += last.eq((position == count - 1) | final)
         with m.If(taken):
             m.d.sync += position.eq(Mux(last, 0, position + 1))
-        return self.i.p.data.word_select(position, 8 * self.unit_bytes), last
+        return payload.data.word_select(position, 8 * self.unit_bytes), last
 
     def _address(self, m: Module, frame_taken: Value, reload: Value) -> None:
         """Words lie in the order they come: around the ring, or each layer's frame in its own buffer."""

@@ -132,7 +132,7 @@ class Sequencer(wiring.Component):
         if longest == 0:
             m.d.comb += fold_end.eq(tap_end)
             return
-        idle = LoopCounter(m, "idle", self.program.bound(lambda item: max(1, item.idle_steps)), longest, idling, reload)
+        idle = self.program.loop(m, "idle", lambda item: max(1, item.idle_steps), idling, reload)
         needed = self.program.bound(lambda item: int(item.idle_steps > 0))
         m.d.comb += fold_end.eq((tap_end & ~needed) | (idling & idle.last))
         with m.If(tap_end & needed):

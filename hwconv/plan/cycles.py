@@ -119,9 +119,8 @@ def ring_rows_needed(config: EngineConfig) -> int:
 
 def units_needed(config: EngineConfig) -> int:
     """The smallest output buffer, in pixel tiles, that never delays the array."""
-    item = _only(config)
-    freed = _tail(config, item, config.pixels) - SEND + CREDIT
-    return max(2, ceil(freed / item.tile_cycles))
+    freed = {item: _tail(config, item, config.pixels) - SEND + CREDIT for item in config.passes}
+    return max(2, *(ceil(cycles / item.tile_cycles) for item, cycles in freed.items()))
 
 
 def _only(config: EngineConfig) -> PassConfig:

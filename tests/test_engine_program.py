@@ -1,0 +1,254 @@
+"""Engines that run several layers one after the other on one array, against the layers' golden models in sequence."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from engines import engine_design, random_frames
+from random_engines import hostile_frames, random_layer, zero_point
+
+from hwconv import golden
+from hwconv.errors import HwconvError, SpecError, UnsupportedError
+from hwconv.layer import Layer
+from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.program import SharedArray, fold, make_program, shared_arrays
+from hwconv.simulation import (
+    EarlyLast,
+    Fault,
+    LateLast,
+    MissingLast,
+    Reset,
+    Stalls,
+    WrongKeep,
+    build,
+    expected,
+    explain,
+    run,
+    stimulus,
+)
+from hwconv.spec import ConvSpec
+
+STALLED = Stalls(input=100, output=120, burst=4, seed=3)
+MOST_CYCLES = 3000
+# Name: the layers, multipliers, beat bytes.
+PROGRAMS = {
+    "3x3_then_1x1": (
+        [
+            dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(3, 3), padding="same"),
+            dict(height=6, width=5, in_channels=8, out_channels=4, kernel=(1, 1)),
+        ],
+        12,
+        None,
+    ),
+    "narrowing_and_fully_connected": (
+        [
+            dict(height=7, width=6, in_channels=2, out_channels=4, kernel=(3, 2), stride=(2, 2), padding=(1, 0, 0, 1)),
+            dict(height=3, width=3, in_channels=4, out_channels=12, kernel=(3, 3)),
+            dict(height=1, width=1, in_channels=12, out_channels=6, kernel=(1, 1)),
+        ],
+        16,
+        2,
+    ),
+    "depthwise_then_1x1": (
+        [
+            dict(height=5, width=5, in_channels=6, out_channels=6, groups=6, kernel=(3, 3), padding="same"),
+            dict(height=5, width=5, in_channels=6, out_channels=9, kernel=(1, 1)),
+        ],
+        9,
+        3,
+    ),
+    "widening_with_dilation": (
+        [
+            dict(height=2, width=3, in_channels=4, out_channels=2, kernel=(1, 1), padding=(3, 4, 2, 5)),
+            dict(height=9, width=10, in_channels=2, out_channels=4, kernel=(3, 3), dilation=(4, 3), stride=(1, 2)),
+        ],
+        20,
+        6,
+    ),
+    "one_pixel": (
+        [
+            dict(height=1, width=1, in_channels=3, out_channels=4, kernel=(1, 1)),
+            dict(height=1, width=1, in_channels=4, out_channels=1, kernel=(1, 1)),
+        ],
+        4,
+        8,
+    ),
+}
+every_program = pytest.mark.parametrize("name", PROGRAMS)
+
+
+def program(name: str) -> EnginePlan:
+    specs, multipliers, beat = PROGRAMS[name]
+    random = np.random.default_rng(len(name))
+    layers = [
+        random_layer(random, ConvSpec(name=f"layer_{index}", input_zero_point=3 - index, **fields))
+        for index, fields in enumerate(specs)
+    ]
+    return make_program(layers, name=name, multipliers=multipliers, beat_bytes=beat)
+
+
+def composed(layers: Sequence[Layer], frames: np.ndarray) -> np.ndarray:
+    """What the layers compute one after the other."""
+    for layer in layers:
+        frames = golden.run(layer, frames)
+    return frames
+
+
+@every_program
+def test_a_program_computes_its_layers_in_sequence(name):
+    plan = program(name)
+    frames = random_frames(plan.spec, 5, np.random.default_rng(1))
+    for stalls in (None, STALLED):
+        result = run(build(engine_design(plan), "icarus"), frames, composed(plan.layers, frames), stalls=stalls)
+        assert result.passed, explain(result)
+        assert result.frame_errors == 0
+
+
+def faults_of(plan: EnginePlan) -> Iterator[Fault]:
+    beats = -(-plan.spec.input_bytes // plan.input_beat_bytes)
+    yield from (LateLast(extra=1), LateLast(extra=2 * beats + 1), MissingLast(), WrongKeep(beat=0, keep=0))
+    yield from (EarlyLast(beat=beat) for beat in sorted({0, beats // 2, beats - 2} & set(range(beats - 1))))
+
+
+@every_program
+def test_damaged_frames_of_a_program_are_told_and_the_next_is_right(name):
+    plan = program(name)
+    faults = list(faults_of(plan))
+    frames = random_frames(plan.spec, 2 * len(faults) + 2, np.random.default_rng(2))
+    placed = {2 * index + 1: fault for index, fault in enumerate(faults)} | {2: LateLast(extra=3)}
+    feed = stimulus(frames, plan.input_beat_bytes, faults=placed, zero_point=plan.spec.input_zero_point)
+    outputs = composed(plan.layers, feed.seen.astype(np.int8))
+    target = expected(outputs, plan.output_beat_bytes, damaged=feed.damaged, comparable=feed.comparable)
+    for stalls in (None, STALLED):
+        result = run(build(engine_design(plan), "icarus"), feed, target, stalls=stalls, watchdog=10_000)
+        assert result.passed, explain(result)
+        assert result.frame_errors == sum(feed.damaged)
+
+
+@every_program
+def test_a_program_starts_with_its_first_layer_after_a_reset_in_any_cycle(name, seed):
+    plan = program(name)
+    random = np.random.default_rng([seed, len(name)])
+    frames = random_frames(plan.spec, 4, random)
+    outputs = composed(plan.layers, frames)
+    binary = build(engine_design(plan), "icarus")
+    whole = run(binary, frames, outputs)
+    for number in range(8):
+        reset = Reset(
+            cycle=int(random.integers(9, whole.cycles - 200)),
+            length=int(random.choice([1, 2, 9])),
+            count=int(random.integers(1, 4)),
+            period=int(random.choice([21, 100, 333])),
+        )
+        result = run(binary, frames, outputs, reset=reset, stalls=(None, STALLED)[number % 2])
+        assert result.passed, f"{reset}: {explain(result)}"
+
+
+@every_program
+def test_the_result_of_a_frame_does_not_wait_for_a_missing_tlast(name):
+    """Beats are discarded beside the work on the later layers."""
+    plan = program(name)
+    frames = random_frames(plan.spec, 1, np.random.default_rng(4))
+    whole = stimulus(frames, plan.input_beat_bytes)
+    endless = dataclasses.replace(whole, last=np.zeros_like(whole.last), damaged=(True,))
+    result = run(build(engine_design(plan), "icarus"), endless, composed(plan.layers, frames), watchdog=10_000)
+    assert result.passed, explain(result)
+
+
+def random_program(random: np.random.Generator) -> EnginePlan:
+    """Two or three layers of any attributes that fit each other, on any array that can run them."""
+    while True:
+        count = int(random.integers(2, 4))
+        shape = (*(int(value) for value in random.integers(1, 9, 2)), int(random.choice([1, 2, 3, 4, 6, 8])))
+        layers: list[Layer] = []
+        try:
+            for index in range(count):
+                layers.append(random_layer(random, next_spec(random, index, shape)))
+                shape = layers[-1].spec.output_shape
+        except HwconvError:
+            continue
+        specs = [layer.spec for layer in layers]
+        arrays = [
+            item
+            for item in shared_arrays(specs, int(random.choice([4, 9, 16, 24])))
+            if sum(fold(spec, item).compute_cycles for spec in specs) < MOST_CYCLES
+        ]
+        if arrays and max(spec.input_bytes for spec in specs) < MOST_CYCLES:
+            array = arrays[int(random.integers(len(arrays)))]
+            beat = None if random.random() < 0.4 else array.requantisers * int(random.integers(1, 9))
+            return make_program(layers, array=array, beat_bytes=beat)
+
+
+def next_spec(random: np.random.Generator, index: int, shape: tuple[int, ...]) -> ConvSpec:
+    groups = int(random.choice([item for item in (1, 1, 2, 3, shape[2]) if shape[2] % item == 0]))
+    low, high = sorted(int(value) for value in random.integers(-128, 128, 2))
+    clamped = random.random() < 0.3
+    return ConvSpec(
+        name=f"layer_{index}",
+        height=shape[0],
+        width=shape[1],
+        in_channels=shape[2],
+        out_channels=groups * int(random.choice([1, 2, 3, 4, 5, 8])),
+        groups=groups,
+        kernel=tuple(int(value) for value in random.integers(1, 5, 2)),
+        stride=tuple(int(value) for value in random.integers(1, 4, 2)),
+        dilation=tuple(int(value) for value in random.integers(1, 4, 2)),
+        padding=tuple(int(value) for value in random.integers(0, 4, 4)),
+        input_zero_point=zero_point(random),
+        output_zero_point=zero_point(random),
+        requantisation=str(random.choice(["tflite", "tflite", "shift"])),
+        activation_min=low if clamped else None,
+        activation_max=high if clamped else None,
+    )
+
+
+def check_random_program(seed: int, number: int) -> None:
+    random = np.random.default_rng([seed, 77, number])
+    plan = random_program(random)
+    for layer in plan.layers:
+        print(layer.spec.to_json())
+    frames = hostile_frames(random, plan.spec, 4)
+    outputs = composed(plan.layers, frames)
+    stalls = Stalls(input=int(random.integers(200)), output=int(random.integers(200)), burst=int(random.integers(6)))
+    for pauses in (None, stalls):
+        result = run(build(engine_design(plan), "icarus"), frames, outputs, stalls=pauses, watchdog=20_000)
+        assert result.passed, f"{plan.config.passes}: {explain(result)}"
+        assert result.frame_errors == 0
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_random_program_computes_its_layers_in_sequence(seed, number):
+    check_random_program(seed, number)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(12, 120))
+def test_many_random_programs_compute_their_layers_in_sequence(seed, number):
+    check_random_program(seed, number)
+
+
+def layer(**fields: object) -> Layer:
+    return random_layer(np.random.default_rng(0), ConvSpec(**{"kernel": (1, 1), **fields}))  # type: ignore[arg-type]
+
+
+SMALL = layer(name="small", height=2, width=2, in_channels=4, out_channels=4)
+NARROW = layer(name="narrow", height=2, width=2, in_channels=3, out_channels=1)
+RAW = layer(name="raw", height=2, width=2, in_channels=4, out_channels=4, requantisation="none", output_dtype="int32")
+ODD_WORDS = SharedArray(pixels=1, columns=2, ports=1, word_bytes=3, requantisers=1)
+ODD_REQUANTISERS = SharedArray(pixels=1, columns=3, ports=1, word_bytes=4, requantisers=3)
+REFUSED = {
+    "one layer": ([SMALL], {}, SpecError, "layers to be at least two, not 1"),
+    "shapes": ([SMALL, NARROW], {}, SpecError, "narrow: .* input shape .* which small computes"),
+    "int32 between": ([RAW, SMALL], {}, UnsupportedError, "raw: requantisation = 'none'"),
+    "word": ([SMALL, SMALL], {"array": ODD_WORDS}, UnsupportedError, "small: word_bytes = 3"),
+    "requantisers": ([SMALL, SMALL], {"array": ODD_REQUANTISERS}, UnsupportedError, "small: requantisers = 3"),
+    "beat": ([SMALL, SMALL], {"beat_bytes": 129}, SpecError, "beat_bytes .* not 129"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_program_cannot_run_is_refused_by_name(case):
+    layers, options, error, words = REFUSED[case]
+    with pytest.raises(error, match=words):
+        make_program(layers, **options)
