@@ -94,14 +94,20 @@ class Drain(wiring.Component):
             address = delayed(m, f"table_address_{index}", address, wait, reset=False)
             first = index * config.drain
             columns = [self.columns[column] for column in range(first, first + config.drain)]
-            entry = Signal(config.requantiser.entry_width, name=f"entry_{index}")
+            entry, near_entry = (
+                Signal(config.requantiser.entry_width, name=f"{kind}_{index}") for kind in ("entry", "near_entry")
+            )
             m.submodules[f"table_{index}"] = Instance(
                 table_name(config, index), i_clk=ClockSignal(), i_addr=address, o_data=entry
+            )
+            # Requantisers at work in step have equal bits in their entries: each keeps registers of its own.
+            m.submodules[f"entry_hop_{index}"] = Instance(
+                "hwconv_hop", p_WIDTH=len(entry), i_clk=ClockSignal(), i_d=entry, o_q=near_entry
             )
             column = self._column(m, index, columns, select)
             m.d.comb += [
                 requantiser.accumulator.eq(delayed(m, f"accumulator_{index}", column, 1, reset=False)),
-                requantiser.entry.eq(delayed(m, f"entry_{index}", entry, 1, reset=False)),
+                requantiser.entry.eq(near_entry),
             ]
             result = requantiser.o.as_unsigned()
             results.append(delayed(m, f"result_{index}", result, config.skews[-1] - config.skews[index], reset=False))
