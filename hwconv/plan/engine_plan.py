@@ -128,6 +128,10 @@ def make_plan(
     item = pass_config(spec, folding)
     words_out = item.out_pixel_words
     value_bytes = requantiser.output_width // 8
+    result_bytes = folding.requantisers * value_bytes
+    if output_beat_bytes is not None and output_beat_bytes % result_bytes:
+        expected = f"a multiple of {result_bytes}, the bytes of {folding.requantisers} results"
+        raise SpecError(spec.name, "output_beat_bytes", output_beat_bytes, expected)
     config = EngineConfig(
         name=module_name(spec.name),
         depthwise=folding.depthwise,
@@ -139,7 +143,7 @@ def make_plan(
         requantisers=folding.requantisers,
         accumulator_width=width,
         input_beat_bytes=input_beat_bytes or _input_beat(spec, folding),
-        output_beat_bytes=output_beat_bytes or _output_beat(words_out, folding.requantisers * value_bytes),
+        output_beat_bytes=output_beat_bytes or _output_beat(words_out, result_bytes),
         ring_rows=2 * item.height,
         row_margin=-(-PERMISSION_LAG // item.row_words),
         units=3,
