@@ -236,7 +236,8 @@ class _Narrow(_Unit):
             return self.field("positive", stage), stage
         threshold = self.field("threshold", stage) if self.has("threshold") else C(plan.threshold, signed(2))
         x = operand.value[min(plan.threshold_drop, len(operand.value) - 1) :].as_signed()
-        upper = ~x[-1] if not self.has("threshold") and plan.threshold == -1 else x > threshold
+        # A difference's sign is one carry chain; a comparison would be a chain and tables behind it.
+        upper = ~x[-1] if not self.has("threshold") and plan.threshold == -1 else (threshold - x)[-1]
         choose = self.pipeline.register(upper, stage + 1, "upper")
         positive, negative = self.field("positive", stage + 1), self.field("negative", stage + 1)
         chosen = self.pipeline.register(Mux(choose.value, positive, negative).as_signed(), stage + 2, "offset")
