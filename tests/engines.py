@@ -58,15 +58,10 @@ def repeated(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def check_exact(
-    plan: EnginePlan,
-    frames: np.ndarray,
-    outputs: np.ndarray,
-    simulator: Simulator = "icarus",
-    *,
-    optimise: bool = False,
+    plan: EnginePlan, frames: np.ndarray, outputs: np.ndarray, simulator: Simulator = "icarus"
 ) -> SimulationResult:
     """Runs freely: every output must be right, and latency and interval must be those of the plan."""
-    result = run(build(engine_design(plan), simulator, optimise=optimise), frames, outputs)
+    result = run(build(engine_design(plan), simulator), frames, outputs)
     assert result.passed, f"{describe(plan)}: {explain(result)}"
     assert result.outputs == outputs.size
     cycles = plan.cycles

@@ -15,6 +15,7 @@ from engines import MEASURED_FRAMES, check_exact, plan_of, random_frames
 
 from hwconv import golden
 from hwconv.frontend.tflite import load_layer, read_model
+from hwconv.simulation import Simulator
 
 KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 # Operators of each model by their index, all of KINDS.
@@ -41,7 +42,7 @@ def tensors_of(folder: Path, model: str) -> dict[int | None, np.ndarray]:
         return {None: archive["input"][:1], **found}
 
 
-def check_layer(folder: Path, model: str, index: int, simulator: str) -> None:
+def check_layer(folder: Path, model: str, index: int, simulator: Simulator) -> None:
     path = folder / "mlperf_tiny" / f"{model}.tflite"
     operator = next(item for item in read_model(path) if item.index == index)
     layer = load_layer(path, index)
@@ -54,7 +55,7 @@ def check_layer(folder: Path, model: str, index: int, simulator: str) -> None:
     frames = np.concatenate([real, more, real])
     outputs = np.concatenate([expected, golden.run(layer, more), expected])
     plan = plan_of(layer, multipliers=MULTIPLIERS)
-    result = check_exact(plan, frames, outputs, simulator, optimise=spec.macs > 1_000_000)  # type: ignore[arg-type]
+    result = check_exact(plan, frames, outputs, simulator)
     print(
         f"{spec.name}: {result.outputs} outputs exact, latency {result.latency}, interval {result.interval}, "
         f"{plan.multipliers} multipliers, {result.seconds:.1f} s"

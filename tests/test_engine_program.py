@@ -1,6 +1,7 @@
 """Engines that run several layers one after the other on one array, against the layers' golden models in sequence."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -78,6 +79,7 @@ PROGRAMS = {
 every_program = pytest.mark.parametrize("name", PROGRAMS)
 
 
+@functools.cache
 def program(name: str) -> EnginePlan:
     specs, multipliers, beat = PROGRAMS[name]
     random = np.random.default_rng(len(name))
