@@ -83,9 +83,7 @@ class Drain(wiring.Component):
         # The walk is one cycle behind the `last` mark, the array's result `latency` cycles behind it.
         lead = SystolicArray.latency - 1
         select = delayed(m, "select", select, lead, reset=False)
-        address = delayed(
-            m, "table_address", table_address, lead + config.column_stages + 1 - ENTRY_LATENCY, reset=False
-        )
+        address = delayed(m, "table_address", table_address, lead + config.column_stages - ENTRY_LATENCY, reset=False)
         results = []
         for index, requantiser in enumerate(self._requantisers):
             m.submodules[f"requantiser_{index}"] = requantiser
@@ -97,13 +95,13 @@ class Drain(wiring.Component):
             entry, near_entry = (
                 Signal(config.requantiser.entry_width, name=f"{kind}_{index}") for kind in ("entry", "near_entry")
             )
+            # Requantisers that work in step have equal addresses and equal bits in their entries: each keeps its own.
+            near_address = Signal.like(table_address, name=f"near_address_{index}")
+            self._hop(m, f"address_hop_{index}", address, near_address)
             m.submodules[f"table_{index}"] = Instance(
-                table_name(config, index), i_clk=ClockSignal(), i_addr=address, o_data=entry
+                table_name(config, index), i_clk=ClockSignal(), i_addr=near_address, o_data=entry
             )
-            # Requantisers at work in step have equal bits in their entries: each keeps registers of its own.
-            m.submodules[f"entry_hop_{index}"] = Instance(
-                "hwconv_hop", p_WIDTH=len(entry), i_clk=ClockSignal(), i_d=entry, o_q=near_entry
-            )
+            self._hop(m, f"entry_hop_{index}", entry, near_entry)
             column = self._column(m, index, columns, select)
             m.d.comb += [
                 requantiser.accumulator.eq(delayed(m, f"accumulator_{index}", column, 1, reset=False)),
@@ -116,6 +114,11 @@ class Drain(wiring.Component):
             self.marks.eq(delayed(m, "marks", marks, self.latency - 1)),
         ]
         return m
+
+    @staticmethod
+    def _hop(m: Module, name: str, value: Value, hopped: Signal) -> None:
+        """A register between two values that synthesis keeps."""
+        m.submodules[name] = Instance("hwconv_hop", p_WIDTH=len(hopped), i_clk=ClockSignal(), i_d=value, o_q=hopped)
 
     def _column(self, m: Module, index: int, columns: list[Value], select: Value) -> Value:
         """The selected column: a tree of 4:1 multiplexers with a register after each."""
