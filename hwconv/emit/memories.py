@@ -5,13 +5,10 @@ Every ROM has the ports `clk`, `addr` and `data` and takes two cycles. An addres
 
 import textwrap
 from dataclasses import dataclass
-from functools import cache
 
-import jinja2
-
+from hwconv.emit import templates
 from hwconv.plan.block_ram import BlockShape, block_ram_count, block_shape
 from hwconv.plan.rom import RomImage
-from hwconv.resources import resource_path
 
 __all__ = ["block_ram_count", "ecp5_initial_values", "render_rom"]
 
@@ -50,10 +47,10 @@ def render_rom(rom: RomImage, family: str) -> dict[str, str]:
             for bank in range(shape.banks)
             for column in range(shape.columns)
         ]
-        return {f"{rom.name}.v": _template("rom_ecp5.v.j2").render(rom=rom, shape=shape, blocks=blocks)}
+        return {f"{rom.name}.v": templates.render("rom_ecp5.v.j2", rom=rom, shape=shape, blocks=blocks, pins=_pins)}
     digits = (rom.width + 3) // 4
     image = "".join(f"{word:0{digits}x}\n" for word in rom.words)
-    return {f"{rom.name}.v": _template("rom_generic.v.j2").render(rom=rom), f"{rom.name}.mem": image}
+    return {f"{rom.name}.v": templates.render("rom_generic.v.j2", rom=rom), f"{rom.name}.mem": image}
 
 
 def ecp5_initial_values(rom: RomImage, shape: BlockShape, bank: int, column: int) -> dict[str, str]:
@@ -85,21 +82,8 @@ def ecp5_initial_values(rom: RomImage, shape: BlockShape, bank: int, column: int
     return values
 
 
-@cache
-def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resource_path("templates")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals["pins"] = _pins
-    return environment.get_template(name)
-
-
-def _pins(port: str, count: int, signal: str | None = None) -> str:
-    """The connections of a primitive's numbered pins to the bits of a signal, or to zero, wrapped."""
-    values = [f"{signal}[{bit}]" if signal else "1'b0" for bit in range(count)]
+def _pins(port: str, count: int, signal: str | None = None, *, open: bool = False) -> str:
+    """The connections of a primitive's numbered pins to the bits of a signal, to nothing, or to zero, wrapped."""
+    values = [f"{signal}[{bit}]" if signal else "" if open else "1'b0" for bit in range(count)]
     pins = [f".{port}{bit}({value})" for bit, value in enumerate(values)]
     return textwrap.fill(", ".join(pins), 110).replace("\n", "\n        ")

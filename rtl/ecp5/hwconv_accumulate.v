@@ -23,20 +23,25 @@ module hwconv_accumulate #(
     wire [2*PAIRS-1:0] extended = {{(2*PAIRS-PRODUCT_WIDTH){product[PRODUCT_WIDTH-1]}}, product};
     wire [2*PAIRS-1:0] kept     = {{(2*PAIRS-WIDTH+1){sum[WIDTH-1]}}, sum[WIDTH-2:0]};
     wire [2*PAIRS-1:0] total;
-    wire [PAIRS:0]     carry;
-
-    assign carry[0] = 1'b0;
 
     genvar i;
     generate
         for (i = 0; i < PAIRS; i = i + 1) begin : g_pair
+            // Wires of their own: a simulator that keeps a vector whole would take a chain of its bits for a loop.
+            wire carry_in;
+            wire carry_out;
+            if (i == 0) begin : g_first
+                assign carry_in = 1'b0;
+            end else begin : g_next
+                assign carry_in = g_pair[i-1].carry_out;
+            end
             CCU2C #(
                 .INIT0(16'hA6AA), .INIT1(16'hA6AA), .INJECT1_0("NO"), .INJECT1_1("NO")
             ) adder (
-                .CIN(carry[i]),
+                .CIN(carry_in),
                 .A0(extended[2*i]),   .B0(kept[2*i]),   .C0(restart), .D0(1'b1),
                 .A1(extended[2*i+1]), .B1(kept[2*i+1]), .C1(restart), .D1(1'b1),
-                .S0(total[2*i]), .S1(total[2*i+1]), .COUT(carry[i+1])
+                .S0(total[2*i]), .S1(total[2*i+1]), .COUT(carry_out)
             );
         end
     endgenerate

@@ -32,18 +32,17 @@ module hwconv_mult #(
             reg  signed [A_WIDTH-1:0]         operand_a;
             reg         [B_WIDTH-1:0]         operand_b;
             reg  signed [A_WIDTH+B_WIDTH-1:0] result;
-            wire signed [A_WIDTH+B_WIDTH-1:0] sum [0:PAIRS];
+            wire signed [A_WIDTH+B_WIDTH-1:0] total;
 
             always @(posedge clk) begin
                 operand_a <= a;
                 operand_b <= b;
-                result    <= sum[PAIRS];
+                result    <= total;
             end
 
-            assign sum[0] = 0;
             for (i = 0; i < PAIRS; i = i + 1) begin : g_pair
                 // Two bits of b; the top bit of b has negative weight. Fits A_WIDTH + 2 bits.
-                wire signed [A_WIDTH+1:0] extended = operand_a;
+                wire signed [A_WIDTH+1:0] extended = {{2{operand_a[A_WIDTH-1]}}, operand_a};
                 wire signed [A_WIDTH+1:0] low  = extended & {(A_WIDTH+2){operand_b[2*i]}};
                 wire signed [A_WIDTH+1:0] high = (extended <<< 1)
                                                  & {(A_WIDTH+2){2 * i + 1 < B_WIDTH && operand_b[(2*i+1) % B_WIDTH]}};
@@ -53,22 +52,33 @@ module hwconv_mult #(
                     else if (2 * i + 1 == B_WIDTH) pipeline <= -low;
                     else pipeline <= low + high;
                 end
-                assign sum[i+1] = sum[i] + (pipeline <<< (2 * i));
+                wire signed [A_WIDTH+B_WIDTH+1:0] extended_pipeline = {{B_WIDTH{pipeline[A_WIDTH+1]}}, pipeline};
+                wire signed [A_WIDTH+B_WIDTH-1:0] term = extended_pipeline[A_WIDTH+B_WIDTH-1:0];
+                // Wires of their own, which no simulator takes for a loop.
+                wire signed [A_WIDTH+B_WIDTH-1:0] sum;
+                if (i == 0) begin : g_first
+                    assign sum = term;
+                end else begin : g_next
+                    assign sum = g_pair[i-1].sum + (term <<< (2 * i));
+                end
             end
+            assign total = g_pair[PAIRS-1].sum;
             assign p = result;
         end else if (A_WIDTH > 35 || B_WIDTH > 35) begin : g_refused
             // Not a module of hwconv: elaboration stops here and names the reason.
             hwconv_mult_operands_are_limited_to_35_bits refused ();
             assign p = 0;
         end else if (A_HIGH == 0 && B_HIGH == 0) begin : g_block
-            wire signed [17:0] a_wide = a;
-            wire signed [17:0] b_wide = b;
+            // With a bit to spare, so that no operand is extended by nothing.
+            wire signed [18:0] a_wide = {{(19-A_WIDTH){a[A_WIDTH-1]}}, a};
+            wire signed [18:0] b_wide = {{(19-B_WIDTH){b[B_WIDTH-1]}}, b};
             wire signed [35:0] product;
-            hwconv_mult18 #(.PIPELINE("CLK0")) mult18 (.clk(clk), .a(a_wide), .b(b_wide), .p(product));
+            hwconv_mult18 #(.PIPELINE("CLK0")) mult18 (
+                .clk(clk), .a(a_wide[17:0]), .b(b_wide[17:0]), .p(product));
             assign p = product[A_WIDTH+B_WIDTH-1:0];
         end else begin : g_wide
-            wire signed [35:0] a_wide = a;
-            wire signed [35:0] b_wide = b;
+            wire signed [35:0] a_wide = {{(36-A_WIDTH){a[A_WIDTH-1]}}, a};
+            wire signed [35:0] b_wide = {{(36-B_WIDTH){b[B_WIDTH-1]}}, b};
             wire signed [17:0] a_low  = (A_HIGH > 0) ? {1'b0, a_wide[16:0]} : a_wide[17:0];
             wire signed [17:0] b_low  = (B_HIGH > 0) ? {1'b0, b_wide[16:0]} : b_wide[17:0];
             wire signed [17:0] a_high = a_wide[34:17];
@@ -97,14 +107,16 @@ module hwconv_mult #(
 
             // The lowest 17 bits are those of low_low. Above them, with both operands cut, low_low is unsigned and does
             // not overlap high_high, so that three terms are left to add, and two with one operand cut.
-            wire signed [53:0] base = (A_HIGH > 0 && B_HIGH > 0) ? $signed({high_high, low_low[33:17]})
-                                                                : (low_low >>> 17);
-            wire signed [53:0] cross_a = high_low;
-            wire signed [53:0] cross_b = low_high;
+            wire signed [53:0] base = (A_HIGH > 0 && B_HIGH > 0)
+                                      ? {high_high[35], high_high, low_low[33:17]}
+                                      : {{35{low_low[35]}}, low_low[35:17]};
+            wire signed [53:0] cross_a = {{18{high_low[35]}}, high_low};
+            wire signed [53:0] cross_b = {{18{low_high[35]}}, low_high};
+            wire signed [53:0] total = base + cross_a + cross_b;
             reg signed [A_WIDTH+B_WIDTH-18:0] result_high;
             reg        [16:0]                 result_low;
             always @(posedge clk) begin
-                result_high <= base + cross_a + cross_b;
+                result_high <= total[A_WIDTH+B_WIDTH-18:0];
                 result_low  <= low_low[16:0];
             end
             assign p = {result_high, result_low};
@@ -146,7 +158,11 @@ module hwconv_mult18 #(
         .P10(p[10]), .P11(p[11]), .P12(p[12]), .P13(p[13]), .P14(p[14]), .P15(p[15]), .P16(p[16]), .P17(p[17]),
         .P18(p[18]), .P19(p[19]), .P20(p[20]), .P21(p[21]), .P22(p[22]), .P23(p[23]), .P24(p[24]), .P25(p[25]),
         .P26(p[26]), .P27(p[27]), .P28(p[28]), .P29(p[29]), .P30(p[30]), .P31(p[31]), .P32(p[32]), .P33(p[33]),
-        .P34(p[34]), .P35(p[35])
+        .P34(p[34]), .P35(p[35]),
+        // Not used: further clocks, and the operand of the adder before the multiplier.
+        .CLK1(), .CLK2(), .CLK3(), .CE1(), .CE2(), .CE3(), .RST1(), .RST2(), .RST3(),
+        .C0(), .C1(), .C2(), .C3(), .C4(), .C5(), .C6(), .C7(), .C8(), .C9(), .C10(), .C11(), .C12(), .C13(), .C14(),
+        .C15(), .C16(), .C17()
     );
 endmodule
 

@@ -14,9 +14,9 @@
 `default_nettype none
 
 module hwconv_ram #(
-    parameter WIDTH = 8,
-    parameter DEPTH = 512,
-    parameter STYLE = "auto"
+    parameter            WIDTH = 8,
+    parameter            DEPTH = 512,
+    parameter [8*11-1:0] STYLE = "auto"
 ) (
     input  wire                                         clk,
     input  wire                                         w_en,
@@ -91,11 +91,14 @@ module hwconv_ram #(
             localparam BANKS       = (DEPTH + (1 << LOG2_DEPTH) - 1) >> LOG2_DEPTH;
             localparam BANK_BITS   = (BANKS > 1) ? $clog2(BANKS) : 1;
 
-            wire [LOG2_DEPTH+BANK_BITS-1:0] w_address = w_addr;
-            wire [LOG2_DEPTH+BANK_BITS-1:0] r_address = r_addr;
+            // Each with a bit to spare, so that nothing is extended by nothing.
+            localparam FULL_BITS   = LOG2_DEPTH + BANK_BITS + 1;
+            localparam FULL_WIDTH  = BLOCK_WIDTH * COLUMNS + 1;
+            wire [FULL_BITS-1:0]            w_address = {{(FULL_BITS-ADDR_BITS){1'b0}}, w_addr};
+            wire [FULL_BITS-1:0]            r_address = {{(FULL_BITS-ADDR_BITS){1'b0}}, r_addr};
             wire [BANK_BITS-1:0]            w_bank    = w_address[LOG2_DEPTH +: BANK_BITS];
             wire [BANK_BITS-1:0]            r_bank    = r_address[LOG2_DEPTH +: BANK_BITS];
-            wire [BLOCK_WIDTH*COLUMNS-1:0]  padded    = w_data;
+            wire [FULL_WIDTH-1:0]           padded    = {{(FULL_WIDTH-WIDTH){1'b0}}, w_data};
             wire [BLOCK_WIDTH*COLUMNS-1:0]  read [0:BANKS-1];
 
             for (bank = 0; bank < BANKS; bank = bank + 1) begin : g_bank
@@ -146,9 +149,12 @@ module hwconv_ram_block #(
 );
     wire        wide   = (WIDTH == 36);
     wire [3:0]  enable = (WIDTH == 36) ? {4{w_en}} : (WIDTH == 18) ? 4'b0011 : 4'b0000;
-    wire [13:0] ada    = (w_addr << (14 - LOG2_DEPTH)) | enable;
-    wire [13:0] adb    = r_addr << (14 - LOG2_DEPTH);
-    wire [35:0] di     = w_data;
+    // Each with a bit to spare, so that nothing is extended by nothing.
+    wire [14:0] w_cell = {w_addr, {(15-LOG2_DEPTH){1'b0}}};
+    wire [14:0] r_cell = {r_addr, {(15-LOG2_DEPTH){1'b0}}};
+    wire [36:0] di     = {{(37-WIDTH){1'b0}}, w_data};
+    wire [13:0] ada    = w_cell[14:1] | {10'd0, enable};
+    wire [13:0] adb    = r_cell[14:1];
     wire [17:0] do_a;
     wire [17:0] do_b;
 

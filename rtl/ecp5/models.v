@@ -104,14 +104,14 @@ module DP16KD (
 );
     parameter DATA_WIDTH_A = 18;
     parameter DATA_WIDTH_B = 18;
-    parameter REGMODE_A = "NOREG";
-    parameter REGMODE_B = "NOREG";
-    parameter RESETMODE = "SYNC";
+    parameter [8*6-1:0] REGMODE_A = "NOREG";
+    parameter [8*6-1:0] REGMODE_B = "NOREG";
+    parameter [8*5-1:0] RESETMODE = "SYNC";
     parameter ASYNC_RESET_RELEASE = "SYNC";
     parameter CSDECODE_A = "0b000";
     parameter CSDECODE_B = "0b000";
-    parameter WRITEMODE_A = "NORMAL";
-    parameter WRITEMODE_B = "NORMAL";
+    parameter [8*15-1:0] WRITEMODE_A = "NORMAL";
+    parameter [8*15-1:0] WRITEMODE_B = "NORMAL";
     parameter CLKAMUX = "CLKA";
     parameter CLKBMUX = "CLKB";
     parameter GSR = "ENABLED";
@@ -183,7 +183,6 @@ module DP16KD (
 
     localparam WIDE = (DATA_WIDTH_A == 36);
 
-    /* verilator lint_off MULTIDRIVEN */  // each port writes the array at its own clock
     // Nine bits a byte; the ninth bits are out of reach of words narrower than nine bits.
     reg [8:0] mem [0:2047];
     wire [13:0] ada = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
@@ -204,8 +203,9 @@ module DP16KD (
         byte_mask = (width == 36) ? address[3:0] : (width == 18) ? {2'b00, address[1:0]} : 4'b0001;
     endfunction
 
-    function [10:0] first_byte(input integer width, input [13:0] address);
-        first_byte = (width == 36) ? {address[13:5], 2'b00} : (width == 18) ? {address[13:4], 1'b0} : address[13:3];
+    function integer first_byte(input integer width, input [13:0] address);
+        first_byte = {21'd0, (width == 36) ? {address[13:5], 2'b00} : (width == 18) ? {address[13:4], 1'b0}
+                             : address[13:3]};
     endfunction
 
     function integer byte_count(input integer width);
@@ -246,7 +246,7 @@ module DP16KD (
             collision = 0;
             for (n = 0; n < byte_count(width_w); n = n + 1)
                 for (k = 0; k < byte_count(width_r); k = k + 1)
-                    if (((byte_mask(width_w, address_w) >> n) & 1)
+                    if (((byte_mask(width_w, address_w) >> n) & 4'd1) != 4'd0
                         && first_byte(width_w, address_w) + n == first_byte(width_r, address_r) + k
                         && (bit_mask(width_w, address_w) & bit_mask(width_r, address_r)) != 0) collision = 1;
         end
@@ -334,7 +334,7 @@ module DP16KD (
     always @(posedge CLKA) begin
         if (write_a) begin
             for (i = 0; i < byte_count(DATA_WIDTH_A); i = i + 1)
-                if ((byte_mask(DATA_WIDTH_A, ada) >> i) & 1)
+                if (((byte_mask(DATA_WIDTH_A, ada) >> i) & 4'd1) != 4'd0)
                     mem[first_byte(DATA_WIDTH_A, ada) + i] <=
                         merged(DATA_WIDTH_A, ada, mem[first_byte(DATA_WIDTH_A, ada) + i], dia[9*i +: 9]);
         end
@@ -343,7 +343,7 @@ module DP16KD (
     always @(posedge CLKB) begin
         if (write_b) begin
             for (j = 0; j < byte_count(DATA_WIDTH_B); j = j + 1)
-                if ((byte_mask(DATA_WIDTH_B, adb) >> j) & 1)
+                if (((byte_mask(DATA_WIDTH_B, adb) >> j) & 4'd1) != 4'd0)
                     mem[first_byte(DATA_WIDTH_B, adb) + j] <=
                         merged(DATA_WIDTH_B, adb, mem[first_byte(DATA_WIDTH_B, adb) + j], dib[9*j +: 9]);
         end
