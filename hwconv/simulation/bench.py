@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from hwconv.cache import cached, content_hash
 from hwconv.errors import ToolError
 from hwconv.resources import resource_path
 from hwconv.simulation.build import Simulator, check_simulator, write_sources
-from hwconv.simulation.cache import cached, content_hash
 from hwconv.simulation.compile import WAIVED, Program, compile_icarus, compile_verilator
 from hwconv.simulation.design import Design, Values, expected, stimulus
 from hwconv.simulation.tools import find_icarus, find_verilator
@@ -171,7 +171,7 @@ def _build(design: Design, simulator: Simulator) -> Path:
             compile_verilator(find_verilator(), folder, name, _program(design))
 
     key = [_FORMAT, simulator, version, design.top, design.sources, vars(_program(design)), WAIVED]
-    return cached(f"{design.top}-cocotb-{simulator}-{content_hash(key)}", fill)[0] / name
+    return cached("simulation", f"{design.top}-cocotb-{simulator}-{content_hash(key)}", fill)[0] / name
 
 
 def _program(design: Design) -> Program:

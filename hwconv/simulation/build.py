@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from hwconv.cache import cached, content_hash
 from hwconv.errors import ToolError
 from hwconv.resources import resource_path
-from hwconv.simulation.cache import cached, content_hash
 from hwconv.simulation.compile import WAIVED, Program, compile_icarus, compile_verilator
 from hwconv.simulation.design import Design
 from hwconv.simulation.tools import find_icarus, find_verilator
@@ -125,7 +125,7 @@ def build_with(design: Design, options: Options) -> Binary:
         shutil.rmtree(folder / "source")
 
     start = time.perf_counter()
-    folder, fresh = cached(f"{design.top}-{options.simulator}-{content_hash(key)}", fill)
+    folder, fresh = cached("simulation", f"{design.top}-{options.simulator}-{content_hash(key)}", fill)
     seconds = time.perf_counter() - start if fresh else 0.0
     return Binary(design=design, options=options, path=folder / name, build_seconds=seconds)
 

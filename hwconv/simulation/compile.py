@@ -4,12 +4,15 @@ Verilator's own run time is the larger part of what a C++ compiler sees in a sma
 precompiled header, and each design's files are compiled as one or two units against it: 1 s instead of 18 s.
 """
 
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwconv.simulation.cache import cached, call, content_hash
+from hwconv.cache import cache_folder, cached, content_hash
+from hwconv.errors import ToolError
 from hwconv.simulation.tools import Icarus, Verilator
 
 # Warnings about how Amaranth writes Verilog, waived for its output and for nothing else.
@@ -62,7 +65,7 @@ def compile_icarus(tool: Icarus, folder: Path, output: str, arguments: Sequence[
     # A project's folder may hold characters that a tool would read as more than a name: everything runs inside the
     # folder, with relative names.
     command = [tool.compiler, "-g2012", *arguments, "-o", f"../{output}", *sources]
-    call(command, folder / "source", folder / "build.log")
+    _call(command, folder / "source", folder / "build.log")
 
 
 def compile_verilator(tool: Verilator, folder: Path, output: str, program: Program) -> None:
@@ -73,7 +76,7 @@ def compile_verilator(tool: Verilator, folder: Path, output: str, program: Progr
     command = [str(tool.binary), "--cc", "--Mdir", "generated", "--prefix", program.prefix, "--top-module", program.top]
     command += ["--no-timing", "-O3", "--output-split", "20000", *program.arguments]
     command += ["--trace-vcd"] if program.waveform else []
-    call([*command, "waivers.vlt", *program.sources], source, log, tool.environment)
+    _call([*command, "waivers.vlt", *program.sources], source, log, tool.environment)
 
     generated = sorted((source / "generated").glob("*.cpp"), key=lambda path: -path.stat().st_size)
     total = sum(path.stat().st_size for path in generated)
@@ -88,7 +91,7 @@ def compile_verilator(tool: Verilator, folder: Path, output: str, program: Progr
         commands.append([tool.compiler, *flags, "-c", f"unit_{index}.cpp", "-o", objects[-1]])
     _parallel(commands, source, log)
     library = [str(path) for path in sorted(runtime.glob("*.o"))]
-    call([tool.compiler, *objects, *library, *program.link, "-pthread", "-o", f"../{output}"], source, log)
+    _call([tool.compiler, *objects, *library, *program.link, "-pthread", "-o", f"../{output}"], source, log)
 
 
 def waivers(files: Sequence[str]) -> str:
@@ -121,10 +124,37 @@ def _runtime(tool: Verilator, program: Program) -> Path:
         _parallel(commands, folder, folder / "build.log")
 
     key: Mapping[str, object] = {"format": _FORMAT, "tool": tool.version, "flags": flags, "modules": modules}
-    return cached(f"runtime-{content_hash(key)}", fill)[0]
+    return cached("simulation", f"runtime-{content_hash(key)}", fill)[0]
 
 
 def _parallel(commands: Sequence[Sequence[str]], folder: Path, log: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        for future in [pool.submit(call, command, folder, log) for command in commands]:
+        for future in [pool.submit(_call, command, folder, log) for command in commands]:
             future.result()
+
+
+def _call(command: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str] | None = None) -> None:
+    """Runs a tool in `folder` and appends what it says to `log`.
+
+    Raises:
+        ToolError: it failed; the message carries its first complaint and the path of a copy of the log.
+    """
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    with log.open("a") as file:
+        file.write(" ".join(command) + "\n" + done.stdout)
+    if done.returncode != 0:
+        kept = cache_folder("simulation") / f"failed-{content_hash([list(command), done.stdout])}.log"
+        shutil.copyfile(log, kept)
+        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        complaints = [line for line in lines if "rror" in line or "arning" in line]
+        first = next(iter(complaints or lines), f"exit code {done.returncode}")
+        raise ToolError(f"{Path(command[0]).name} refused the design: {first} (log: {kept})")
