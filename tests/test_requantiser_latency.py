@@ -4,10 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from random_engines import random_layer
 
 from hwconv.gateware.requantise import Requantiser
-from hwconv.plan.narrow import DIGIT_LIMIT, NOT_PROVEN
+from hwconv.plan.narrow import DIGIT_LIMIT, MULTIPLIER_LIMIT, NOT_PROVEN
+from hwconv.plan.requantise import plan_requantisers
 from hwconv.plan.requantiser_config import HARD_WIDTH, RequantiserPlan
+from hwconv.spec import ConvSpec
 
 
 def random_widths(random: np.random.Generator) -> RequantiserPlan:
@@ -57,3 +60,18 @@ def test_a_pipeline_is_as_long_as_its_plan_says(seed):
             Requantiser(plan).elaborate(None)  # refuses a pipeline of another length
         except ValueError as error:
             pytest.fail(f"{error}: {dataclasses.replace(plan, proof=NOT_PROVEN)}, segments {plan.sum_segments}")
+
+
+@pytest.mark.parametrize("seed", [34, 64, 71, 228, 323, 343])
+def test_a_multiplier_has_no_more_bits_than_two_pieces_hold(seed):
+    """Layers of two modes, among whose multipliers of the smallest shift are some on both sides of the limit."""
+    random = np.random.default_rng([9, seed])
+    layers = []
+    for mode in ("shift", "tflite"):
+        channels, zero_point = int(random.integers(1, 9)), int(random.integers(-128, 128))
+        spec = ConvSpec(
+            height=3, width=3, in_channels=channels, out_channels=6, kernel=(3, 3), requantisation=mode,
+            output_zero_point=zero_point,
+        )  # fmt: skip
+        layers.append(random_layer(random, spec))
+    assert plan_requantisers(layers).multiplier_width <= MULTIPLIER_LIMIT

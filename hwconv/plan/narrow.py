@@ -187,12 +187,14 @@ def _search(parts: Sequence[tuple[Constraints, ...]], multiplier_limit: int) -> 
         found.append(shift)
     for shift in range(max(found), min(max(found) + EXTRA_SHIFTS, SHIFT_LIMIT)):
         if max(fit.multipliers(shift)[0] for fit in fits).bit_length() <= multiplier_limit:
-            yield shift, [_line(channel, fit, shift) for channel, fit in zip(parts, fits, strict=True)]
+            most = (1 << multiplier_limit) - 1
+            yield shift, [_line(channel, fit, shift, most) for channel, fit in zip(parts, fits, strict=True)]
 
 
-def _line(parts: tuple[Constraints, ...], fit: Slopes, shift: int) -> _Line:
-    """Of up to nine multipliers across the interval, the one whose offsets may end in the most zeros."""
+def _line(parts: tuple[Constraints, ...], fit: Slopes, shift: int, most: int) -> _Line:
+    """Of up to nine multipliers across the interval up to `most`, the one whose offsets may end in the most zeros."""
     low, high = fit.multipliers(shift)
+    high = min(high, most)
     multipliers = sorted({low + (high - low) * step // 8 for step in range(9)})
     ranges = zip(*(offsets(part, multipliers, shift) for part in parts), strict=True)
     lines = [_Line(multiplier, bounds) for multiplier, bounds in zip(multipliers, ranges, strict=True)]
