@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from hwconv.spec import ConvSpec
 
 STALLED = Stalls(input=100, output=120, burst=4, seed=3)
 MOST_CYCLES = 3000
-# Name: the layers, multipliers, beat bytes.
+# Name: the layers, multipliers or the array, beat bytes.
 PROGRAMS = {
     "3x3_then_1x1": (
         [
@@ -67,6 +68,14 @@ PROGRAMS = {
         20,
         6,
     ),
+    "drain_longer_than_the_next_fold": (
+        [
+            dict(height=5, width=6, in_channels=1, out_channels=2, kernel=(5, 5), padding="same"),
+            dict(height=5, width=6, in_channels=2, out_channels=2, kernel=(1, 1)),
+        ],
+        SharedArray(pixels=24, columns=2, ports=8, word_bytes=1, requantisers=1),
+        1,
+    ),
     "one_pixel": (
         [
             dict(height=1, width=1, in_channels=3, out_channels=4, kernel=(1, 1)),
@@ -81,13 +90,14 @@ every_program = pytest.mark.parametrize("name", PROGRAMS)
 
 @functools.cache
 def program(name: str) -> EnginePlan:
-    specs, multipliers, beat = PROGRAMS[name]
+    specs, chosen, beat = PROGRAMS[name]
+    wanted = {"array": chosen} if isinstance(chosen, SharedArray) else {"multipliers": chosen}
     random = np.random.default_rng(len(name))
     layers = [
         random_layer(random, ConvSpec(name=f"layer_{index}", input_zero_point=3 - index, **fields))
         for index, fields in enumerate(specs)
     ]
-    return make_program(layers, name=name, multipliers=multipliers, beat_bytes=beat)
+    return make_program(layers, name=name, beat_bytes=beat, **wanted)  # type: ignore[arg-type]
 
 
 def composed(layers: Sequence[Layer], frames: np.ndarray) -> np.ndarray:
@@ -179,7 +189,8 @@ def random_program(random: np.random.Generator) -> EnginePlan:
         if arrays and max(spec.input_bytes for spec in specs) < MOST_CYCLES:
             array = arrays[int(random.integers(len(arrays)))]
             beat = None if random.random() < 0.4 else array.requantisers * int(random.integers(1, 9))
-            return make_program(layers, array=array, beat_bytes=beat)
+            with suppress(UnsupportedError):  # layers of both modes, one of which needs the exact unit of the other
+                return make_program(layers, array=array, beat_bytes=beat)
 
 
 def next_spec(random: np.random.Generator, index: int, shape: tuple[int, ...]) -> ConvSpec:

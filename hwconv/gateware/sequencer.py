@@ -8,7 +8,18 @@ from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter
 from hwconv.plan.config import EngineConfig
 
 SETTLING_CYCLES = 20
-"""Cycles between two layers of a program, in which every block takes over the next layer's bounds."""
+"""Cycles between two layers of a program, at least, in which every block takes over the next layer's bounds."""
+
+
+def settling_cycles(config: EngineConfig) -> int:
+    """Cycles between two layers of a program: the first fold of a layer must not end before the last one's drain."""
+    passes = config.passes
+    longest = SETTLING_CYCLES
+    for before, after in zip(passes, passes[1:] + passes[:1], strict=True):
+        behind = before.block_steps - before.active_steps + before.idle_steps
+        ahead = (after.taps * after.blocks - 1) * after.block_steps + after.active_steps
+        longest = max(longest, config.pixels * config.drain - behind - ahead)
+    return longest
 
 
 class Sequencer(wiring.Component):
@@ -89,13 +100,14 @@ class Sequencer(wiring.Component):
         if program.single:
             m.d.comb += [start.eq((~running | tile_end) & self.go), reload.eq(0)]
         else:
-            settling = Signal(5)
+            cycles = settling_cycles(config)
+            settling = Signal(range(cycles + 1))
             m.d.comb += [
                 start.eq(((~running & (settling == 0)) | (tile_end & ~layer_end)) & self.go),
-                reload.eq(settling == SETTLING_CYCLES),
+                reload.eq(settling == cycles),
             ]
             with m.If(layer_end):
-                m.d.sync += [settling.eq(SETTLING_CYCLES), *program.advance()]
+                m.d.sync += [settling.eq(cycles), *program.advance()]
             with m.Elif(settling != 0):
                 m.d.sync += settling.eq(settling - 1)
         with m.If(start):
