@@ -82,7 +82,7 @@ class Drain(wiring.Component):
         select, marks, table_address = self._walk(m)
         # The walk is one cycle behind the `last` mark, the array's result `latency` cycles behind it.
         lead = SystolicArray.latency - 1
-        select = delayed(m, "select", select, lead, reset=False)
+        select = delayed(m, "select", select, lead - 1, reset=False)
         address = delayed(m, "table_address", table_address, lead + config.column_stages - ENTRY_LATENCY, reset=False)
         results = []
         for index, requantiser in enumerate(self._requantisers):
@@ -92,20 +92,17 @@ class Drain(wiring.Component):
             address = delayed(m, f"table_address_{index}", address, wait, reset=False)
             first = index * config.drain
             columns = [self.columns[column] for column in range(first, first + config.drain)]
-            entry, near_entry = (
-                Signal(config.requantiser.entry_width, name=f"{kind}_{index}") for kind in ("entry", "near_entry")
-            )
-            # Requantisers that work in step have equal addresses and equal bits in their entries: each keeps its own.
-            near_address = Signal.like(table_address, name=f"near_address_{index}")
-            self._hop(m, f"address_hop_{index}", address, near_address)
+            entry = Signal(config.requantiser.entry_width, name=f"entry_{index}")
+            # Requantisers that work in step have equal selects, equal addresses, and equal bits in their entries: each
+            # keeps its own.
+            near_address = self._kept(m, f"near_address_{index}", address)
             m.submodules[f"table_{index}"] = Instance(
                 table_name(config, index), i_clk=ClockSignal(), i_addr=near_address, o_data=entry
             )
-            self._hop(m, f"entry_hop_{index}", entry, near_entry)
-            column = self._column(m, index, columns, select)
+            column = self._column(m, index, columns, self._kept(m, f"near_select_{index}", select))
             m.d.comb += [
                 requantiser.accumulator.eq(delayed(m, f"accumulator_{index}", column, 1, reset=False)),
-                requantiser.entry.eq(near_entry),
+                requantiser.entry.eq(self._kept(m, f"near_entry_{index}", entry)),
             ]
             result = requantiser.o.as_unsigned()
             results.append(delayed(m, f"result_{index}", result, config.skews[-1] - config.skews[index], reset=False))
@@ -116,9 +113,12 @@ class Drain(wiring.Component):
         return m
 
     @staticmethod
-    def _hop(m: Module, name: str, value: Value, hopped: Signal) -> None:
-        """A register between two values that synthesis keeps."""
-        m.submodules[name] = Instance("hwconv_hop", p_WIDTH=len(hopped), i_clk=ClockSignal(), i_d=value, o_q=hopped)
+    def _kept(m: Module, name: str, value: Value) -> Signal:
+        """`value`, a cycle later, from a register that synthesis merges with no equal one."""
+        kept = Signal(len(value), name=name)
+        hop = name.replace("near", "hop")
+        m.submodules[hop] = Instance("hwconv_hop", p_WIDTH=len(value), i_clk=ClockSignal(), i_d=value, o_q=kept)
+        return kept
 
     def _column(self, m: Module, index: int, columns: list[Value], select: Value) -> Value:
         """The selected column: a tree of 4:1 multiplexers with a register after each."""
@@ -138,7 +138,7 @@ class Drain(wiring.Component):
             if len(merged) == 1:
                 return merged[0]
             columns, level = merged, level + 1
-            select = delayed(m, f"select_{stage}", select, 1, reset=False)
+            select = self._kept(m, f"near_select_{index}_{level}", select)
 
     def _walk(self, m: Module) -> tuple[Value, Value, Value]:
         """The loops of the drain: word, pixel, column tile, word group, pixel tile; started by each `last` mark."""

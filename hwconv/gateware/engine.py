@@ -5,7 +5,7 @@ s_axis -> receiver -> activation memory -> operand supply -> systolic array -> d
                       sequencer -> address generator
 """
 
-from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Mux, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -67,6 +67,14 @@ class EngineCore(wiring.Component):
 
     Latency and interval: `hwconv.plan.cycles`. Back-pressure is accepted at any cycle on both sides: the sequencer
     starts a pixel tile only when its rows are there and its results have room, and nothing stalls in between.
+
+    Members
+    -------
+    i, o : In, Out, streams of :class:`Beat`
+    frame_error : Out
+        Pulses once for each damaged frame.
+    resetting : In
+        The reset of the clock domain comes in the next cycle: both streams fall silent now.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -76,13 +84,14 @@ class EngineCore(wiring.Component):
                 "i": In(stream.Signature(Beat(config.input_beat_bytes))),
                 "o": Out(stream.Signature(Beat(config.output_beat_bytes))),
                 "frame_error": Out(1),
+                "resetting": In(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self._config
-        m.submodules.skid_in = skid_in = SkidBuffer(Beat(config.input_beat_bytes))
+        m.submodules.skid_in = skid_in = ResetInserter(self.resetting)(SkidBuffer(Beat(config.input_beat_bytes)))
         m.submodules.receiver = receiver = FrameReceiver(config)
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.address_generator = addresses = AddressGenerator(config)
@@ -128,7 +137,9 @@ class EngineCore(wiring.Component):
         ]
         wiring.connect(m, output.o, packer.i)
         m.d.comb += [
-            verdicts.push.eq(receiver.frame_end & delayed(m, "first_layer", receiver.program.is_first, 1)),
+            verdicts.push.eq(
+                receiver.frame_end & delayed(m, "first_layer", receiver.program.is_first, FrameReceiver.verdict_latency)
+            ),
             verdicts.damaged.eq(receiver.damaged),
             verdicts.pop.eq(output.frame_sent),
             output.damaged.eq(verdicts.o),
@@ -200,7 +211,7 @@ class EngineCore(wiring.Component):
     def _streams(self, m: Module, skid_in: SkidBuffer, receiver: FrameReceiver, packer: BeatPacker) -> None:
         """Input and output; with several layers, the results of all but the last go back to the receiver."""
         config = self._config
-        m.submodules.skid_out = skid_out = SkidBuffer(Beat(config.output_beat_bytes))
+        m.submodules.skid_out = skid_out = ResetInserter(self.resetting)(SkidBuffer(Beat(config.output_beat_bytes)))
         wiring.connect(m, skid_in.o, receiver.i)
         wiring.connect(m, skid_out.o, wiring.flipped(self.o))
         m.d.comb += skid_out.i.payload.eq(packer.o.payload.beat)
@@ -262,9 +273,13 @@ class Engine(wiring.Component):
         m = Module()
         m.domains.sync = sync = ClockDomain()
         m.submodules.core = core = EngineCore(self._config)
+        # From the port the reset would have to cross the die to every block within a cycle.
+        reset = Signal(init=1, reset_less=True)
+        m.d.sync += reset.eq(~self.aresetn)
         m.d.comb += [
             sync.clk.eq(self.aclk),
-            sync.rst.eq(~self.aresetn),
+            sync.rst.eq(reset),
+            core.resetting.eq(~self.aresetn),
             core.i.payload.data.eq(self.s_axis_tdata),
             core.i.payload.keep.eq(self.s_axis_tkeep),
             core.i.payload.last.eq(self.s_axis_tlast),
@@ -276,6 +291,6 @@ class Engine(wiring.Component):
             self.m_axis_tuser.eq(core.o.payload.user),
             self.m_axis_tvalid.eq(core.o.valid),
             core.o.ready.eq(self.m_axis_tready),
-            self.frame_error.eq(core.frame_error),
+            self.frame_error.eq(core.frame_error & ~reset),
         ]
         return m

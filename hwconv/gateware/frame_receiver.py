@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigne
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter
+from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
 from hwconv.gateware.row_ledger import total_width
 from hwconv.gateware.stream import Beat
 from hwconv.plan.config import EngineConfig, PassConfig
@@ -23,7 +23,7 @@ class FrameReceiver(wiring.Component):
     With several layers the frames of the first one come from `i`, those of the others from `back`, one after the other;
     a frame is discarded on `i` while the others come from `back`.
 
-    Latency: 2 cycles from the last beat of a row to `written`. Throughput: one unit a cycle while `permitted`.
+    Latency: 3 cycles from the last beat of a row to `written`. Throughput: one unit a cycle while `permitted`.
     Back-pressure: `i.ready` depends on `permitted` and state, not on `i.valid`.
 
     Members
@@ -40,6 +40,9 @@ class FrameReceiver(wiring.Component):
     frame_end, damaged : Out
         A frame is complete, and whether it was damaged. `error` pulses once for each damaged frame, when it is noticed.
     """
+
+    verdict_latency = 2
+    """Cycles from the last unit of a frame to `frame_end`."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -109,8 +112,15 @@ class FrameReceiver(wiring.Component):
         late = beat_taken & ~payload.last & final_unit
         odd = beat_taken & (payload.keep != expected_keep)
         damaged = Signal()
-        fault = early | late | odd
-        m.d.sync += [self.error.eq(fault & ~damaged), damaged.eq((damaged | fault) & ~frame_taken)]
+        fault, frame_complete = Signal(), Signal()
+        m.d.sync += [
+            fault.eq(early | late | odd),
+            frame_complete.eq(frame_taken),
+            self.error.eq(fault & ~damaged),
+            damaged.eq((damaged | fault) & ~frame_complete),
+            self.frame_end.eq(frame_complete),
+            self.damaged.eq(damaged | fault),
+        ]
         m.d.comb += [
             filling_next.eq(early | (filling & ~frame_taken)),
             discarding_next.eq(late | (discarding & ~(self.i.valid & self.i.p.last))),
@@ -118,19 +128,22 @@ class FrameReceiver(wiring.Component):
 
         filler = Signal(signed(8))
         m.d.comb += filler.eq(program.bound(lambda item: item.input_zero_point))
-        incoming = Mux(filling, filler.as_unsigned().replicate(unit_bytes), unit)
+        # What is taken waits in a register, so that the loops above stay close together, away from the word's bytes.
+        incoming = Signal(8 * unit_bytes, reset_less=True)
+        gathering, word_gathered, row_gathered, row_written = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [
+            incoming.eq(Mux(filling, filler.as_unsigned().replicate(unit_bytes), unit)),
+            gathering.eq(unit_taken),
+            word_gathered.eq(word_taken),
+            row_gathered.eq(row_taken),
+            self.write.eq(word_gathered),
+            row_written.eq(row_gathered),
+        ]
         units = config.word_bytes // unit_bytes
         gathered = Signal(8 * config.word_bytes, reset_less=True)
-        with m.If(unit_taken):
+        with m.If(gathering):
             m.d.sync += gathered.eq(incoming if units == 1 else Cat(gathered[8 * unit_bytes :], incoming))
         m.d.comb += self.word.eq(gathered)
-        m.d.sync += [
-            self.write.eq(word_taken),
-            self.frame_end.eq(frame_taken),
-            self.damaged.eq(damaged | fault),
-        ]
-        row_written = Signal()
-        m.d.sync += row_written.eq(row_taken)
         with m.If(row_written):
             m.d.sync += self.written.eq(self.written + 1)
         self._address(m, frame_taken, reload)
@@ -171,5 +184,5 @@ class FrameReceiver(wiring.Component):
             return
         with m.If(frame_taken):
             m.d.sync += program.advance()
-        with m.If(reload):
+        with m.If(delayed(m, "address_reload", reload, 1)):
             m.d.sync += self.address.eq(program.bound(lambda item: item.activation_base))

@@ -1,13 +1,13 @@
 """Result words wait here until their pixels are complete, and leave in NHWC order."""
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
 from hwconv.gateware.drain import ResultMarks
-from hwconv.gateware.stream import Beat
+from hwconv.gateware.stream import Beat, StreamRegister
 from hwconv.plan.config import EngineConfig
 
 RAM_LATENCY = 2
@@ -27,7 +27,7 @@ class ResultWord(data.StructLayout):
 class OutputBuffer(wiring.Component):
     """A ring of `units` pixel tiles. Column tiles are written pixel by pixel and read as whole pixels.
 
-    Latency: 5 cycles from the mark `pixel_done` to the pixel's first word in `o`. Throughput: a word a cycle on
+    Latency: 6 cycles from the mark `pixel_done` to the pixel's first word in `o`. Throughput: a word a cycle on
     both sides. Back-pressure: `o` may stall at any time; the sequencer starts a tile only when a unit is free, so
     writing never waits. `o.ready` reaches no path of the write side.
 
@@ -36,12 +36,12 @@ class OutputBuffer(wiring.Component):
     word, marks : In, from :class:`Drain`
     o : Out, stream of :class:`ResultWord`
     damaged : In
-        The oldest frame not sent yet is damaged; `frame_sent` pulses when its last word is read.
+        The oldest frame not sent yet is damaged; `frame_sent` pulses when its last word has been read.
     unit_free : Out
         A unit has been read.
     """
 
-    latency = 5
+    latency = 6
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -78,31 +78,30 @@ class OutputBuffer(wiring.Component):
             o_r_data=read,
         )
         m.submodules.fifo = fifo = SyncFIFO(width=8 * config.result_bytes + 3, depth=FIFO_DEPTH)
+        # The FIFO is distributed RAM: its output is a path of its own.
+        m.submodules.front = front = StreamRegister(ResultWord(config))
         sent = Signal(ResultWord(config))
         m.d.comb += [
             sent.data.eq(read),
             sent.last.eq(delayed(m, "issue_last", last, RAM_LATENCY)),
             sent.final.eq(delayed(m, "issue_final", final, RAM_LATENCY)),
-            sent.damaged.eq(delayed(m, "issue_damaged", last & final & self.damaged, RAM_LATENCY)),
-            self.frame_sent.eq(issue & last & final),
+            sent.damaged.eq(delayed(m, "issue_damaged", self.frame_sent & self.damaged, RAM_LATENCY - 1)),
+            self.frame_sent.eq(delayed(m, "frame_issued", issue & last & final, 1)),
             fifo.w_en.eq(delayed(m, "issue", issue, RAM_LATENCY)),
             fifo.w_data.eq(Value.cast(sent)),
-            Value.cast(self.o.payload).eq(fifo.r_data),
-            self.o.valid.eq(fifo.r_rdy),
-            fifo.r_en.eq(self.o.ready),
+            Value.cast(front.i.payload).eq(fifo.r_data),
+            front.i.valid.eq(fifo.r_rdy),
+            fifo.r_en.eq(front.i.ready),
         ]
+        wiring.connect(m, front.o, wiring.flipped(self.o))
         m.d.sync += self._room.eq(fifo.level < FIFO_DEPTH - RAM_LATENCY - 2)
         return m
 
     def _collect(self, m: Module, address: Signal) -> None:
         """The write address: words of a pixel lie together, pixels of a unit in raster order."""
         config, program, marks = self._config, self.written, self.marks
-        unit_start, pixel_start, fold_start = (
-            Signal.like(address, name=f"{k}_start") for k in ("unit", "pixel", "fold")
-        )
-        last_unit = (config.units - 1) * config.unit_words
-        next_unit = Signal.like(address)
-        m.d.comb += next_unit.eq(Mux(unit_start == last_unit, 0, unit_start + config.unit_words))
+        pixel_start, fold_start = (Signal.like(address, name=f"{k}_start") for k in ("pixel", "fold"))
+        next_unit = self._next_unit(m, "collect", address, marks.next_unit)
         next_pixel = pixel_start + program.bound(lambda item: item.out_pixel_words)
         next_tile = fold_start + config.drain
         next_group = fold_start + program.bound(lambda item: item.group_out_words - (item.tiles - 1) * config.drain)
@@ -117,8 +116,6 @@ class OutputBuffer(wiring.Component):
         ):
             with m.If(mark):
                 m.d.sync += [register.eq(following) for register in (address, pixel_start, fold_start)]
-        with m.If(marks.next_unit):
-            m.d.sync += unit_start.eq(next_unit)
         if not program.single:
             tiles = program.bound(lambda item: -(-item.out_pixels // config.pixels))
             count = Signal(range(max(-(-i.out_pixels // config.pixels) for i in config.passes) + 1))
@@ -127,10 +124,17 @@ class OutputBuffer(wiring.Component):
                 with m.If(count + 1 == tiles):
                     m.d.sync += [count.eq(0), *program.advance()]
 
+    def _next_unit(self, m: Module, side: str, address: Signal, advance: Value) -> Signal:
+        """Where the unit after the current one begins, known in a register."""
+        words, units = self._config.unit_words, self._config.units
+        following = Signal.like(address, name=f"{side}_next_unit", init=words)
+        with m.If(advance):
+            m.d.sync += following.eq(Mux(following == (units - 1) * words, 0, following + words))
+        return following
+
     def _send(self, m: Module, address: Signal) -> tuple[Value, Value, Value]:
         """The read side: complete pixels, word after word, unit after unit."""
         config, program = self._config, self.sent
-        depth = config.units * config.unit_words
         self._room = Signal(name="fifo_room")
         pending = Signal(range(config.units * config.pixels + 2))
         some = Signal()
@@ -156,13 +160,9 @@ class OutputBuffer(wiring.Component):
             unit_end.eq(pixel_sent & (pixel.last | of_unit.last)),
         ]
         m.d.sync += self.unit_free.eq(unit_end)
-        unit_start = Signal.like(address, name="send_unit_start")
-        next_unit = Signal.like(address, name="send_next_unit")
-        m.d.comb += next_unit.eq(Mux(unit_start == depth - config.unit_words, 0, unit_start + config.unit_words))
+        next_unit = self._next_unit(m, "send", address, unit_end)
         with m.If(issue):
-            m.d.sync += address.eq(address + 1)
-        with m.If(unit_end):
-            m.d.sync += [address.eq(next_unit), unit_start.eq(next_unit)]
+            m.d.sync += address.eq(Mux(word.last & (pixel.last | of_unit.last), next_unit, address + 1))
         if not program.single:
             m.d.sync += settled.eq(~(frame_end | reload))
             with m.If(frame_end):
@@ -208,22 +208,22 @@ class BeatPacker(wiring.Component):
         ]
         payload = Signal(self.o.payload.shape())
         m.d.comb += self.o.payload.eq(payload)
-        position = Signal(range(max(2, count)))
-        complete = (position == count - 1) | self.i.payload.last
+        # One bit for each place of a word in the beat. What comes without valid is overwritten by what comes next.
+        place = Signal(count, init=1)
+        complete = place[-1] | self.i.payload.last
         with m.If(advancing):
-            m.d.sync += ready_beat.eq(self.i.valid & complete)
-            with m.If(self.i.valid):
-                for index in range(count):
-                    with m.If(position == index):
-                        m.d.sync += payload.beat.data[width * index : width * (index + 1)].eq(self.i.payload.data)
-                keep = [
-                    Mux(position >= index // config.result_bytes, 1, 0) for index in range(config.output_beat_bytes)
-                ]
-                m.d.sync += [
-                    *(payload.beat.keep[index].eq(bit) for index, bit in enumerate(keep)),
-                    payload.beat.last.eq(self.i.payload.last),
-                    payload.beat.user.eq(self.i.payload.damaged),
-                    payload.final.eq(self.i.payload.final),
-                    position.eq(Mux(complete, 0, position + 1)),
-                ]
+            for index in range(count):
+                with m.If(place[index]):
+                    m.d.sync += payload.beat.data[width * index : width * (index + 1)].eq(self.i.payload.data)
+            m.d.sync += [
+                ready_beat.eq(self.i.valid & complete),
+                payload.beat.keep.eq(
+                    Cat(place[index // config.result_bytes :].any() for index in range(config.output_beat_bytes))
+                ),
+                payload.beat.last.eq(self.i.payload.last),
+                payload.beat.user.eq(self.i.payload.damaged),
+                payload.final.eq(self.i.payload.final),
+            ]
+            with m.If(self.i.valid & (count > 1)):
+                m.d.sync += place.eq(Mux(complete, 1, place << 1))
         return m

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hwconv.gateware.staged import Part, Pipeline, Staged
 from hwconv.plan.requantiser_config import (
     HARD_WIDTH,
-    MULTIPLIER_LATENCY,
+    PRODUCT_LATENCY,
     SIGNED_FIELDS,
     WIDE_OPERAND,
     RequantiserPlan,
@@ -100,7 +100,7 @@ class _Unit:
         return self.pipeline.at(self._fields[name], stage, name)
 
     def products(self, a: Value, b: Value, stage: int, segments: tuple[int, ...]) -> list[Staged]:
-        """The partial products of two signed operands, :data:`MULTIPLIER_LATENCY` stages later.
+        """The partial products of two signed operands, :data:`PRODUCT_LATENCY` stages later.
 
         Operands of two pieces each give three numbers: the products of the low and of the high pieces do not overlap.
         """
@@ -129,8 +129,12 @@ class _Unit:
         piece = HARD_WIDTH - 1
         if len(splits[0]) == len(splits[1]) == 2:
             partial[0, 0] = Cat(partial[0, 0][: 2 * piece], partial.pop((piece, piece))).as_signed()
-        after = stage + MULTIPLIER_LATENCY
-        return [self.pipeline.number(value, after, sum(low), segments) for low, value in sorted(partial.items())]
+        after = stage + PRODUCT_LATENCY
+        numbers = []
+        for (low_a, low_b), value in sorted(partial.items()):
+            product = self.pipeline.register(value, after, f"product_{low_a}_{low_b}").value
+            numbers.append(self.pipeline.number(product, after, low_a + low_b, segments))
+        return numbers
 
     def clamp(self, scaled: Part) -> Part:
         """Two stages: compare with the limits, choose."""

@@ -96,7 +96,13 @@ class RowLedger(wiring.Component):
 
         released = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
         row = self.upcoming_row
-        m.d.sync += released.eq(Mux(computing_last | (row > height), height, Mux(row < 0, 0, row)))
+        all_rows, no_row, some_rows = Signal(), Signal(), Signal.like(row, reset_less=True)
+        m.d.sync += [
+            all_rows.eq(computing_last | (row > height)),
+            no_row.eq(row < 0),
+            some_rows.eq(row),
+            released.eq(Mux(all_rows, height, Mux(no_row, 0, some_rows))),
+        ]
         released_total = Signal(width, reset_less=True)
         m.d.sync += released_total.eq(computing_frame + released)
         pending = Signal(width)
@@ -145,7 +151,13 @@ class RowLedger(wiring.Component):
                 lowest.eq(bound(lambda item: rows(item, first_last(item)[0]))),
             ]
         need = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
-        m.d.sync += need.eq(Mux(self.upcoming_last | (lowest > height), height, Mux(lowest < 1, 1, lowest)))
+        above, below, between = Signal(), Signal(), Signal.like(lowest, reset_less=True)
+        m.d.sync += [
+            above.eq(self.upcoming_last | (lowest > height)),
+            below.eq(lowest < 1),
+            between.eq(lowest),
+            need.eq(Mux(above, height, Mux(below, 1, between))),
+        ]
         return need
 
 

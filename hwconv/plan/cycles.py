@@ -2,7 +2,7 @@
 
 Time 0 is the cycle of a frame's first input handshake, the pipeline being empty and both sides never stalling. With
 
-    A(r) = r * row_units + 2                 rows 0 .. r-1 are written (the count is visible to the ledger)
+    A(r) = r * row_units + 3                 rows 0 .. r-1 are written (the count is visible to the ledger)
     n(i)                                     rows that pixel tile i needs
     T                                        cycles of a pixel tile
 
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from .config import EngineConfig, PassConfig
 
-RECEIVE = 2
+RECEIVE = 3
 """First unit of a row in the input register to the row's count, less the units themselves."""
 PERMIT = 1
 """A row's count to the start of a tile that waited for it."""
 OPERANDS = 8
 """Start of a tile to the array's operands of its first step."""
-SEND = 5
+SEND = 6
 """First word read from the output buffer to the handshake of its beat."""
 COLLECT = 1
 """A complete pixel to the first word read."""

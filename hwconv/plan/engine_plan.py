@@ -18,7 +18,7 @@ from .rom import RomImage
 from .summary import summarise
 
 DEFAULT_MULTIPLIERS = 64
-PERMISSION_LAG = 4
+PERMISSION_LAG = 5
 """Words that the receiver may write before it notices that a row is complete."""
 CLUSTER = 4
 """Columns that share a hop register: as many weights as a block RAM is wide."""

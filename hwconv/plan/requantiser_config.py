@@ -5,6 +5,8 @@ from math import ceil, log2
 
 MULTIPLIER_LATENCY = 3
 """Cycles of ``hwconv_mult``."""
+PRODUCT_LATENCY = MULTIPLIER_LATENCY + 1
+"""Operands to a product in a register of the fabric: the multiplier may lie far from the adder."""
 HARD_WIDTH = 18
 """Signed operand bits of one hard multiplier; the lower pieces of a wider operand are unsigned and a bit narrower."""
 CHAIN = 22
@@ -13,7 +15,7 @@ RESULT_STAGES = 2
 """Stages after the sum: compare with the clamp's limits, then choose."""
 SATURATION_STAGES = 2
 """Stages that saturate ``a + base``: test, choose."""
-WIDE_LATENCY = 23
+WIDE_LATENCY = 24
 """Cycles of the exact TensorFlow Lite unit, whatever its widths."""
 WIDE_OPERAND = 32
 """Bits of the accumulator in the exact unit, and of its multiplier with a sign."""
@@ -149,17 +151,17 @@ class RequantiserPlan:
     def latency(self) -> int:
         """Cycles from accumulator and entry to the result.
 
-        ``none``: the carry chains of 32 bits. ``wide``: :data:`WIDE_LATENCY`. ``narrow``: the product (3 with hard
-        multipliers, 1 + ceil(log2(digits)) without), a stage that adds the offset, one more if there are several
-        products (unless there are two and the sum's first chain ends below the upper one: it then waits for none), one
-        for each carry chain of the sum but the first, and :data:`RESULT_STAGES`; with a window one for each carry
-        chain of ``a + base``, and :data:`SATURATION_STAGES`.
+        ``none``: the carry chains of 32 bits. ``wide``: :data:`WIDE_LATENCY`. ``narrow``: the product
+        (:data:`PRODUCT_LATENCY` with hard multipliers, 1 + ceil(log2(digits)) without), a stage that adds the offset,
+        one more if there are several products (unless there are two and the sum's first chain ends below the upper
+        one: it then waits for none), one for each carry chain of the sum but the first, and :data:`RESULT_STAGES`;
+        with a window one for each carry chain of ``a + base``, and :data:`SATURATION_STAGES`.
         """
         if self.kind == "none":
             return len(chain_segments(0, self.output_width)) - 1
         if self.kind == "wide":
             return WIDE_LATENCY
-        product, adds = MULTIPLIER_LATENCY, 1 if self.multipliers == 1 else 2
+        product, adds = PRODUCT_LATENCY, 1 if self.multipliers == 1 else 2
         if self.multipliers == 2 and len(self.sum_segments) > 2 and self.sum_segments[1] < HARD_WIDTH:
             adds = 1
         if self.style == "logic":
