@@ -79,17 +79,17 @@ class Drain(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self._config
-        select, marks, table_address = self._walk(m)
-        # The walk is one cycle behind the `last` mark, the array's result `latency` cycles behind it.
+        select, walked, table_address = self._walk(m)
+        # The walk is one cycle behind the `last` mark, its marks in registers two, the array's result `latency` cycles.
         lead = SystolicArray.latency - 1
         select = delayed(m, "select", select, lead - 1, reset=False)
-        address = delayed(m, "table_address", table_address, lead + config.column_stages - ENTRY_LATENCY, reset=False)
+        address = delayed(m, "address", table_address, lead - 1 + config.column_stages - ENTRY_LATENCY, reset=False)
         results = []
         for index, requantiser in enumerate(self._requantisers):
             m.submodules[f"requantiser_{index}"] = requantiser
             wait = config.skews[index] - (config.skews[index - 1] if index else 0)
             select = delayed(m, f"select_{index}", select, wait, reset=False)
-            address = delayed(m, f"table_address_{index}", address, wait, reset=False)
+            address = delayed(m, f"address_{index}", address, wait, reset=False)
             first = index * config.drain
             columns = [self.columns[column] for column in range(first, first + config.drain)]
             entry = Signal(config.requantiser.entry_width, name=f"entry_{index}")
@@ -108,7 +108,7 @@ class Drain(wiring.Component):
             results.append(delayed(m, f"result_{index}", result, config.skews[-1] - config.skews[index], reset=False))
         m.d.comb += [
             self.word.eq(Cat(*results)),
-            self.marks.eq(delayed(m, "marks", marks, self.latency - 1)),
+            self.marks.eq(delayed(m, "marks", walked, self.latency - 2)),
         ]
         return m
 
@@ -141,7 +141,10 @@ class Drain(wiring.Component):
             select = self._kept(m, f"near_select_{index}_{level}", select)
 
     def _walk(self, m: Module) -> tuple[Value, Value, Value]:
-        """The loops of the drain: word, pixel, column tile, word group, pixel tile; started by each `last` mark."""
+        """The loops of the drain: word, pixel, column tile, word group, pixel tile; started by each `last` mark.
+
+        Returns the word's turn, and a cycle later its marks and its address in the tables.
+        """
         config, program = self._config, self.program
         running, fold_end, reload = Signal(), Signal(), program.changed(m)
 
@@ -178,19 +181,25 @@ class Drain(wiring.Component):
             marks.next_group.eq(fold_end & tile.last & ~group.last),
             marks.next_unit.eq(unit_end),
         ]
-        table = Signal(range(max(2, config.table_depth)))
-        fold_table = Signal.like(table)
-        with m.If(running):
-            m.d.sync += table.eq(table + 1)
-            with m.If(word.last):
-                m.d.sync += table.eq(fold_table)
-        with m.If(fold_end):
-            following = Mux(tile.last & group.last, program.bound(lambda i: i.table_base), fold_table + config.drain)
-            m.d.sync += [table.eq(following), fold_table.eq(following)]
+        walked = Signal(ResultMarks())
+        m.d.sync += walked.eq(marks)
         if not program.single:
             with m.If(unit_end & unit.last):
                 m.d.sync += program.advance()
-            with m.If(reload):
-                base = program.bound(lambda i: i.table_base)
-                m.d.sync += [table.eq(base), fold_table.eq(base)]
-        return word.count, marks, table
+        return word.count, walked, self._table_address(m, walked)
+
+    def _table_address(self, m: Module, walked: ResultMarks) -> Signal:
+        """The place of the walk in the tables of the channels' entries."""
+        config, program = self._config, self.program
+        address = Signal(range(max(2, config.table_depth)), name="table_address", init=config.passes[0].table_base)
+        fold = Signal.like(address, name="fold_table_address")
+        with m.If(walked.next_word):
+            m.d.sync += address.eq(address + 1)
+        with m.If(walked.next_pixel):
+            m.d.sync += address.eq(fold)
+        with m.If(walked.next_tile | walked.next_group):
+            m.d.sync += [address.eq(fold + config.drain), fold.eq(fold + config.drain)]
+        with m.If(walked.next_unit):  # of the next layer, where it was the last unit of this one
+            base = program.bound(lambda item: item.table_base)
+            m.d.sync += [address.eq(base), fold.eq(base)]
+        return address

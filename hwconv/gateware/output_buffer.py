@@ -64,7 +64,9 @@ class OutputBuffer(wiring.Component):
         depth = config.units * config.unit_words
         write_address, read_address = Signal(range(max(2, depth))), Signal(range(max(2, depth)))
         self._collect(m, write_address)
-        issue, last, final = self._send(m, read_address)
+        m.submodules.fifo = fifo = SyncFIFO(width=8 * config.result_bytes + 3, depth=FIFO_DEPTH)
+        room = fifo.level < FIFO_DEPTH - RAM_LATENCY - 2
+        issue, last, final = self._send(m, read_address, room)
         read = Signal(8 * config.result_bytes)
         m.submodules.memory = Instance(
             "hwconv_ram",
@@ -77,7 +79,6 @@ class OutputBuffer(wiring.Component):
             i_r_addr=read_address,
             o_r_data=read,
         )
-        m.submodules.fifo = fifo = SyncFIFO(width=8 * config.result_bytes + 3, depth=FIFO_DEPTH)
         # The FIFO is distributed RAM: its output is a path of its own.
         m.submodules.front = front = StreamRegister(ResultWord(config))
         sent = Signal(ResultWord(config))
@@ -94,7 +95,6 @@ class OutputBuffer(wiring.Component):
             fifo.r_en.eq(front.i.ready),
         ]
         wiring.connect(m, front.o, wiring.flipped(self.o))
-        m.d.sync += self._room.eq(fifo.level < FIFO_DEPTH - RAM_LATENCY - 2)
         return m
 
     def _collect(self, m: Module, address: Signal) -> None:
@@ -132,25 +132,20 @@ class OutputBuffer(wiring.Component):
             m.d.sync += following.eq(Mux(following == (units - 1) * words, 0, following + words))
         return following
 
-    def _send(self, m: Module, address: Signal) -> tuple[Value, Value, Value]:
-        """The read side: complete pixels, word after word, unit after unit."""
+    def _send(self, m: Module, address: Signal, room: Value) -> tuple[Value, Value, Value]:
+        """The read side: complete pixels, word after word, unit after unit, while there is room behind the memory."""
         config, program = self._config, self.sent
-        self._room = Signal(name="fifo_room")
         pending = Signal(range(config.units * config.pixels + 2))
-        some = Signal()
-        pixel_sent, issue, reload = Signal(), Signal(), program.changed(m)
+        pixel_sent, frame_end, issue, reload = Signal(), Signal(), Signal(), program.changed(m)
         done = self.marks.pixel_done
-        m.d.sync += [
-            pending.eq(pending + done - pixel_sent),
-            some.eq(done | (pending > 1) | ((pending == 1) & ~pixel_sent)),
-        ]
-        settled = Signal(init=1)
-        m.d.comb += issue.eq(some & self._room & settled)
+        some = done | (pending > 1) | ((pending == 1) & ~pixel_sent)
+        settled = Const(1, 1) if program.single else ~(frame_end | reload)  # the next layer's bounds come a cycle later
+        m.d.sync += [pending.eq(pending + done - pixel_sent), issue.eq(some & room & settled)]
 
         def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
             return program.loop(m, name, value, advance, reload)
 
-        frame_end, unit_end = Signal(), Signal()
+        unit_end = Signal()
         word = loop("send_word", lambda item: item.out_pixel_words, issue)
         pixel = loop("send_pixel", lambda item: item.out_pixels, pixel_sent)
         of_unit = LoopCounter(m, "send_unit", Const(config.pixels), config.pixels, pixel_sent, frame_end)
@@ -164,7 +159,6 @@ class OutputBuffer(wiring.Component):
         with m.If(issue):
             m.d.sync += address.eq(Mux(word.last & (pixel.last | of_unit.last), next_unit, address + 1))
         if not program.single:
-            m.d.sync += settled.eq(~(frame_end | reload))
             with m.If(frame_end):
                 m.d.sync += program.advance()
         return issue, word.last & pixel.last, program.is_last
