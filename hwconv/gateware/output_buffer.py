@@ -2,16 +2,15 @@
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
 from hwconv.gateware.drain import ResultMarks
-from hwconv.gateware.stream import Beat, StreamRegister
+from hwconv.gateware.stream import Beat, Queue, StreamRegister
 from hwconv.plan.config import EngineConfig
 
 RAM_LATENCY = 2
-FIFO_DEPTH = 8
+QUEUE_DEPTH = 8
 
 
 class ResultWord(data.StructLayout):
@@ -64,8 +63,9 @@ class OutputBuffer(wiring.Component):
         depth = config.units * config.unit_words
         write_address, read_address = Signal(range(max(2, depth))), Signal(range(max(2, depth)))
         self._collect(m, write_address)
-        m.submodules.fifo = fifo = SyncFIFO(width=8 * config.result_bytes + 3, depth=FIFO_DEPTH)
-        room = fifo.level < FIFO_DEPTH - RAM_LATENCY - 2
+        m.submodules.queue = queue = Queue(ResultWord(config), QUEUE_DEPTH)
+        # Words on their way from the memory, and one asked for before the last one was counted, still find room.
+        room = ~queue.filled[QUEUE_DEPTH - RAM_LATENCY - 3]
         issue, last, final = self._send(m, read_address, room)
         read = Signal(8 * config.result_bytes)
         m.submodules.memory = Instance(
@@ -79,7 +79,7 @@ class OutputBuffer(wiring.Component):
             i_r_addr=read_address,
             o_r_data=read,
         )
-        # The FIFO is distributed RAM: its output is a path of its own.
+        # The queue is distributed RAM: its output is a path of its own.
         m.submodules.front = front = StreamRegister(ResultWord(config))
         sent = Signal(ResultWord(config))
         m.d.comb += [
@@ -88,12 +88,10 @@ class OutputBuffer(wiring.Component):
             sent.final.eq(delayed(m, "issue_final", final, RAM_LATENCY)),
             sent.damaged.eq(delayed(m, "issue_damaged", self.frame_sent & self.damaged, RAM_LATENCY - 1)),
             self.frame_sent.eq(delayed(m, "frame_issued", issue & last & final, 1)),
-            fifo.w_en.eq(delayed(m, "issue", issue, RAM_LATENCY)),
-            fifo.w_data.eq(Value.cast(sent)),
-            Value.cast(front.i.payload).eq(fifo.r_data),
-            front.i.valid.eq(fifo.r_rdy),
-            fifo.r_en.eq(front.i.ready),
+            queue.push.eq(delayed(m, "issue", issue, RAM_LATENCY)),
+            queue.payload.eq(sent),
         ]
+        wiring.connect(m, queue.o, front.i)
         wiring.connect(m, front.o, wiring.flipped(self.o))
         return m
 

@@ -1,7 +1,7 @@
 """Stream building blocks: what a beat is, and registers that cut paths."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 
@@ -52,6 +52,56 @@ class SkidBuffer(wiring.Component):
             ]
         with m.Elif(arriving):
             m.d.sync += waiting_valid.eq(1)
+        return m
+
+
+class Queue(wiring.Component):
+    """Keeps payloads in order until they are taken.
+
+    How full it is is counted in unary: whether something is there, and whether there is room, are registers, and a
+    step up or down is one look-up table a bit.
+
+    Latency: 1 cycle from `push` to `o.valid`. Throughput: one payload a cycle on both sides. Back-pressure: none on
+    `push`, which must not come while ``filled[-1]`` is high. No path runs from `push` or `payload` to `o`.
+
+    Parameters
+    ----------
+    shape : of a payload
+    depth : int
+        Payloads it holds: a power of two.
+
+    Members
+    -------
+    push, payload : In
+    o : Out, the stream
+    filled : Out, bit `n` is high while more than `n` payloads are kept
+    """
+
+    def __init__(self, shape: object, depth: int) -> None:
+        if depth < 2 or depth & (depth - 1):
+            raise ValueError(f"Expected depth to be a power of two, not {depth!r}")
+        self._shape, self._depth = shape, depth
+        super().__init__({"push": In(1), "payload": In(shape), "o": Out(stream.Signature(shape)), "filled": Out(depth)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        width = len(Value.cast(self.payload))
+        m.submodules.storage = storage = memory.Memory(shape=width, depth=self._depth, init=[])
+        write, read = storage.write_port(), storage.read_port(domain="comb")
+        taken = Signal()
+        m.d.comb += [
+            write.en.eq(self.push),
+            write.data.eq(Value.cast(self.payload)),
+            self.o.valid.eq(self.filled[0]),
+            Value.cast(self.o.p).eq(read.data),
+            taken.eq(self.filled[0] & self.o.ready),
+        ]
+        with m.If(self.push):
+            m.d.sync += write.addr.eq(write.addr + 1)
+        with m.If(taken):
+            m.d.sync += read.addr.eq(read.addr + 1)
+        with m.If(self.push ^ taken):
+            m.d.sync += self.filled.eq(Mux(self.push, Cat(1, self.filled), self.filled >> 1))
         return m
 
 
