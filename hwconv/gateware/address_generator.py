@@ -123,7 +123,7 @@ class AddressGenerator(wiring.Component):
             return base
         base = Signal(self._address_bits, init=(-first.top % config.ring_rows) * first.row_words)
         following = self.wrapped(m, "frame_base", base + (first.height % config.ring_rows) * first.row_words)
-        with m.If(self.start & computing_last):
+        with m.If(delayed(m, "frame_start", self.start & computing_last, 1)):
             m.d.sync += base.eq(following)
         return base
 

@@ -78,21 +78,16 @@ class RowLedger(wiring.Component):
 
         need = self._rows_needed(m, height)
         needed_total = Signal(width, reset_less=True)
-        rows_there = Signal()
+        units = Signal(range(config.units + 1), init=config.units)
+        settling = Signal(PERMISSION_DELAY - 1, init=(1 << PERMISSION_DELAY - 1) - 1)
+        rows_there = ~(self.written - needed_total)[width - 1]
+        settled = ~(settling.any() | self.start | self.hold)
         m.d.sync += [
             needed_total.eq(upcoming_frame + need),
-            rows_there.eq(~(self.written - needed_total)[width - 1]),
-        ]
-        units = Signal(range(config.units + 1), init=config.units)
-        unit_there = Signal()
-        m.d.sync += [units.eq(units + self.unit_free - self.start), unit_there.eq(units != 0)]
-        settling = Signal(PERMISSION_DELAY - 1, init=(1 << PERMISSION_DELAY - 1) - 1)
-        settled = Signal()
-        m.d.sync += [
+            units.eq(units + self.unit_free - self.start),
             settling.eq((settling << 1) | self.start),
-            settled.eq(~(settling.any() | self.start | self.hold)),
+            self.go.eq(rows_there & (units != 0) & settled),
         ]
-        m.d.comb += self.go.eq(rows_there & unit_there & settled)
 
         released = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
         row = self.upcoming_row

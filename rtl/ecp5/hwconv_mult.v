@@ -69,13 +69,14 @@ module hwconv_mult #(
             hwconv_mult_operands_are_limited_to_35_bits refused ();
             assign p = 0;
         end else if (A_HIGH == 0 && B_HIGH == 0) begin : g_block
-            // With a bit to spare, so that no operand is extended by nothing.
-            wire signed [18:0] a_wide = {{(19-A_WIDTH){a[A_WIDTH-1]}}, a};
-            wire signed [18:0] b_wide = {{(19-B_WIDTH){b[B_WIDTH-1]}}, b};
+            // Operands stand at the upper end: zeros below them cost no wires, copies of the sign above them would cost one
+            // each, where a die has the fewest to spare. With a bit more, so that no operand is extended by nothing.
+            wire [18:0] a_high = {a, {(19-A_WIDTH){1'b0}}};
+            wire [18:0] b_high = {b, {(19-B_WIDTH){1'b0}}};
             wire signed [35:0] product;
             hwconv_mult18 #(.PIPELINE("CLK0")) mult18 (
-                .clk(clk), .a(a_wide[17:0]), .b(b_wide[17:0]), .p(product));
-            assign p = product[A_WIDTH+B_WIDTH-1:0];
+                .clk(clk), .a(a_high[18:1]), .b(b_high[18:1]), .p(product));
+            assign p = product[35:36-A_WIDTH-B_WIDTH];
         end else begin : g_wide
             wire signed [35:0] a_wide = {{(36-A_WIDTH){a[A_WIDTH-1]}}, a};
             wire signed [35:0] b_wide = {{(36-B_WIDTH){b[B_WIDTH-1]}}, b};
