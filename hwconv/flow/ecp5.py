@@ -16,7 +16,7 @@ from hwconv.flow.yosys import NETLIST, CellCounts, count_cells, synthesise
 from hwconv.targets import Target, list_targets, load_target
 
 # Part of every key: a change of what is run or kept makes old entries invisible.
-_FLOW_VERSION = 2
+_FLOW_VERSION = 3
 
 # What nextpnr aims at when no clock is asked for. It works on the slowest path either way.
 _DEFAULT_CLOCK_MHZ = 200.0

@@ -6,11 +6,10 @@ order, so its multipliers are given sites in that order and everything else foll
 engine on the 85k die: a third of the wire length, and a third of the placer's time.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from math import ceil
-from pathlib import Path
+from typing import Any
 
 from hwconv.targets import Target
 
@@ -50,11 +49,10 @@ def place_elements(rows: int, columns: int, sites: list[list[str]]) -> dict[tupl
     return places
 
 
-def floorplan(netlist: Path, target: Target) -> None:
-    """Fixes the multipliers of the array's processing elements in a netlist, if it has any and the die is known."""
-    design = json.loads(netlist.read_text())
+def floorplan(design: dict[str, Any], target: Target) -> None:
+    """Fixes the multipliers of the array in a netlist, in yosys' JSON, if it has any and the die is known."""
     elements = {}
-    for module in design.get("modules", {}).values():
+    for module in design["modules"].values():
         for name, cell in module["cells"].items():
             match = _ELEMENT.search(name)
             if match and cell["type"] == "MULT18X18D":
@@ -66,4 +64,3 @@ def floorplan(netlist: Path, target: Target) -> None:
     for element, cell in elements.items():
         if element in places:
             cell["attributes"]["BEL"] = places[element]
-    netlist.write_text(json.dumps(design))

@@ -1,9 +1,11 @@
 """Place and route for ECP5: one seed, its log, its report, its configuration."""
 
+import json
 import re
 from pathlib import Path
 
 from hwconv.errors import FitError
+from hwconv.flow.constants import local_constants
 from hwconv.flow.floorplan import floorplan
 from hwconv.flow.tools import Tool, run_tool, tool_failure
 from hwconv.targets import Target
@@ -38,8 +40,10 @@ def place_and_route(
         FitError: the design is too large.
         ToolError: nextpnr failed otherwise.
     """
-    (folder / "netlist.json").write_bytes(netlist.read_bytes())
-    floorplan(folder / "netlist.json", target)
+    design = json.loads(netlist.read_text())
+    floorplan(design, target)
+    local_constants(design)
+    (folder / "netlist.json").write_text(json.dumps(design))
     code, output = run_tool(
         [
             tool.path,
