@@ -101,7 +101,7 @@ class EngineCore(wiring.Component):
         m.submodules.array = array = SystolicArray(config)
         m.submodules.drain = drain = Drain(config)
         m.submodules.output = output = OutputBuffer(config)
-        m.submodules.packer = packer = BeatPacker(config)
+        m.submodules.packer = packer = ResetInserter(self.resetting)(BeatPacker(config))
         m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
 
         flushing = self._flush(m)
@@ -211,12 +211,10 @@ class EngineCore(wiring.Component):
     def _streams(self, m: Module, skid_in: SkidBuffer, receiver: FrameReceiver, packer: BeatPacker) -> None:
         """Input and output; with several layers, the results of all but the last go back to the receiver."""
         config = self._config
-        m.submodules.skid_out = skid_out = ResetInserter(self.resetting)(SkidBuffer(Beat(config.output_beat_bytes)))
         wiring.connect(m, skid_in.o, receiver.i)
-        wiring.connect(m, skid_out.o, wiring.flipped(self.o))
-        m.d.comb += skid_out.i.payload.eq(packer.o.payload.beat)
+        m.d.comb += self.o.payload.eq(packer.o.payload.beat)
         if receiver.program.single:
-            m.d.comb += [skid_out.i.valid.eq(packer.o.valid), packer.o.ready.eq(skid_out.i.ready)]
+            m.d.comb += [self.o.valid.eq(packer.o.valid), packer.o.ready.eq(self.o.ready)]
             return
         m.submodules.skid_back = skid_back = SkidBuffer(Beat(config.output_beat_bytes))
         wiring.connect(m, skid_back.o, receiver.back)
@@ -224,8 +222,8 @@ class EngineCore(wiring.Component):
         m.d.comb += [
             skid_back.i.payload.eq(packer.o.payload.beat),
             skid_back.i.valid.eq(packer.o.valid & ~final),
-            skid_out.i.valid.eq(packer.o.valid & final),
-            packer.o.ready.eq(Mux(final, skid_out.i.ready, skid_back.i.ready)),
+            self.o.valid.eq(packer.o.valid & final),
+            packer.o.ready.eq(Mux(final, self.o.ready, skid_back.i.ready)),
         ]
 
     @staticmethod

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
 from hwconv.gateware.drain import ResultMarks
-from hwconv.gateware.stream import Beat, Queue, StreamRegister
+from hwconv.gateware.stream import Beat, Queue, SkidBuffer
 from hwconv.plan.config import EngineConfig
 
 RAM_LATENCY = 2
@@ -79,8 +79,8 @@ class OutputBuffer(wiring.Component):
             i_r_addr=read_address,
             o_r_data=read,
         )
-        # The queue is distributed RAM: its output is a path of its own.
-        m.submodules.front = front = StreamRegister(ResultWord(config))
+        # The queue is distributed RAM, whose output is a path of its own; and `o.ready` comes a long way.
+        m.submodules.skid = skid = SkidBuffer(ResultWord(config))
         sent = Signal(ResultWord(config))
         m.d.comb += [
             sent.data.eq(read),
@@ -91,8 +91,8 @@ class OutputBuffer(wiring.Component):
             queue.push.eq(delayed(m, "issue", issue, RAM_LATENCY)),
             queue.payload.eq(sent),
         ]
-        wiring.connect(m, queue.o, front.i)
-        wiring.connect(m, front.o, wiring.flipped(self.o))
+        wiring.connect(m, queue.o, skid.i)
+        wiring.connect(m, skid.o, wiring.flipped(self.o))
         return m
 
     def _collect(self, m: Module, address: Signal) -> None:
@@ -166,7 +166,7 @@ class BeatPacker(wiring.Component):
     """Gathers result words into output beats; a frame's last beat may be partial, and carries TLAST and its TUSER.
 
     Latency: 1 cycle. Throughput: a word a cycle. Back-pressure passes from `o.ready` to `i.ready` without a register;
-    a :class:`SkidBuffer` behind it cuts that path.
+    the :class:`SkidBuffer` before it cuts that path. `o` comes from registers.
 
     Members
     -------

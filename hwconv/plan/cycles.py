@@ -26,7 +26,7 @@ PERMIT = 1
 """A row's count to the start of a tile that waited for it."""
 OPERANDS = 8
 """Start of a tile to the array's operands of its first step."""
-SEND = 6
+SEND = 5
 """First word read from the output buffer to the handshake of its beat."""
 COLLECT = 1
 """A complete pixel to the first word read."""
