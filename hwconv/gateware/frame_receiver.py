@@ -173,15 +173,13 @@ class FrameReceiver(wiring.Component):
 
     def _address(self, m: Module, frame_taken: Value, reload: Value) -> None:
         """Words lie in the order they come: around the ring, or each layer's frame in its own buffer."""
-        program, config = self.program, self._config
-        with m.If(self.write):
-            if program.single:
-                wrap = self.address == config.activation_depth - 1
-                m.d.sync += self.address.eq(Mux(wrap, 0, self.address + 1))
-            else:
-                m.d.sync += self.address.eq(self.address + 1)
+        program, depth = self.program, self._config.activation_depth
         if program.single:
+            ring = LoopCounter(m, "ring", Const(depth), depth, self.write, reload)
+            m.d.comb += self.address.eq(ring.count)
             return
+        with m.If(self.write):
+            m.d.sync += self.address.eq(self.address + 1)
         with m.If(frame_taken):
             m.d.sync += program.advance()
         with m.If(delayed(m, "address_reload", reload, 1)):
