@@ -10,14 +10,15 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.address_generator import AddressGenerator
+from hwconv.gateware.beat_packer import BeatPacker, ResultBeat
 from hwconv.gateware.bounds import ProgramCounter, delayed
 from hwconv.gateware.corner_turn import CornerTurn, LaneSupply
 from hwconv.gateware.drain import Drain
 from hwconv.gateware.frame_receiver import FrameReceiver
-from hwconv.gateware.output_buffer import BeatPacker, OutputBuffer
+from hwconv.gateware.output_buffer import OutputBuffer
 from hwconv.gateware.row_ledger import RowLedger, WritePermission
 from hwconv.gateware.sequencer import Sequencer
-from hwconv.gateware.stream import Beat, SkidBuffer
+from hwconv.gateware.stream import Beat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.systolic_array import SystolicArray
 from hwconv.gateware.weights import WeightSupply
 from hwconv.plan.config import EngineConfig
@@ -25,6 +26,8 @@ from hwconv.plan.config import EngineConfig
 RAM_LATENCY = 2
 OPERAND_LATENCY = 1
 """Cycles of the corner turn or lane supply."""
+OUTPUT_QUEUE = 16
+"""Beats of the output queue: as deep as distributed RAM is."""
 
 
 class FrameVerdicts(wiring.Component):
@@ -101,7 +104,7 @@ class EngineCore(wiring.Component):
         m.submodules.array = array = SystolicArray(config)
         m.submodules.drain = drain = Drain(config)
         m.submodules.output = output = OutputBuffer(config)
-        m.submodules.packer = packer = ResetInserter(self.resetting)(BeatPacker(config))
+        m.submodules.packer = packer = BeatPacker(config)
         m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
 
         flushing = self._flush(m)
@@ -135,8 +138,9 @@ class EngineCore(wiring.Component):
             output.word.eq(drain.word),
             output.marks.eq(drain.marks),
         ]
-        wiring.connect(m, output.o, packer.i)
         m.d.comb += [
+            packer.word.eq(output.o),
+            packer.valid.eq(output.valid),
             verdicts.push.eq(
                 receiver.frame_end & delayed(m, "first_layer", receiver.program.is_first, FrameReceiver.verdict_latency)
             ),
@@ -144,7 +148,8 @@ class EngineCore(wiring.Component):
             verdicts.pop.eq(output.frame_sent),
             output.damaged.eq(verdicts.o),
         ]
-        self._streams(m, skid_in, receiver, packer)
+        wiring.connect(m, skid_in.o, receiver.i)
+        self._send(m, output, packer, receiver)
         self._follow(m, sequencer, addresses, ledger, weights)
         return m
 
@@ -208,22 +213,33 @@ class EngineCore(wiring.Component):
             m.d.sync += left.eq(left - 1)
         return flushing
 
-    def _streams(self, m: Module, skid_in: SkidBuffer, receiver: FrameReceiver, packer: BeatPacker) -> None:
-        """Input and output; with several layers, the results of all but the last go back to the receiver."""
+    def _send(self, m: Module, output: OutputBuffer, packer: BeatPacker, receiver: FrameReceiver) -> None:
+        """Beats to the output stream; with several layers, those of all but the last go back to the receiver.
+
+        A queue takes what is in flight when the stream stalls, so that nothing before it ever waits.
+        """
         config = self._config
-        wiring.connect(m, skid_in.o, receiver.i)
-        m.d.comb += self.o.payload.eq(packer.o.payload.beat)
+        m.submodules.queue = queue = Queue(ResultBeat(config), OUTPUT_QUEUE)
+        m.submodules.front = front = ResetInserter(self.resetting)(StreamRegister(ResultBeat(config)))
+        in_flight = OutputBuffer.in_flight + BeatPacker.latency
+        m.d.comb += [
+            output.room.eq(~queue.filled[OUTPUT_QUEUE - 1 - in_flight]),
+            queue.payload.eq(packer.beat),
+            queue.push.eq(packer.complete),
+            self.o.payload.eq(front.o.payload.beat),
+        ]
+        wiring.connect(m, queue.o, front.i)
         if receiver.program.single:
-            m.d.comb += [self.o.valid.eq(packer.o.valid), packer.o.ready.eq(self.o.ready)]
+            m.d.comb += [self.o.valid.eq(front.o.valid), front.o.ready.eq(self.o.ready)]
             return
         m.submodules.skid_back = skid_back = SkidBuffer(Beat(config.output_beat_bytes))
         wiring.connect(m, skid_back.o, receiver.back)
-        final = packer.o.payload.final
+        final = front.o.payload.final
         m.d.comb += [
-            skid_back.i.payload.eq(packer.o.payload.beat),
-            skid_back.i.valid.eq(packer.o.valid & ~final),
-            self.o.valid.eq(packer.o.valid & final),
-            packer.o.ready.eq(Mux(final, self.o.ready, skid_back.i.ready)),
+            skid_back.i.payload.eq(front.o.payload.beat),
+            skid_back.i.valid.eq(front.o.valid & ~final),
+            self.o.valid.eq(front.o.valid & final),
+            front.o.ready.eq(Mux(final, self.o.ready, skid_back.i.ready)),
         ]
 
     @staticmethod

@@ -1,16 +1,14 @@
 """Result words wait here until their pixels are complete, and leave in NHWC order."""
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
 from hwconv.gateware.drain import ResultMarks
-from hwconv.gateware.stream import Beat, Queue, SkidBuffer
 from hwconv.plan.config import EngineConfig
 
 RAM_LATENCY = 2
-QUEUE_DEPTH = 8
 
 
 class ResultWord(data.StructLayout):
@@ -26,21 +24,26 @@ class ResultWord(data.StructLayout):
 class OutputBuffer(wiring.Component):
     """A ring of `units` pixel tiles. Column tiles are written pixel by pixel and read as whole pixels.
 
-    Latency: 6 cycles from the mark `pixel_done` to the pixel's first word in `o`. Throughput: a word a cycle on
-    both sides. Back-pressure: `o` may stall at any time; the sequencer starts a tile only when a unit is free, so
-    writing never waits. `o.ready` reaches no path of the write side.
+    Latency: 4 cycles from the mark `pixel_done` to the pixel's first word in `o`. Throughput: a word a cycle on
+    both sides. Back-pressure: no word is read while `room` is low; `in_flight` more may come after it fell. The
+    sequencer starts a tile only when a unit is free, so writing never waits.
 
     Members
     -------
     word, marks : In, from :class:`Drain`
-    o : Out, stream of :class:`ResultWord`
+    o, valid : Out
+        A :class:`ResultWord`, and whether it is one.
+    room : In
+        There is room for another word, and for those in flight.
     damaged : In
         The oldest frame not sent yet is damaged; `frame_sent` pulses when its last word has been read.
     unit_free : Out
         A unit has been read.
     """
 
-    latency = 6
+    latency = 4
+    in_flight = RAM_LATENCY + 1
+    """Words that may come after `room` fell."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -50,7 +53,9 @@ class OutputBuffer(wiring.Component):
             {
                 "word": In(8 * config.result_bytes),
                 "marks": In(ResultMarks()),
-                "o": Out(stream.Signature(ResultWord(config))),
+                "room": In(1),
+                "o": Out(ResultWord(config)),
+                "valid": Out(1),
                 "unit_free": Out(1),
                 "damaged": In(1),
                 "frame_sent": Out(1),
@@ -63,10 +68,7 @@ class OutputBuffer(wiring.Component):
         depth = config.units * config.unit_words
         write_address, read_address = Signal(range(max(2, depth))), Signal(range(max(2, depth)))
         self._collect(m, write_address)
-        m.submodules.queue = queue = Queue(ResultWord(config), QUEUE_DEPTH)
-        # Words on their way from the memory, and one asked for before the last one was counted, still find room.
-        room = ~queue.filled[QUEUE_DEPTH - RAM_LATENCY - 3]
-        issue, last, final = self._send(m, read_address, room)
+        issue, last, final = self._send(m, read_address)
         read = Signal(8 * config.result_bytes)
         m.submodules.memory = Instance(
             "hwconv_ram",
@@ -79,20 +81,14 @@ class OutputBuffer(wiring.Component):
             i_r_addr=read_address,
             o_r_data=read,
         )
-        # The queue is distributed RAM, whose output is a path of its own; and `o.ready` comes a long way.
-        m.submodules.skid = skid = SkidBuffer(ResultWord(config))
-        sent = Signal(ResultWord(config))
         m.d.comb += [
-            sent.data.eq(read),
-            sent.last.eq(delayed(m, "issue_last", last, RAM_LATENCY)),
-            sent.final.eq(delayed(m, "issue_final", final, RAM_LATENCY)),
-            sent.damaged.eq(delayed(m, "issue_damaged", self.frame_sent & self.damaged, RAM_LATENCY - 1)),
+            self.o.data.eq(read),
+            self.o.last.eq(delayed(m, "issue_last", last, RAM_LATENCY)),
+            self.o.final.eq(delayed(m, "issue_final", final, RAM_LATENCY)),
+            self.o.damaged.eq(delayed(m, "issue_damaged", self.frame_sent & self.damaged, RAM_LATENCY - 1)),
+            self.valid.eq(delayed(m, "issue", issue, RAM_LATENCY)),
             self.frame_sent.eq(delayed(m, "frame_issued", issue & last & final, 1)),
-            queue.push.eq(delayed(m, "issue", issue, RAM_LATENCY)),
-            queue.payload.eq(sent),
         ]
-        wiring.connect(m, queue.o, skid.i)
-        wiring.connect(m, skid.o, wiring.flipped(self.o))
         return m
 
     def _collect(self, m: Module, address: Signal) -> None:
@@ -130,15 +126,15 @@ class OutputBuffer(wiring.Component):
             m.d.sync += following.eq(Mux(following == (units - 1) * words, 0, following + words))
         return following
 
-    def _send(self, m: Module, address: Signal, room: Value) -> tuple[Value, Value, Value]:
-        """The read side: complete pixels, word after word, unit after unit, while there is room behind the memory."""
+    def _send(self, m: Module, address: Signal) -> tuple[Value, Value, Value]:
+        """The read side: complete pixels, word after word, unit after unit, while there is room."""
         config, program = self._config, self.sent
         pending = Signal(range(config.units * config.pixels + 2))
         pixel_sent, frame_end, issue, reload = Signal(), Signal(), Signal(), program.changed(m)
         done = self.marks.pixel_done
         some = done | (pending > 1) | ((pending == 1) & ~pixel_sent)
         settled = Const(1, 1) if program.single else ~(frame_end | reload)  # the next layer's bounds come a cycle later
-        m.d.sync += [pending.eq(pending + done - pixel_sent), issue.eq(some & room & settled)]
+        m.d.sync += [pending.eq(pending + done - pixel_sent), issue.eq(some & self.room & settled)]
 
         def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
             return program.loop(m, name, value, advance, reload)
@@ -160,62 +156,3 @@ class OutputBuffer(wiring.Component):
             with m.If(frame_end):
                 m.d.sync += program.advance()
         return issue, word.last & pixel.last, program.is_last
-
-
-class BeatPacker(wiring.Component):
-    """Gathers result words into output beats; a frame's last beat may be partial, and carries TLAST and its TUSER.
-
-    Latency: 1 cycle. Throughput: a word a cycle. Back-pressure passes from `o.ready` to `i.ready` without a register;
-    the :class:`SkidBuffer` before it cuts that path. `o` comes from registers.
-
-    Members
-    -------
-    i : In, stream of :class:`ResultWord`
-    o : Out, stream of ``{beat, final}``
-    """
-
-    latency = 1
-
-    def __init__(self, config: EngineConfig) -> None:
-        self._config = config
-        layout = data.StructLayout({"beat": Beat(config.output_beat_bytes), "final": 1})
-        super().__init__(
-            {
-                "i": In(stream.Signature(ResultWord(config))),
-                "o": Out(stream.Signature(layout)),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        config = self._config
-        count = config.output_beat_bytes // config.result_bytes
-        width = 8 * config.result_bytes
-        advancing = Signal()
-        ready_beat = Signal()
-        m.d.comb += [
-            advancing.eq(self.o.ready | ~ready_beat),
-            self.i.ready.eq(advancing),
-            self.o.valid.eq(ready_beat),
-        ]
-        payload = Signal(self.o.payload.shape())
-        m.d.comb += self.o.payload.eq(payload)
-        # One bit for each place of a word in the beat. What comes without valid is overwritten by what comes next.
-        place = Signal(count, init=1)
-        complete = place[-1] | self.i.payload.last
-        with m.If(advancing):
-            for index in range(count):
-                with m.If(place[index]):
-                    m.d.sync += payload.beat.data[width * index : width * (index + 1)].eq(self.i.payload.data)
-            m.d.sync += [
-                ready_beat.eq(self.i.valid & complete),
-                payload.beat.keep.eq(
-                    Cat(place[index // config.result_bytes :].any() for index in range(config.output_beat_bytes))
-                ),
-                payload.beat.last.eq(self.i.payload.last),
-                payload.beat.user.eq(self.i.payload.damaged),
-                payload.final.eq(self.i.payload.final),
-            ]
-            with m.If(self.i.valid & (count > 1)):
-                m.d.sync += place.eq(Mux(complete, 1, place << 1))
-        return m

@@ -103,3 +103,33 @@ class Queue(wiring.Component):
         with m.If(self.push ^ taken):
             m.d.sync += self.filled.eq(Mux(self.push, Cat(1, self.filled), self.filled >> 1))
         return m
+
+
+class StreamRegister(wiring.Component):
+    """Passes a stream on unchanged through one register.
+
+    Latency: 1 cycle. Throughput: one transfer a cycle. Back-pressure passes from `o.ready` to `i.ready` without a
+    register; the paths of payload and valid are cut.
+
+    Members
+    -------
+    i, o : the stream
+    """
+
+    latency = 1
+
+    def __init__(self, shape: object) -> None:
+        self._shape = shape
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        payload, valid = Signal(len(Value.cast(self.i.p)), reset_less=True), Signal()
+        m.d.comb += [
+            self.i.ready.eq(self.o.ready | ~valid),
+            self.o.valid.eq(valid),
+            Value.cast(self.o.p).eq(payload),
+        ]
+        with m.If(self.i.ready):
+            m.d.sync += [valid.eq(self.i.valid), payload.eq(Value.cast(self.i.p))]
+        return m
