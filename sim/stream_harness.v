@@ -101,6 +101,7 @@ module stream_harness #(
         if (input_beats < 1 || input_beats > IN_DEPTH || output_beats > OUT_DEPTH) begin
             $display("HWCONV error text=memory_depth input=%0d of=%0d output=%0d of=%0d", input_beats, IN_DEPTH,
                      output_beats, OUT_DEPTH);
+            if ($test$plusargs("fatal") != 0) $fatal(1, "the memories are too small");
             $finish;
         end else begin
             $readmemh(stimulus_file, stimulus, 0, input_beats - 1);
@@ -388,6 +389,8 @@ module stream_harness #(
                 "HWCONV done accepted=%0d received=%0d bytes=%0d mismatches=%0d frame_errors=%0d protocol=%0d cycles=%0d status=%0s",
                 accepted, output_index, compared, mismatches, frame_errors, protocol_errors, cycle,
                 !complete ? "hang" : right ? "pass" : "fail");
+            // With +fatal the simulator's exit code says it too, for those who do not read the line above.
+            if (!(complete && right) && $test$plusargs("fatal") != 0) $fatal(1, "the engine is wrong");
             $finish;
         end
     end
