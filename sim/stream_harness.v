@@ -20,6 +20,7 @@
 //                                   +reset_expected=BEAT [0], which is frame +reset_frame=N [0]
 //   +frame_errors=N [0]             how often frame_error must pulse; -1: as often as it likes
 //   +report=N [16]                  mismatching beats printed in full
+//   +fatal                          ends with an error, and not only a line, if anything was wrong
 //
 // Prints lines that start with HWCONV, one fact each; the last one is HWCONV done. Cycle numbers count rising edges
 // of the clock from the start of the run; a frame on the input side is what ends with a TLAST.
