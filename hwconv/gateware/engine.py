@@ -47,7 +47,7 @@ class FrameVerdicts(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        verdicts, count = Signal(self._depth), Signal(range(self._depth + 1))
+        verdicts, count = Signal(self._depth), Signal(range(self._depth + 1), name="count")
         m.d.comb += self.o.eq(verdicts[0])
         shifted = Signal(self._depth)
         m.d.comb += shifted.eq(Mux(self.pop, verdicts >> 1, verdicts))

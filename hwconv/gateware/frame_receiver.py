@@ -69,7 +69,7 @@ class FrameReceiver(wiring.Component):
         config, program = self._config, self.program
         beat_bytes, unit_bytes = config.input_beat_bytes, self.unit_bytes
         filling, discarding, reload = Signal(), Signal(), program.changed(m)
-        beat_left, unit_taken, beat_taken = Signal(), Signal(), Signal()
+        beat_left, unit_taken, beat_taken = Signal(), Signal(), Signal(name="beat_taken")
 
         def frame_bytes(item: PassConfig) -> int:
             return item.height * item.row_words * config.word_bytes
@@ -88,8 +88,8 @@ class FrameReceiver(wiring.Component):
 
         payload, valid, first = self._source(m)
         # What may be taken is known a cycle ahead, in registers: units from a beat, or of filler.
-        open_, fill = Signal(), Signal()
-        filling_next, discarding_next = Signal(), Signal()
+        open_, fill = Signal(), Signal(name="fill")
+        filling_next, discarding_next = Signal(), Signal(name="discarding_next")
         m.d.sync += [
             filling.eq(filling_next),
             discarding.eq(discarding_next),
@@ -112,7 +112,7 @@ class FrameReceiver(wiring.Component):
         late = beat_taken & ~payload.last & final_unit
         odd = beat_taken & (payload.keep != expected_keep)
         damaged = Signal()
-        fault, frame_complete = Signal(), Signal()
+        fault, frame_complete = Signal(), Signal(name="frame_complete")
         m.d.sync += [
             fault.eq(early | late | odd),
             frame_complete.eq(frame_taken),

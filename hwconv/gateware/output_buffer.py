@@ -62,7 +62,7 @@ class OutputBuffer(wiring.Component):
         m = Module()
         config = self._config
         depth = config.units * config.unit_words
-        write_address, read_address = Signal(range(max(2, depth))), Signal(range(max(2, depth)))
+        write_address, read_address = Signal(range(max(2, depth))), Signal(range(max(2, depth)), name="read_address")
         self._collect(m, write_address)
         issue, last, final = self._send(m, read_address)
         read = Signal(8 * config.result_bytes)
@@ -150,7 +150,7 @@ class OutputBuffer(wiring.Component):
         def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
             return program.loop(m, name, value, advance, reload)
 
-        frame_end, unit_end = Signal(), Signal()
+        frame_end, unit_end = Signal(), Signal(name="unit_end")
         word = loop("send_word", lambda item: item.out_pixel_words, issue)
         pixel = loop("send_pixel", lambda item: item.out_pixels, pixel_sent)
         of_unit = LoopCounter(m, "send_unit", Const(config.pixels), config.pixels, pixel_sent, frame_end)

@@ -75,9 +75,9 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, program = self._config, self.program
-        running, idling = Signal(), Signal()
+        running, idling = Signal(), Signal(name="idling")
         block_end, tap_end, fold_end, tile_end, start = Signal(), Signal(), Signal(), Signal(), Signal()
-        layer_end, reload = Signal(), Signal()
+        layer_end, reload = Signal(), Signal(name="reload")
 
         def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
             return program.loop(m, name, value, advance, reload)

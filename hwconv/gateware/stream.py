@@ -30,8 +30,8 @@ class SkidBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         width = len(Value.cast(self.i.p))
-        waiting, front = Signal(width, reset_less=True), Signal(width, reset_less=True)
-        waiting_valid, front_valid, accepting = Signal(), Signal(), Signal()
+        waiting, front = Signal(width, reset_less=True), Signal(width, reset_less=True, name="front")
+        waiting_valid, front_valid, accepting = Signal(), Signal(), Signal(name="accepting")
         m.d.comb += [
             self.i.ready.eq(accepting),
             self.o.valid.eq(front_valid),
@@ -74,7 +74,7 @@ class StreamRegister(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        payload, valid = Signal(len(Value.cast(self.i.p)), reset_less=True), Signal()
+        payload, valid = Signal(len(Value.cast(self.i.p)), reset_less=True), Signal(name="valid")
         m.d.comb += [
             self.i.ready.eq(self.o.ready | ~valid),
             self.o.valid.eq(valid),
