@@ -26,7 +26,8 @@ from hwconv.errors import FormatError
 
 TESTS = Path(__file__).parent
 SAMPLE, FULL = 300, 12_000
-LONGEST_SECONDS = 15
+LONGEST_SECONDS = 10
+"""Of the processor's time."""
 MEMORY_BYTES = 1 << 30
 """What a process may hold beside what it held before the first case: the largest archive and a layer made of it."""
 

@@ -18,7 +18,7 @@ LONGEST_MESSAGE = 2000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an attempt did: a word for its result or the class of its error, what is wrong with that, and its time."""
+    """What an attempt did: a word for its result or the class of its error, what is wrong with that, and its processor time."""
 
     result: str
     fault: str
@@ -27,7 +27,7 @@ class Outcome:
 
 def judge(attempt: Callable[[], str]) -> Outcome:
     """Runs an attempt."""
-    start = time.perf_counter()
+    start = time.process_time()
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
@@ -36,7 +36,7 @@ def judge(attempt: Callable[[], str]) -> Outcome:
             result, fault = type(error).__name__, wrong_message(str(error))
         except Exception as error:
             result, fault = type(error).__name__, f"raised {type(error).__name__}: {error}"[:500]
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     if warned and not fault:
         fault = f"warned: {warned[0].message}"
     return Outcome(result, fault, seconds)
