@@ -18,7 +18,7 @@ LONGEST_MESSAGE = 2000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an attempt did: a word for its result or the class of its error, what is wrong with that, and its processor time."""
+    """What an attempt did: a word for its result or its error's class, what is wrong with that, its processor time."""
 
     result: str
     fault: str
