@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import socket
 import struct
 import tracemalloc
@@ -33,6 +34,10 @@ def frames(path: Path) -> np.ndarray:
     return read_frames(path, "layer", "input", (5, 4, 3), "int8")
 
 
+def give_up(number: int, frame: object) -> None:
+    raise TimeoutError("waited for a pipe")
+
+
 READERS = {"load": load, "read_model": read_model, "is_model": api.is_model, "read_frames": frames}
 
 
@@ -40,12 +45,16 @@ READERS = {"load": load, "read_model": read_model, "is_model": api.is_model, "re
 def test_a_pipe_is_refused_before_it_is_read(tmp_path: Path, read) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    writer = os.open(path, os.O_RDWR)  # so that a reader that does read gets something instead of waiting for ever
+    writer = os.open(path, os.O_RDWR)
+    before = signal.signal(signal.SIGALRM, give_up)  # a reader that does read waits for the end, which does not come
+    signal.alarm(10)
     try:
         os.write(writer, b"PK\x03\x04" + bytes(100))
         with pytest.raises(FormatError, match="not a regular file"):
             read(path)
     finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
         os.close(writer)
 
 
