@@ -45,7 +45,8 @@ def run(seed: int, count: int, folder: Path) -> dict[str, Any]:
     total: Counter[str] = Counter()
     for kind, results in report["results"].items():
         print(f"{kind}: " + ", ".join(f"{count} {result}" for result, count in results.items()))
-        total.update({"taken" if result in ACCEPTED else "refused": count for result, count in results.items()})
+        for result, number in results.items():
+            total["taken" if result in ACCEPTED else "refused"] += number
     held = report["peak_bytes"] - report["peak_before_bytes"]
     slowest = f"longest {report['longest_seconds']} s ({report['longest']})"
     print(f"seed {seed}: {report['cases']} inputs; {dict(total)}; {slowest}; {held >> 20} MB held at most")
