@@ -23,6 +23,7 @@ from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare,
 from hwconv.emit.package import Vectors, check_directory, engine_files, make_package, model_files
 from hwconv.errors import FitError
 from hwconv.frontend import LayerFile, load
+from hwconv.frontend.source_file import read_start
 from hwconv.layer import Layer
 from hwconv.plan.engine_plan import EnginePlan, make_plan
 from hwconv.simulation.bench import bench_description, run_cocotb
@@ -115,9 +116,8 @@ class SimulateResult:
 
 
 def is_model(file: str | Path) -> bool:
-    """Whether a file is a model, of whose layers one has to be chosen."""
-    with Path(file).open("rb") as stream:
-        return stream.read(8)[4:] == b"TFL3"
+    """Whether a file is a model, of whose layers one has to be chosen. Raises `FormatError` if it cannot be read."""
+    return read_start(Path(file), 8)[4:] == b"TFL3"
 
 
 def list_layers(file: str | Path) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwconv import golden, simulation
-from hwconv.errors import FormatError, HwconvError, SpecError
+from hwconv.errors import HwconvError, SpecError
 from hwconv.frontend import LayerFile
+from hwconv.frontend.archive import read_array
 from hwconv.layer import Layer
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.spec import dtype_range, storage_dtype
@@ -17,6 +18,8 @@ from hwconv.spec import dtype_range, storage_dtype
 Frames = NDArray[np.integer[Any]]
 MEASURED_FRAMES = 4
 """Frames that a comparison sends at least: the last two of them leave an engine that has settled."""
+MAX_VALUES = 1 << 27
+"""Limit of the values of all frames that are sent and expected, which are in memory together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,11 +172,7 @@ def compare_engine(
 def read_frames(source: str | Path | Frames, name: str, field: str, shape: tuple[int, ...], dtype: str) -> Frames:
     """Reads frames from an array or an .npy file, and checks them against the layer."""
     if isinstance(source, str | Path):
-        try:
-            with Path(source).open("rb") as stream:
-                array = np.lib.format.read_array(stream, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise FormatError(source, f"not an .npy file of numbers: {error}") from error
+        array: NDArray[Any] = read_array(Path(source))
     else:
         array = np.asarray(source)
     if array.ndim == len(shape):
@@ -187,11 +186,17 @@ def read_frames(source: str | Path | Frames, name: str, field: str, shape: tuple
 
 
 def with_random(layer: Layer, given: Frames | None, frames: int | None, seed: int) -> Frames:
-    """Returns the frames to send: the given ones, followed by random ones over the whole range of the type."""
+    """Returns the frames to send: the given ones, followed by random ones over the whole range of the type.
+
+    Raises :class:`SpecError` where they are more than the memory should hold.
+    """
     spec = layer.spec
     parts = [] if given is None else [given[:frames]]
     have = sum(len(part) for part in parts)
     missing = (max(have, MEASURED_FRAMES) if frames is None else frames) - have
+    most = MAX_VALUES // (spec.input_elements + spec.output_elements)
+    if have + missing > most:
+        raise SpecError(spec.name, "frames", have + missing, f"at most {most} of this layer")
     low, high = dtype_range(spec.input_dtype)
     shape = (missing, *spec.input_shape)
     random = np.random.default_rng(seed).integers(low, high, shape, endpoint=True)

@@ -15,6 +15,7 @@ SHIFT_RANGE_16 = (-31, 7)
 """Shifts of the 64-bit ``MultiplyByQuantizedMultiplier`` (tensorflow/lite/kernels/internal/common.cc)."""
 ACCUMULATOR_16 = (-(1 << 47), (1 << 47) - 1)
 """Accumulators of the same function."""
+_BLOCK_ELEMENTS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -149,17 +150,18 @@ class Layer:
         shifts = self.parameters.shift if self.parameters.shift is not None else np.zeros(1, np.int32)
         limits = ACCUMULATOR_16 if mode == "tflite16" else INT32
         sixteen = mode == "tflite" and self.spec.input_dtype == "int16"
-        for channel in range(self.spec.out_channels):
-            left = 0 if mode == "tflite16" else max(int(shifts[channel % len(shifts)]), 0)
-            extremes = [int(bound[channel]) << left for bound in low_high]
-            if extremes[0] >= limits[0] and extremes[1] <= limits[1]:
-                continue
+        left = np.zeros_like(shifts) if mode == "tflite16" else np.maximum(shifts, 0)
+        # `x << left` is within limits of the form -2**n and 2**n - 1 exactly if x is within them shifted right
+        low, high = (np.right_shift(np.int64(limit), left) for limit in limits)
+        for channel in np.flatnonzero((low_high[0] < low) | (low_high[1] > high)):
+            by = int(left[channel % len(left)])
+            extremes = [int(bound[channel]) << by for bound in low_high]
             bits = max(limits[1].bit_length(), 1) + 1
-            if left:
+            if by:
                 raise UnsupportedError(
                     self.spec.name,
                     f"shift of channel {channel}",
-                    left,
+                    by,
                     f"accumulators shifted left stay in {bits} bits; here they reach {extremes[0]} to {extremes[1]}",
                 )
             if not sixteen:
@@ -218,6 +220,11 @@ class Layer:
         return smallest + self.parameters.biases, largest + self.parameters.biases
 
     def _sum_range(self, low: int, high: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        flat = self.effective_weights.reshape(self.spec.out_channels, -1).astype(np.int64)
-        positive, negative = np.maximum(flat, 0).sum(axis=1), np.minimum(flat, 0).sum(axis=1)
+        flat = self.parameters.weights.reshape(self.spec.out_channels, -1)
+        positive, negative = np.zeros((2, self.spec.out_channels), np.int64)
+        step = max(_BLOCK_ELEMENTS // self.spec.out_channels, 1)
+        for tap in range(0, flat.shape[1], step):  # the widest type is never in memory for all weights
+            block = flat[:, tap : tap + step].astype(np.int16) - np.int16(self.spec.weight_zero_point)
+            positive += np.maximum(block, 0).sum(axis=1, dtype=np.int64)
+            negative += np.minimum(block, 0).sum(axis=1, dtype=np.int64)
         return low * positive + high * negative, high * positive + low * negative

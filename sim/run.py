@@ -32,6 +32,8 @@ def main() -> int:
     bench = json.loads(options.bench.read_text())
     source = options.bench.resolve().parent
     folder = options.build.resolve() / options.simulator
+    if options.simulator == "verilator" and any(letter.isspace() for letter in str(folder)):
+        parser.error(f"Verilator builds with make, which takes no spaces in {folder}: move it, or give --build")
     place = folder / "run"
     place.mkdir(parents=True, exist_ok=True)
     for name in (bench["stimulus"], bench["expected"], *bench["images"]):

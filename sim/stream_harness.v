@@ -20,6 +20,7 @@
 //                                   +reset_expected=BEAT [0], which is frame +reset_frame=N [0]
 //   +frame_errors=N [0]             how often frame_error must pulse; -1: as often as it likes
 //   +report=N [16]                  mismatching beats printed in full
+//   +fatal                          ends with an error, and not only a line, if anything was wrong
 //
 // Prints lines that start with HWCONV, one fact each; the last one is HWCONV done. Cycle numbers count rising edges
 // of the clock from the start of the run; a frame on the input side is what ends with a TLAST.
@@ -101,6 +102,7 @@ module stream_harness #(
         if (input_beats < 1 || input_beats > IN_DEPTH || output_beats > OUT_DEPTH) begin
             $display("HWCONV error text=memory_depth input=%0d of=%0d output=%0d of=%0d", input_beats, IN_DEPTH,
                      output_beats, OUT_DEPTH);
+            if ($test$plusargs("fatal") != 0) $fatal(1, "the memories are too small");
             $finish;
         end else begin
             $readmemh(stimulus_file, stimulus, 0, input_beats - 1);
@@ -388,6 +390,8 @@ module stream_harness #(
                 "HWCONV done accepted=%0d received=%0d bytes=%0d mismatches=%0d frame_errors=%0d protocol=%0d cycles=%0d status=%0s",
                 accepted, output_index, compared, mismatches, frame_errors, protocol_errors, cycle,
                 !complete ? "hang" : right ? "pass" : "fail");
+            // With +fatal the simulator's exit code says it too, for those who do not read the line above.
+            if (!(complete && right) && $test$plusargs("fatal") != 0) $fatal(1, "the engine is wrong");
             $finish;
         end
     end

@@ -77,11 +77,40 @@ def test_rows_replace_those_of_their_engine_and_stay_in_order(tmp_path: Path, me
     assert [path.name for path in tmp_path.iterdir()] == [record.UTILISATION]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": [{}]}', '{"rows": 3}', "\x00"])
+NONE_OF_OURS = (
+    "",
+    "[]",
+    "{}",
+    '{"rows": [{}]}',
+    '{"rows": 3}',
+    "\x00",
+    '{"rows": ["layer multipliers_asked rtl"]}',
+    "[" * 99_999,
+)
+
+
+@pytest.mark.parametrize("text", NONE_OF_OURS, ids=range(len(NONE_OF_OURS)))
 def test_a_file_that_is_none_of_ours_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / record.UTILISATION).write_text(text)
     with pytest.raises(FormatError, match="not a file of measurements"):
         record.load_rows(tmp_path, record.UTILISATION)
+
+
+@pytest.mark.parametrize("field", ["losses", "macs", "predicted_interval", "utilisation"])
+@pytest.mark.parametrize("value", [None, "7", float("nan"), -1])
+def test_a_row_with_a_wrong_field_is_refused(
+    tmp_path: Path, measured: dict[str, Any], field: str, value: object
+) -> None:
+    record.save(tmp_path / record.UTILISATION, {"rows": [measured | {field: value}]})
+    with pytest.raises(FormatError, match="not a file of measurements"):
+        page.render(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"generation": []}', '{"simulation": {}, "generation": [{}], "machine": {}}'])
+def test_a_file_of_speeds_that_is_none_of_ours_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / record.SPEED).write_text(text)
+    with pytest.raises(FormatError, match="not a file of measurements"):
+        page.render(tmp_path)
 
 
 def test_a_stale_row_shows_when_listed(

@@ -70,6 +70,10 @@ def test_help_names_every_command_and_is_quick() -> None:
         (["generate", "x.npz"], "--output"),
         (["compare", "x.npz", "y.npz", "--input", "x.npy"], "single FILE"),
         (["sim", "x.npz", "--frames", "1"], "--frames"),
+        (["plan", "x.npz", "--clock", "nan"], "--clock"),
+        (["build", "x.npz", "--target", "lfe5u-85f-6", "--clock", "inf"], "--clock"),
+        (["build", "x.npz", "--target", "lfe5u-85f-6", "--seeds", "1" + "0" * 40], "--seeds"),
+        (["bench", "--jobs", "1" + "0" * 40], "--jobs"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_code_2(

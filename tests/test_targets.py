@@ -43,3 +43,9 @@ def test_an_unknown_target_is_one_line_with_the_choices(name):
     assert repr(name) in message
     assert "lfe5u-12f-6" in message
     assert "lfe5u-85f-8" in message
+
+
+def test_a_name_without_end_is_not_repeated_in_full():
+    with pytest.raises(HwconvError) as caught:
+        load_target("x" * 100_000)
+    assert len(str(caught.value)) < 1000

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hwconv.bench import shape
 from hwconv.bench.layers import SPECS
 from hwconv.errors import FormatError
+from hwconv.frontend.source_file import read_file
 
 UTILISATION = "utilisation.json"
 SPEED = "speed.json"
 ROUTING = "routing.json"
 PAGE = "README.md"
+MAX_BYTES = 1 << 24
+NONE_OF_OURS = "not a file of measurements; remove it"
 
 Row = dict[str, Any]
 
@@ -26,15 +30,14 @@ def load_rows(folder: Path, name: str) -> list[Row]:
     Raises:
         FormatError: the file is not what `save_rows` writes.
     """
-    path = folder / name
-    if not path.exists():
+    content = _load(folder / name)
+    if content is None:
         return []
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        assert all("layer" in row and "multipliers_asked" in row and "rtl" in row for row in rows)
-    except (ValueError, KeyError, TypeError, AssertionError) as error:
-        raise FormatError(path, "not a file of measurements; remove it") from error
-    return list(rows)
+    rows = content.get("rows") if isinstance(content, dict) else None
+    fields = shape.ROUTING if name == ROUTING else shape.UTILISATION
+    if not isinstance(rows, list) or not all(shape.fits(row, fields) for row in rows):
+        raise FormatError(folder / name, NONE_OF_OURS)
+    return rows
 
 
 def save_rows(folder: Path, name: str, rows: Iterable[Row]) -> None:
@@ -53,15 +56,20 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
 
 def load_speed(folder: Path) -> Row:
     """The figures of the tools' speed, empty if there are none."""
-    path = folder / SPEED
+    content = _load(folder / SPEED)
+    if content is not None and not shape.is_speed(content):
+        raise FormatError(folder / SPEED, NONE_OF_OURS)
+    return content or {}
+
+
+def _load(path: Path) -> Any:
+    """What a file says, or None if it does not exist."""
     if not path.exists():
-        return {}
+        return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        assert isinstance(content, dict)
-    except (ValueError, AssertionError) as error:
-        raise FormatError(path, "not a file of measurements; remove it") from error
-    return content
+        return json.loads(read_file(path, MAX_BYTES).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(path, NONE_OF_OURS) from error
 
 
 def state(row: Row, rtl: str) -> str:

@@ -1,7 +1,10 @@
 """The command line. Each command is one module; what it needs is imported when it runs, so that `--help` is quick."""
 
 import os
+import signal
 import sys
+import threading
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -48,9 +51,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits.
 
     Exit code 0: done, and exact where something was compared. 1: it failed, with one line on standard error. 2: the
-    command line was wrong. 130: interrupted. With `HWCONV_TRACEBACK` set, errors come with their traceback.
+    command line was wrong. 130 and 143: interrupted and terminated. With `HWCONV_TRACEBACK` set, errors come with their
+    traceback.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     sys.exit(_run(arguments))
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Ends like any other way out, so that what is half-written is removed."""
+    raise SystemExit(128 + number)
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -37,7 +37,9 @@ def bench(
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the figures are kept.")] = Path(
         "benchmarks"
     ),
-    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Simulations or seeds at a time.")] = 1,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, max=256, metavar="N", help="Simulations or seeds at a time.")
+    ] = 1,
     json: Json = False,
 ) -> None:
     """Measure the fixed table of layers: exactness, cycles, utilisation, speed; with --route clock and area."""

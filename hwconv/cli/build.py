@@ -15,9 +15,9 @@ def build(
     multipliers: Multipliers = None,
     clock: Annotated[
         float | None,
-        typer.Option("--clock", min=1, metavar="MHZ", help="The clock to reach.", show_default=False),
+        typer.Option("--clock", min=1, max=10_000, metavar="MHZ", help="The clock to reach.", show_default=False),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Placements tried.")] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Placements tried.")] = 1,
     json: Json = False,
 ) -> None:
     """Synthesise, place and route a layer; report clock, LUTs, flip-flops, multipliers and block RAMs."""

@@ -15,7 +15,9 @@ def plan(
     target: Target = None,
     clock: Annotated[
         float | None,
-        typer.Option("--clock", min=1, metavar="MHZ", help="The clock of times; by default 100.", show_default=False),
+        typer.Option(
+            "--clock", min=1, max=10_000, metavar="MHZ", help="The clock of times; by default 100.", show_default=False
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

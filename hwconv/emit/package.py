@@ -74,8 +74,19 @@ class Package:
     def write(self, directory: Path, *, force: bool = False) -> None:
         """Writes the folder: whole, or not at all. Raises what :func:`check_directory` raises."""
         check_directory(directory, force=force)
+        directory = directory.resolve()  # what a link leads to is replaced, not the link
+        made = [parent for parent in directory.parents if not parent.exists()]
         directory.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._write_beside(directory)
+        except BaseException:
+            for parent in made:
+                parent.rmdir()
+            raise
+
+    def _write_beside(self, directory: Path) -> None:
         beside = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        old = None
         try:
             beside.chmod(0o777 & ~_umask())
             for name, content in self.files.items():
@@ -85,12 +96,15 @@ class Package:
             if directory.is_dir():
                 old = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
                 directory.rename(old)
-                beside.rename(directory)
-                shutil.rmtree(old)
-            else:
-                beside.rename(directory)
+            beside.rename(directory)
+        except BaseException:
+            if old is not None and not directory.exists():
+                old.rename(directory)
+            raise
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            for folder in (beside, old):
+                if folder is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_directory(directory: Path, *, force: bool = False) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import FormatError, UnsupportedError, one_of
 from .layer_file import LayerFile
 from .npz import load_npz, save_layer
+from .source_file import read_start
 from .tflite import load_layer, supported_layers
 
 __all__ = ["LayerFile", "load", "load_layer", "load_npz", "save_layer", "supported_layers"]
@@ -34,13 +35,7 @@ def load(path: str | Path, layer: int | None = None) -> LayerFile:
         Values that no layer can have.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(8)
-    except FileNotFoundError as error:
-        raise FormatError(path, "no such file") from error
-    except OSError as error:
-        raise FormatError(path, f"cannot be read ({error.strerror or error})") from error
+    head = read_start(path, 8)
     if head[:4] == b"PK\x03\x04":
         if layer is not None:
             raise UnsupportedError(path.name, "layer", layer, "no index, as an .npz file holds one layer")

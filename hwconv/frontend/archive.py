@@ -7,21 +7,38 @@ agrees with the size of its member, and the sizes of all members together are li
 import io
 import math
 import os
+import struct
+import sys
 import warnings
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, HwconvError
+from .source_file import open_file, read_file
 
-MAX_ARCHIVE_BYTES = 1 << 29
-"""Limit of the decompressed members that are read from one archive."""
+MAX_ARCHIVE_BYTES = 1 << 28
+"""Limit of an archive, of its decompressed members together, and of an .npy file."""
 _MAX_MEMBERS = 1000
-_MAX_HEADER = 10_000  # numpy's own default for a header of literals
+_MAX_DIRECTORY_BYTES = 1 << 20  # of a zip file's list of members
+_END = struct.Struct("<4s4H2LH")  # the record at the end of a zip file
+_END_MAGIC, _LOCATOR_64_MAGIC = b"PK\x05\x06", b"PK\x06\x07"
+_LOCATOR_64_BYTES, _MAX_COMMENT = 20, 65535
+_MAX_HEADER = 1000  # of an array of numbers; numpy's own default lets nesting exhaust the parser of its literals
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive can state: equal content gives equal bytes
+
+
+def read_array(path: Path) -> NDArray[np.generic]:
+    """The array of an ``.npy`` file, in the machine's byte order. Raises :class:`FormatError` as for a member."""
+    content = read_file(path, MAX_ARCHIVE_BYTES)
+    try:
+        return _parse_array(content)
+    except Exception as error:
+        raise FormatError(path, f"not an .npy file of numbers ({_one_line(error)})") from error
 
 
 def read_archive(path: Path) -> dict[str, NDArray[np.generic]]:
@@ -34,19 +51,36 @@ def read_archive(path: Path) -> dict[str, NDArray[np.generic]]:
         other than it claims; an archive above :data:`MAX_ARCHIVE_BYTES`.
     """
     try:
-        with warnings.catch_warnings(), zipfile.ZipFile(path) as archive:
-            warnings.simplefilter("ignore")  # headers written by Python 2 read as well
-            return _read_members(path, archive)
+        with open_file(path) as stream:
+            _check_size(path, stream)
+            with zipfile.ZipFile(stream) as archive:
+                return _read_members(path, archive)
     except HwconvError:
         raise
-    except FileNotFoundError as error:
-        raise FormatError(path, "no such file") from error
     except zipfile.BadZipFile as error:
         raise FormatError(path, "not an .npz archive, or a truncated one") from error
     except OSError as error:
         raise FormatError(path, f"cannot be read ({error.strerror or error})") from error
     except Exception as error:  # zipfile and its decompressors raise anything on damaged bytes
         raise FormatError(path, f"a damaged .npz archive ({_one_line(error)})") from error
+
+
+def _check_size(path: Path, stream: BinaryIO) -> None:
+    """Refuses an archive whose list of members alone would fill the memory: zipfile reads it whole, at once."""
+    size = stream.seek(0, os.SEEK_END)
+    if size > MAX_ARCHIVE_BYTES:
+        raise FormatError(path, f"{size} bytes; at most {MAX_ARCHIVE_BYTES} are read")
+    tail_bytes = min(size, _LOCATOR_64_BYTES + _END.size + _MAX_COMMENT)
+    stream.seek(-tail_bytes, os.SEEK_END)
+    tail = stream.read(tail_bytes)
+    for at in {len(tail) - _END.size, tail.rfind(_END_MAGIC)}:  # where zipfile looks
+        if not 0 <= at <= len(tail) - _END.size or not tail.startswith(_END_MAGIC, at):
+            continue  # zipfile says what is wrong
+        if tail.startswith(_LOCATOR_64_MAGIC, max(at - _LOCATOR_64_BYTES, 0)):
+            raise FormatError(path, "a ZIP64 archive, as only files of more than 4 GiB need it")
+        listed = _END.unpack_from(tail, at)[5]
+        if listed > _MAX_DIRECTORY_BYTES:
+            raise FormatError(path, f"a list of members of {listed} bytes; at most {_MAX_DIRECTORY_BYTES} are read")
 
 
 def _one_line(error: Exception) -> str:
@@ -65,6 +99,11 @@ def _read_members(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[np.
     arrays = {}
     for info in members:
         name = info.filename.removesuffix(".npy")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # zipfile unpacks the others without a limit
+            raise FormatError(
+                path, f"member {name!r} is compressed by method {info.compress_type}, not deflated or stored"
+            )
         with archive.open(info) as stream:
             content = stream.read(info.file_size)
         try:
@@ -76,19 +115,30 @@ def _read_members(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[np.
 
 def _parse_array(content: bytes) -> NDArray[np.generic]:
     stream = io.BytesIO(content)
-    version = np.lib.format.read_magic(stream)
-    reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-    if reader is None:
-        raise ValueError(f"version {version} of the .npy format")
-    shape, fortran, dtype = reader(stream, max_header_size=_MAX_HEADER)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # headers written by Python 2 read as well
+        shape, fortran, dtype = _read_header(stream)
     if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None or dtype.kind not in "biufU":
         raise ValueError(f"type {dtype}; numbers and text are read")
     if any(extent < 0 for extent in shape) or math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
         raise ValueError(f"shape {shape} of {dtype} contradicts the {len(content) - stream.tell()} bytes of data")
     if dtype.itemsize == 0:
         return np.zeros(shape, dtype) if math.prod(shape) <= 1 else np.zeros(0, dtype)
+    if dtype.kind == "U" and np.frombuffer(content, dtype.str[0] + "u4", offset=stream.tell()).max() > sys.maxunicode:
+        raise ValueError(
+            "text of characters that do not exist"
+        )  # Python's own strings fail on them later, as SystemError
     array = np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape, order="F" if fortran else "C")
     return array.astype(dtype.newbyteorder("="), order="C")
+
+
+def _read_header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    version = np.lib.format.read_magic(stream)
+    reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if reader is None:
+        raise ValueError(f"version {version} of the .npy format")
+    shape, fortran, dtype = reader(stream, max_header_size=_MAX_HEADER)
+    return shape, fortran, dtype
 
 
 def write_archive(path: Path, arrays: Mapping[str, object]) -> None:

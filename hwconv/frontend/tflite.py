@@ -18,7 +18,7 @@ from ..errors import FormatError, HwconvError, UnsupportedError, one_of
 from ..golden.requantise import quantise_multiplier
 from ..layer import Layer, LayerParameters
 from ..spec import ConvSpec, Padding, dtype_range, same_padding
-from .tflite_file import ModelFile, Tensor, contained, vector_of
+from .tflite_file import NUMBER_COST, ModelFile, Tensor, contained, vector_of
 
 _OPTIONS = {
     "CONV_2D": (tflite.BuiltinOptions.Conv2DOptions, tflite.Conv2DOptions),
@@ -86,6 +86,7 @@ def _describe(model: ModelFile, index: int) -> Operator:
     tensors = [vector_of(vector) for vector in (table.InputsAsNumpy(), table.OutputsAsNumpy())]
     if max(map(len, tensors)) > _MAX_TENSORS:
         raise FormatError(model.path, f"operator {index} claims more than {_MAX_TENSORS} tensors")
+    model.claim(NUMBER_COST * sum(map(len, tensors)))
     inputs, outputs = (tuple(int(number) for number in numbers) for numbers in tensors)
     return Operator(index, model.operator_name(index), inputs, outputs, problem)
 

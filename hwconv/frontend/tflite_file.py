@@ -16,9 +16,14 @@ from numpy.typing import NDArray
 from tflite.utils import BUILTIN_OPCODE2NAME
 
 from ..errors import FormatError, HwconvError
+from .source_file import read_file
 
 MAX_FILE_BYTES = 1 << 29
 """Largest model that is read."""
+MAX_READ = 1 << 29
+"""Limit of what all operators read together: they may share tensors, so that a small file could take days."""
+NUMBER_COST = 64
+"""How much a scale, a zero point or a tensor's number counts against it, beside a byte of a constant."""
 _MAX_OPERATORS = 4096
 _MAX_RANK = 8
 _IDENTIFIER = b"TFL3"  # file_identifier of tensorflow/compiler/mlir/lite/schema/schema.fbs
@@ -66,6 +71,7 @@ class Tensor:
             self.scales = np.asarray(vector_of(quantization.ScaleAsNumpy()), np.float32)
             self.zero_points = np.asarray(vector_of(quantization.ZeroPointAsNumpy()), np.int64)
             self.quantized_dimension = quantization.QuantizedDimension()
+            model.claim(NUMBER_COST * (self.scales.size + self.zero_points.size))
 
     def _extents(self, vector: Any) -> tuple[int, ...]:
         extents = vector_of(vector)
@@ -84,6 +90,7 @@ class Tensor:
         content = np.asarray(vector_of(buffer.DataAsNumpy()), np.uint8)
         if not content.size:
             return None
+        self._model.claim(content.size)
         elements = math.prod(self.shape)
         size = (elements + 1) // 2 if self.dtype == "int4" else elements * np.dtype(self.dtype).itemsize
         if min(self.shape, default=1) < 1 or content.size != size:
@@ -105,14 +112,8 @@ class ModelFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise FormatError(path, f"{path.stat().st_size} bytes; at most {MAX_FILE_BYTES} are read")
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise FormatError(path, "no such file") from error
-        except OSError as error:
-            raise FormatError(path, f"cannot be read ({error.strerror or error})") from error
+        self._read = 0
+        content = read_file(path, MAX_FILE_BYTES)
         if content[4:8] != _IDENTIFIER:
             raise FormatError(path, "not a .tflite file (no TFL3 identifier)")
         self.model = tflite.Model.GetRootAs(content, 0)
@@ -124,6 +125,12 @@ class ModelFile:
 
     def __len__(self) -> int:
         return int(self.graph.OperatorsLength())
+
+    def claim(self, amount: int) -> None:
+        """Counts what is read; raises :class:`FormatError` above :data:`MAX_READ`."""
+        self._read += amount
+        if self._read > MAX_READ:
+            raise FormatError(self.path, f"operators that share tensors until more than {MAX_READ} bytes would be read")
 
     def operator(self, index: int) -> Any:
         """The operator's table in the bindings."""
@@ -137,7 +144,9 @@ class ModelFile:
         code = self.model.OperatorCodes(position)
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())  # the older field holds codes below 127 only
         if number == tflite.BuiltinOperator.CUSTOM and code.CustomCode() is not None:
-            return str(ascii(code.CustomCode().decode()))[:80]
+            custom = code.CustomCode()
+            self.claim(len(custom))
+            return str(ascii(custom[:80].decode(errors="replace")))[:80]
         return str(BUILTIN_OPCODE2NAME.get(number, f"operator code {number}"))
 
     def tensor(self, index: int) -> Tensor:

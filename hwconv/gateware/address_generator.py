@@ -256,7 +256,8 @@ class _PortPixel:
     def _upcoming(self, base: _Place, computing_last: Signal, frame_base: Signal) -> _Place:
         """The port's first pixel of the next tile: one tile further, or its first pixel of the next frame."""
         m, generator, config = self._m, self._generator, self._generator.config
-        steps, crossing = self._steps(config.pixels), Signal(name=f"port_{self._port}_upcoming_crossing")
+        steps = self._steps(config.pixels)
+        crossing = Signal(name=f"port_{self._port}_upcoming_crossing")
         m.d.sync += crossing.eq(base.x >= self._limit(config.pixels))
         origin = self._origin()
         following: list[Signal] = []

@@ -146,7 +146,9 @@ class Drain(wiring.Component):
         Returns the word's turn, and a cycle later its marks and its address in the tables.
         """
         config, program = self._config, self.program
-        running, fold_end, reload = Signal(), Signal(), program.changed(m)
+        running = Signal()
+        fold_end = Signal()
+        reload = program.changed(m)
 
         def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
             return program.loop(m, name, value, advance, reload)

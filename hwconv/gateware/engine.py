@@ -50,7 +50,8 @@ class FrameVerdicts(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        verdicts, count = Signal(self._depth), Signal(range(self._depth + 1))
+        verdicts = Signal(self._depth)
+        count = Signal(range(self._depth + 1))
         m.d.comb += self.o.eq(verdicts[0])
         shifted = Signal(self._depth)
         m.d.comb += shifted.eq(Mux(self.pop, verdicts >> 1, verdicts))

@@ -68,8 +68,12 @@ class FrameReceiver(wiring.Component):
         m = Module()
         config, program = self._config, self.program
         beat_bytes, unit_bytes = config.input_beat_bytes, self.unit_bytes
-        filling, discarding, reload = Signal(), Signal(), program.changed(m)
-        beat_left, unit_taken, beat_taken = Signal(), Signal(), Signal()
+        filling = Signal()
+        discarding = Signal()
+        reload = program.changed(m)
+        beat_left = Signal()
+        unit_taken = Signal()
+        beat_taken = Signal()
 
         def frame_bytes(item: PassConfig) -> int:
             return item.height * item.row_words * config.word_bytes
@@ -88,8 +92,10 @@ class FrameReceiver(wiring.Component):
 
         payload, valid, first = self._source(m)
         # What may be taken is known a cycle ahead, in registers: units from a beat, or of filler.
-        open_, fill = Signal(), Signal()
-        filling_next, discarding_next = Signal(), Signal()
+        open_ = Signal()
+        fill = Signal()
+        filling_next = Signal()
+        discarding_next = Signal()
         m.d.sync += [
             filling.eq(filling_next),
             discarding.eq(discarding_next),
@@ -112,7 +118,8 @@ class FrameReceiver(wiring.Component):
         late = beat_taken & ~payload.last & final_unit
         odd = beat_taken & (payload.keep != expected_keep)
         damaged = Signal()
-        fault, frame_complete = Signal(), Signal()
+        fault = Signal()
+        frame_complete = Signal()
         m.d.sync += [
             fault.eq(early | late | odd),
             frame_complete.eq(frame_taken),
@@ -130,7 +137,10 @@ class FrameReceiver(wiring.Component):
         m.d.comb += filler.eq(program.bound(lambda item: item.input_zero_point))
         # What is taken waits in a register, so that the loops above stay close together, away from the word's bytes.
         incoming = Signal(8 * unit_bytes, reset_less=True)
-        gathering, word_gathered, row_gathered, row_written = Signal(), Signal(), Signal(), Signal()
+        gathering = Signal()
+        word_gathered = Signal()
+        row_gathered = Signal()
+        row_written = Signal()
         m.d.sync += [
             incoming.eq(Mux(filling, filler.as_unsigned().replicate(unit_bytes), unit)),
             gathering.eq(unit_taken),

@@ -66,7 +66,8 @@ class OutputBuffer(wiring.Component):
         m = Module()
         config = self._config
         depth = config.units * config.unit_words
-        write_address, read_address = Signal(range(max(2, depth))), Signal(range(max(2, depth)))
+        write_address = Signal(range(max(2, depth)))
+        read_address = Signal(range(max(2, depth)))
         self._collect(m, write_address)
         issue, last, final = self._send(m, read_address)
         read = Signal(8 * config.result_bytes)
@@ -130,7 +131,10 @@ class OutputBuffer(wiring.Component):
         """The read side: complete pixels, word after word, unit after unit, while there is room."""
         config, program = self._config, self.sent
         pending = Signal(range(config.units * config.pixels + 2))
-        pixel_sent, frame_end, issue, reload = Signal(), Signal(), Signal(), program.changed(m)
+        pixel_sent = Signal()
+        frame_end = Signal()
+        issue = Signal()
+        reload = program.changed(m)
         done = self.marks.pixel_done
         some = done | (pending > 1) | ((pending == 1) & ~pixel_sent)
         settled = Const(1, 1) if program.single else ~(frame_end | reload)  # the next layer's bounds come a cycle later

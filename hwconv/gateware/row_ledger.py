@@ -91,7 +91,9 @@ class RowLedger(wiring.Component):
 
         released = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
         row = self.upcoming_row
-        all_rows, no_row, some_rows = Signal(), Signal(), Signal.like(row, reset_less=True)
+        all_rows = Signal()
+        no_row = Signal()
+        some_rows = Signal.like(row, reset_less=True)
         m.d.sync += [
             all_rows.eq(computing_last | (row > height)),
             no_row.eq(row < 0),
@@ -146,7 +148,9 @@ class RowLedger(wiring.Component):
                 lowest.eq(bound(lambda item: rows(item, first_last(item)[0]))),
             ]
         need = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
-        above, below, between = Signal(), Signal(), Signal.like(lowest, reset_less=True)
+        above = Signal()
+        below = Signal()
+        between = Signal.like(lowest, reset_less=True)
         m.d.sync += [
             above.eq(self.upcoming_last | (lowest > height)),
             below.eq(lowest < 1),

@@ -75,9 +75,15 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, program = self._config, self.program
-        running, idling = Signal(), Signal()
-        block_end, tap_end, fold_end, tile_end, start = Signal(), Signal(), Signal(), Signal(), Signal()
-        layer_end, reload = Signal(), Signal()
+        running = Signal()
+        idling = Signal()
+        block_end = Signal()
+        tap_end = Signal()
+        fold_end = Signal()
+        tile_end = Signal()
+        start = Signal()
+        layer_end = Signal()
+        reload = Signal()
 
         def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
             return program.loop(m, name, value, advance, reload)

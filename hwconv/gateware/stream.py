@@ -30,8 +30,11 @@ class SkidBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         width = len(Value.cast(self.i.p))
-        waiting, front = Signal(width, reset_less=True), Signal(width, reset_less=True)
-        waiting_valid, front_valid, accepting = Signal(), Signal(), Signal()
+        waiting = Signal(width, reset_less=True)
+        front = Signal(width, reset_less=True)
+        waiting_valid = Signal()
+        front_valid = Signal()
+        accepting = Signal()
         m.d.comb += [
             self.i.ready.eq(accepting),
             self.o.valid.eq(front_valid),
@@ -124,7 +127,8 @@ class StreamRegister(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        payload, valid = Signal(len(Value.cast(self.i.p)), reset_less=True), Signal()
+        payload = Signal(len(Value.cast(self.i.p)), reset_less=True)
+        valid = Signal()
         m.d.comb += [
             self.i.ready.eq(self.o.ready | ~valid),
             self.o.valid.eq(valid),

@@ -63,7 +63,7 @@ def load_target(name: str) -> Target:
         if target.name == wanted:
             return target
     choices = one_of(target.name for target in _all_targets())
-    raise HwconvError(f"there is no target {name!r} (choose one of {choices})")
+    raise HwconvError(f"there is no target {name[:80]!r} (choose one of {choices})")
 
 
 @cache
