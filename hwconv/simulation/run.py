@@ -80,7 +80,7 @@ def run(
         outputs: [frames, ...] of the type of an output value, or an `Expected`. For a `Stimulus` with faults, these are
             the outputs for `Stimulus.seen`.
         stalls, reset: pauses and resets; by default none.
-        watchdog: cycles without any handshake that count as a hang.
+        watchdog: cycles without a handshake that was due that count as a hang.
         drain: cycles after the last beat in which no further one may come.
         waveform: a VCD file to write; `binary` must be built with `waveform=True`.
         capture: keep the values the hardware gave.
