@@ -15,6 +15,7 @@
 //                                   1 .. 2^M cycles; +seed=N [1]
 //   +watchdog=N [100000]            cycles without a handshake that was due that count as a hang
 //   +drain=N [256]                  cycles after the last beat in which no further one may come
+//   +power_up_reset=N [8]           cycles of reset at the start; 0: the engine never sees a reset
 //   +reset_cycle=N [0: never] +reset_length=N [4] +reset_count=N [1] +reset_period=N
 //                                   resets in mid-run; after one, both sides restart at +reset_stimulus=BEAT [0],
 //                                   +reset_expected=BEAT [0], which is frame +reset_frame=N [0]
@@ -89,6 +90,8 @@ module stream_harness #(
         found = $value$plusargs("seed=%d", seed);
         found = $value$plusargs("watchdog=%d", watchdog);
         found = $value$plusargs("drain=%d", drain);
+        found = $value$plusargs("power_up_reset=%d", reset_left);
+        aresetn = reset_left == 0;
         found = $value$plusargs("reset_cycle=%d", reset_cycle);
         found = $value$plusargs("reset_length=%d", reset_length);
         found = $value$plusargs("reset_count=%d", reset_count);
