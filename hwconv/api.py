@@ -204,6 +204,7 @@ def compare(
     target: str | None = None,
     frames: int | None = None,
     seed: int = 1,
+    netlist: bool = False,
     waveform: str | Path | None = None,
     capture: str | Path | None = None,
 ) -> ComparisonResult:
@@ -217,6 +218,7 @@ def compare(
         frames: how many to send; random ones follow the given ones. By default all that are given, and at least four,
             since the interval is what lies between the last two.
         seed: of the random frames.
+        netlist: simulate what synthesis makes of the Verilog for ECP5, cell by cell, rather than the Verilog itself.
         waveform: a VCD file to write.
         capture: an .npy file to write, with the outputs as the hardware gave them.
 
@@ -227,9 +229,11 @@ def compare(
     case = prepare(loaded, input, expected, frames=frames, seed=seed)
     engine = _plan(loaded.layer, multipliers, target)
     wave = None if waveform is None else Path(waveform)
-    binary = simulation.build(design_of(engine), cast(simulation.Simulator, simulator), waveform=wave is not None)
+    design = netlist_of(engine) if netlist else design_of(engine)
+    binary = simulation.build(design, cast(simulation.Simulator, simulator), waveform=wave is not None)
     captured = None if capture is None else Path(capture)
     result = compare_engine(engine, binary, case, waveform=wave, capture=captured)
+    result = replace(result, netlist=netlist)
     return result if isinstance(source, LayerFile) else replace(result, file=str(source))
 
 
@@ -296,6 +300,16 @@ def build(
 def design_of(engine: EnginePlan, family: str = "generic") -> simulation.Design:
     """Returns a planned engine as the text that simulators take."""
     return _design(engine, engine_files(engine, family) | model_files(family))
+
+
+def netlist_of(engine: EnginePlan) -> simulation.Design:
+    """Returns the netlist that `build` places and routes for a planned engine, as the text that simulators take.
+
+    Raises:
+        ToolError: yosys is missing, of a version that does not work, or failed.
+    """
+    files = flow.netlist_files(engine_files(engine, "ecp5"), engine.top_name)
+    return replace(_design(engine, files), generated=(f"{engine.top_name}.v", flow.CELLS))
 
 
 def _design(engine: EnginePlan, files: Mapping[str, str]) -> simulation.Design:

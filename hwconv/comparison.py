@@ -39,6 +39,7 @@ class ComparisonResult:
         macs: multiply-accumulates of a frame. multipliers: of the array.
         requantisers, requantiser_multipliers: beside the array.
         utilisation: macs / (interval x multipliers), of the measured interval.
+        netlist: whether the netlist of ECP5 cells was simulated, rather than the Verilog.
         waveform, captured: the files written, if they were asked for.
     """
 
@@ -59,6 +60,7 @@ class ComparisonResult:
     requantisers: int
     requantiser_multipliers: int
     utilisation: float | None
+    netlist: bool = False
     waveform: str | None = None
     captured: str | None = None
 
@@ -76,9 +78,10 @@ class ComparisonResult:
         verdict = "exact" if self.exact else f"NOT EXACT, {self.mismatches} mismatches"
         known = f", {self.expected_outputs} of them known from elsewhere" if self.expected_outputs else ""
         used = f", utilisation {self.utilisation:.1%}" if self.utilisation is not None else ""
+        what = ", the netlist of ECP5 cells" if self.netlist else ""
         return (
             f"{self.layer}: {verdict}, {self.outputs} outputs of {self.frames} frames compared{known} "
-            f"({self.simulator})\n  latency {self.latency} cycles (predicted {self.predicted_latency}), "
+            f"({self.simulator}{what})\n  latency {self.latency} cycles (predicted {self.predicted_latency}), "
             f"interval {self.interval} (predicted {self.predicted_interval})\n"
             f"  {self.macs} MACs on {self.multipliers} multipliers{used}; "
             f"{self.requantisers} requantisers with {self.requantiser_multipliers} multipliers of their own"

@@ -13,8 +13,9 @@
 //   +frame_beats=N                  output beats of a frame; +value_bytes=N [1] bytes of an output value
 //   +input_stall=R +output_stall=R  [0] share of stalled cycles out of 256, +burst=M [0] each choice is kept for
 //                                   1 .. 2^M cycles; +seed=N [1]
-//   +watchdog=N [100000]            cycles without any handshake that count as a hang
+//   +watchdog=N [100000]            cycles without a handshake that was due that count as a hang
 //   +drain=N [256]                  cycles after the last beat in which no further one may come
+//   +power_up_reset=N [8]           cycles of reset at the start; 0: the engine never sees a reset
 //   +reset_cycle=N [0: never] +reset_length=N [4] +reset_count=N [1] +reset_period=N
 //                                   resets in mid-run; after one, both sides restart at +reset_stimulus=BEAT [0],
 //                                   +reset_expected=BEAT [0], which is frame +reset_frame=N [0]
@@ -90,6 +91,8 @@ module stream_harness #(
         found = $value$plusargs("seed=%d", seed);
         found = $value$plusargs("watchdog=%d", watchdog);
         found = $value$plusargs("drain=%d", drain);
+        found = $value$plusargs("power_up_reset=%d", reset_left);
+        aresetn = reset_left == 0;
         found = $value$plusargs("reset_cycle=%d", reset_cycle);
         found = $value$plusargs("reset_length=%d", reset_length);
         found = $value$plusargs("reset_count=%d", reset_count);
@@ -295,8 +298,10 @@ module stream_harness #(
             last_value <= -1;
             if (capture != 0) $fdisplay(capture, "// reset %0d", reset_expected);
         end else if (output_fire && output_index >= output_beats) begin
-            $display("HWCONV mismatch kind=extra frame=%0d beat=%0d cycle=%0d expected=none got=%h", output_frame,
-                     output_beat, cycle, m_axis_tdata);
+            if (reported < report)
+                $display("HWCONV mismatch kind=extra frame=%0d beat=%0d cycle=%0d expected=none got=%h", output_frame,
+                         output_beat, cycle, m_axis_tdata);
+            reported <= reported + 1;
             mismatches <= mismatches + 1;
             output_index <= output_index + 1;
         end else if (output_fire) begin
@@ -347,7 +352,7 @@ module stream_harness #(
     reg [OUT_BYTES-1:0] held_keep = 0;
     reg held_last = 1'b0;
     reg held_user = 1'b0;
-    integer idle = 0;            // cycles since the last handshake
+    integer idle = 0;            // cycles since the last handshake that was due
     integer drained = 0;         // cycles since the last beat expected, in which beats too many may come
     wire complete = accepted >= input_beats && output_index >= output_beats;
     wire resets_left = reset_cycle != 0 && resets < reset_count;
@@ -381,7 +386,8 @@ module stream_harness #(
                 frame_errors <= frame_errors + 1;
             end
         end
-        idle <= input_fire || output_fire || !aresetn ? 0 : idle + 1;
+        // A beat too many is no progress: an engine that gives them without end must not run without end.
+        idle <= input_fire || (output_fire && output_index < output_beats) || !aresetn ? 0 : idle + 1;
         drained <= complete && !resets_left ? drained + 1 : 0;
         if (!finished && (drained >= drain || (!complete && idle >= watchdog))) begin
             finished <= 1'b1;

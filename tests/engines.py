@@ -58,10 +58,17 @@ def repeated(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def check_exact(
-    plan: EnginePlan, frames: np.ndarray, outputs: np.ndarray, simulator: Simulator = "icarus"
+    plan: EnginePlan,
+    frames: np.ndarray,
+    outputs: np.ndarray,
+    simulator: Simulator = "icarus",
+    design: Design | None = None,
 ) -> SimulationResult:
-    """Runs freely: every output must be right, and latency and interval must be those of the plan."""
-    result = run(build(engine_design(plan), simulator), frames, outputs)
+    """Runs freely: every output must be right, and latency and interval must be those of the plan.
+
+    `design` is what is simulated, by default the plan's Verilog.
+    """
+    result = run(build(engine_design(plan) if design is None else design, simulator), frames, outputs)
     assert result.passed, f"{describe(plan)}: {explain(result)}"
     assert result.outputs == outputs.size
     cycles = plan.cycles

@@ -105,6 +105,7 @@ FAULTS = {
     "missing beat": ("(take && !discarding) ||", "(take && !discarding && beat != 2) ||"),
     "overflow": ("!filling && level < 4;", "!filling;"),
     "hang at the output": ("m_axis_tvalid = level != 0", "m_axis_tvalid = level > 1"),
+    "output without end": ("(filling || s_axis_tlast) && !at_end;", "filling || s_axis_tlast;"),
     "hang at the input": ("!filling && level < 4;", "!filling && level < 4 && !(beat == 2 && tail == 3);"),
     "VALID dropped": ("m_axis_tvalid = level != 0;", "m_axis_tvalid = level != 0 && !phase;"),
     "payload changed": ("= fifo[tail];", "= fifo[tail] ^ (phase && !m_axis_tready);"),

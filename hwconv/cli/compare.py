@@ -31,6 +31,9 @@ def compare(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the random frames.")] = 1,
+    netlist: Annotated[
+        bool, typer.Option("--netlist", help="Simulate what synthesis for ECP5 makes of the Verilog, cell by cell.")
+    ] = False,
     waveform: Annotated[
         Path | None, typer.Option("--waveform", metavar="F.vcd", help="Write a waveform.", show_default=False)
     ] = None,
@@ -49,7 +52,9 @@ def compare(
     if len(files) > 1 and any((input, expected, waveform, capture)):
         raise typer.BadParameter("--input, --expected, --waveform and --capture go with a single FILE")
     results = []
-    with progress(f"simulating with {simulator.value}", total=len(files)) as step:
+    with progress(
+        f"{'synthesising, then ' if netlist else ''}simulating with {simulator.value}", total=len(files)
+    ) as step:
         for file in files:
             results.append(
                 api.compare(
@@ -62,6 +67,7 @@ def compare(
                     target=target,
                     frames=frames,
                     seed=seed,
+                    netlist=netlist,
                     waveform=waveform,
                     capture=capture,
                 )

