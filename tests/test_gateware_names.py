@@ -19,7 +19,7 @@ def nameless(node: ast.AST) -> bool:
 
 @pytest.mark.parametrize("path", GATEWARE, ids=lambda path: path.stem)
 def test_no_name_is_taken_from_how_python_compiles_an_assignment_of_several(path: Path) -> None:
-    # Of `a, b = Signal(), Signal()`, Amaranth finds the last name up to Python 3.12, none from 3.13 on, the others never.
+    # Of `a, b = Signal(), Signal()`, Amaranth finds the last name up to Python 3.12 only, and the others never.
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
             nameless_ones = [ast.unparse(each) for each in node.value.elts if nameless(each)]
