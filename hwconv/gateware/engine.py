@@ -50,16 +50,16 @@ class FrameVerdicts(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        verdicts = Signal(self._depth)
+        waiting = Signal(self._depth)
         count = Signal(range(self._depth + 1))
-        m.d.comb += self.o.eq(verdicts[0])
+        m.d.comb += self.o.eq(waiting[0])
         shifted = Signal(self._depth)
-        m.d.comb += shifted.eq(Mux(self.pop, verdicts >> 1, verdicts))
+        m.d.comb += shifted.eq(Mux(self.pop, waiting >> 1, waiting))
         slot = Signal.like(count)
         m.d.comb += slot.eq(count - self.pop)
-        m.d.sync += [count.eq(count + self.push - self.pop), verdicts.eq(shifted)]
+        m.d.sync += [count.eq(count + self.push - self.pop), waiting.eq(shifted)]
         with m.If(self.push):
-            m.d.sync += verdicts.eq(shifted | (self.damaged << slot))
+            m.d.sync += waiting.eq(shifted | (self.damaged << slot))
         return m
 
 
