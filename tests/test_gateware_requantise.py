@@ -13,6 +13,7 @@ from requantise_cases import interesting, random_channels, tflite_channel
 from hwconv.gateware.requantise import Requantiser
 from hwconv.layer import Layer, LayerParameters
 from hwconv.plan.requantise import plan_channels, plan_requantisers
+from hwconv.plan.requantiser_model import turning_points
 from hwconv.resources import resource_path
 from hwconv.spec import ConvSpec
 
@@ -105,6 +106,29 @@ def test_a_narrow_unit_computes_its_definition(width, zero_point, count, style, 
     assert plan.kind == "narrow"
     assert plan.signed_select or zero_point == -128
     check_channels(plan, channels, tmp_path)
+
+
+@pytest.mark.parametrize("style", ["block", "logic"])
+def test_a_threshold_that_all_channels_share_is_no_field_and_counts_in_full(style, tmp_path):
+    found = set()
+    for seed in range(60):
+        channels = random_channels(1 + seed % 2, 17, seed=seed, zero_point=(0, -40, 90)[seed % 3])
+        plan = plan_channels(channels, 17, style)
+        shared = plan.signed_select and "threshold" not in dict(plan.fields)
+        size = abs(plan.threshold).bit_length()
+        if shared and plan.threshold != -1 and (size, plan.threshold < 0) not in found:
+            found.add((size, plan.threshold < 0))
+            folder = tmp_path / str(seed)
+            folder.mkdir()
+            pairs = []
+            for index, channel in enumerate(channels):
+                turns = [turn + near for turn in turning_points(plan, plan.entries[index]) for near in range(-2, 3)]
+                values = [*turns, *interesting(channel, 300, 2)]
+                pairs += [(index, value) for value in values if channel.low <= value <= channel.high]
+            expected = [int(channels[index].definition(np.array([value]))[0]) for index, value in pairs]
+            check(plan, [(plan.entries[index], value) for index, value in pairs], expected, folder)
+    assert {negative for _, negative in found} == {False, True}
+    assert max(size for size, _ in found) > 2
 
 
 @pytest.mark.parametrize("style", ["block", "logic"])

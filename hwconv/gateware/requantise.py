@@ -4,6 +4,7 @@ from amaranth.hdl import C, Cat, ClockSignal, Instance, Module, Mux, Signal, Val
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwconv.gateware.bounds import range_shape
 from hwconv.gateware.staged import Part, Pipeline, Staged
 from hwconv.plan.requantiser_config import (
     HARD_WIDTH,
@@ -238,7 +239,8 @@ class _Narrow(_Unit):
         plan, stage = self.plan, operand.stage
         if not plan.signed_select:
             return self.field("positive", stage), stage
-        threshold = self.field("threshold", stage) if self.has("threshold") else C(plan.threshold, signed(2))
+        shared = C(plan.threshold, range_shape(plan.threshold, plan.threshold))
+        threshold = self.field("threshold", stage) if self.has("threshold") else shared
         x = operand.value[min(plan.threshold_drop, len(operand.value) - 1) :].as_signed()
         # A difference's sign is one carry chain; a comparison would be a chain and tables behind it.
         upper = ~x[-1] if not self.has("threshold") and plan.threshold == -1 else (threshold - x)[-1]
