@@ -1,0 +1,78 @@
+"""A tiny engine with any source, any sink and any data: no row, result or verdict is lost, and nothing waits for ever.
+
+Bounded proofs: every run of so many cycles from a reset, which is more than two frames take.
+"""
+
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+from tiny import engine_config, engine_proof
+
+from hwconv.gateware.address_generator import AddressGenerator
+from hwconv.gateware.output_buffer import Queue
+from hwconv.gateware.row_ledger import RowLedger, WritePermission
+from hwconv.gateware.sequencer import Sequencer
+
+ROWS, RESULTS, PROGRESS = 64, 92, 96
+"""Cycles: 20 to clear the array, two frames of 16, and what a frame takes to its results or to its last beat."""
+
+pytestmark = pytest.mark.proof
+
+ENGINE = "hwconv.gateware.engine."
+
+
+@pytest.mark.parametrize(
+    ("part", "cycles"),
+    [("ROWS", ROWS), ("RESULTS", RESULTS), ("UNITS", RESULTS), ("ENVIRONMENT", RESULTS), ("PROGRESS", PROGRESS)],
+)
+def test_an_engine_keeps_its_rules(part, cycles):
+    assert engine_proof(part, cycles, "bmc").run().proven
+
+
+@pytest.mark.parametrize(("part", "cycles"), [("STREAMS", 80), ("ROWS", ROWS), ("RESULTS", RESULTS), ("PROGRESS", 92)])
+def test_what_the_rules_speak_of_happens(part, cycles):
+    assert engine_proof(part, cycles, "cover").run().proven
+
+
+def test_a_writer_that_overruns_the_ring_is_found_out():
+    with patch(ENGINE + "WritePermission", lambda config: WritePermission(replace(config, row_margin=-1))):
+        assert engine_proof("ROWS", ROWS, "bmc").run().refuted
+
+
+def test_a_tile_that_starts_before_its_rows_is_found_out():
+    (item,) = engine_config().passes
+    eager = replace(item, top=1)  # the ledger believes in a row of padding that is not there
+    with patch(ENGINE + "RowLedger", lambda config, shape: RowLedger(replace(config, passes=(eager,)), shape)):
+        assert engine_proof("ROWS", ROWS, "bmc").run().refuted
+
+
+def test_a_wrong_address_is_found_out():
+    (item,) = engine_config().passes
+    wrong = replace(item, stride=(1, 2))
+    with patch(ENGINE + "AddressGenerator", lambda config: AddressGenerator(replace(config, passes=(wrong,)))):
+        assert engine_proof("ROWS", ROWS, "bmc").run().refuted
+
+
+def test_a_ledger_that_counts_a_unit_too_many_is_found_out():
+    with patch(ENGINE + "RowLedger", lambda config, shape: RowLedger(replace(config, units=config.units + 1), shape)):
+        assert engine_proof("UNITS", 110, "bmc").run().refuted
+
+
+def test_a_queue_that_is_too_short_is_found_out():
+    with patch("hwconv.gateware.output_buffer.Queue", lambda shape, depth: Queue(shape, depth // 2)):
+        assert engine_proof("QUEUE", 90, "bmc").run().refuted
+
+
+def test_a_sequencer_that_does_not_wait_for_the_drain_is_found_out():
+    (item,) = engine_config().passes
+    hasty = replace(item, kernel=(1, 2), height=2)
+    with patch(ENGINE + "Sequencer", lambda config: Sequencer(replace(config, passes=(hasty,)))):
+        assert engine_proof("ENVIRONMENT", 60, "bmc").run().refuted
+
+
+def test_a_ring_too_small_for_its_kernel_is_found_out():
+    with patch(
+        ENGINE + "WritePermission", lambda config: WritePermission(replace(config, row_margin=config.ring_rows))
+    ):
+        assert engine_proof("PROGRESS", PROGRESS, "bmc").run().refuted
