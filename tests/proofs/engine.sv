@@ -47,23 +47,21 @@ module engine_harness #(
     stream_rules #(.WIDTH($bits(received_payload))) received_rules (
         .clk(clk), .rst(reset), .valid(received_valid), .ready(received_ready), .payload(received_payload)
     );
-    stream_rules #(.WIDTH($bits(results_payload))) results_rules (
-        .clk(clk), .rst(reset), .valid(results_valid), .ready(results_ready), .payload(results_payload)
-    );
     stream_rules #(.WIDTH($bits(leaving_payload))) leaving_rules (
         .clk(clk), .rst(reset), .valid(leaving_valid), .ready(leaving_ready), .payload(leaving_payload)
     );
 `endif
 
-    // The output's queue: what its unary count says, and that no word comes that finds no room.
+    // The output's queue: what its unary count says, and that no beat comes that finds no room.
 `ifdef QUEUE
     reg [7:0] queued;
-    wire [QUEUE_DEPTH-1:0] unary = (1 << queued) - 1;
+    wire [OUTPUT_QUEUE-1:0] unary = (1 << queued) - 1;
     always @(posedge clk) queued <= reset ? 0 : queued + queue_push - queue_taken;
     always @(posedge clk) if (begun) begin
-        a_queue_count :      assert (queued <= QUEUE_DEPTH && queue_filled == unary);
-        a_queue_no_overrun : assert (!queue_push || queued < QUEUE_DEPTH);
-        c_queue_waits :      cover (queued >= QUEUE_DEPTH - 2);
+        a_queue_count :      assert (queued <= OUTPUT_QUEUE && queue_filled == unary);
+        i_queue_addresses :  assert (queue_write_address == (queue_read_address + queued) % OUTPUT_QUEUE);
+        a_queue_no_overrun : assert (!queue_push || queued < OUTPUT_QUEUE);
+        c_queue_waits :      cover (queued >= OUTPUT_QUEUE - 2);
     end
 `endif
 

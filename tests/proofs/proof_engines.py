@@ -11,8 +11,7 @@ from prover import harness
 
 from hwconv.gateware.address_generator import AddressGenerator
 from hwconv.gateware.drain import table_name
-from hwconv.gateware.engine import Engine
-from hwconv.gateware.output_buffer import QUEUE_DEPTH
+from hwconv.gateware.engine import OUTPUT_QUEUE, Engine
 from hwconv.gateware.row_ledger import total_width
 from hwconv.gateware.sequencer import Sequencer
 from hwconv.gateware.systolic_array import SystolicArray
@@ -84,7 +83,7 @@ def constants(config: EngineConfig) -> str:
         "PIXEL_TILES": -(-item.out_pixels // config.pixels),
         "ADDRESS_BITS": _bits(config.activation_depth),
         "OUTPUT_ADDRESS_BITS": _bits(config.units * config.unit_words),
-        "QUEUE_DEPTH": QUEUE_DEPTH,
+        "OUTPUT_QUEUE": OUTPUT_QUEUE,
         "GO_AFTER_RESET": GO_AFTER_RESET,
     }
     return "".join(f"localparam signed [7:0] {name} = {value};\n" for name, value in values.items())
@@ -115,16 +114,17 @@ def taps(config: EngineConfig) -> str:
         "result_read_address": ("core.output.memory.r_addr", result),
         "result_was_read": ("core.output.issue_d1", 1),
         "unit_free": ("core.output.unit_free", 1),
-        "queue_push": ("core.output.queue.push", 1),
-        "queue_taken": ("core.output.queue.taken", 1),
-        "queue_filled": ("core.output.queue.filled", QUEUE_DEPTH),
+        "queue_push": ("core.queue.push", 1),
+        "queue_taken": ("core.queue.taken", 1),
+        "queue_filled": ("core.queue.filled", OUTPUT_QUEUE),
+        "queue_write_address": ("core.queue.$signature__addr", _bits(OUTPUT_QUEUE)),
+        "queue_read_address": ("core.queue.read__addr", _bits(OUTPUT_QUEUE)),
         "verdict_push": ("core.verdicts.push", 1),
         "verdict_pop": ("core.verdicts.pop", 1),
     }
     for stream, path, bits in (
         ("received", "core.receiver.i__", 9 * config.input_beat_bytes + 2),
-        ("results", "core.packer.i__", 8 * config.result_bytes + 3),
-        ("leaving", "core.skid_out.i__", 9 * config.output_beat_bytes + 2),
+        ("leaving", "core.front.i__", 9 * config.output_beat_bytes + 3),
     ):
         wires[f"{stream}_valid"] = (f"{path}valid", 1)
         wires[f"{stream}_ready"] = (f"{path}ready", 1)
@@ -158,6 +158,8 @@ def engine_files(config: EngineConfig, part: str) -> dict[str, str]:
     width = config.requantiser.entry_width
     roms += [(table_name(config, index), config.table_depth, width) for index in range(config.requantisers)]
     text = "".join(ROM.format(name=name, address=_bits(depth), width=bits) for name, depth, bits in roms)
+    parts = ("QUEUE", "STREAMS") if part == "STREAMS" else (part,)  # a queue that overflows changes what waits
+    defines = "".join(f"`define {name}\n" for name in parts)
     return {
         "dut.il": rtlil.convert(Engine(config), name="dut", emit_src=False),
         "roms.v": text,
@@ -167,7 +169,7 @@ def engine_files(config: EngineConfig, part: str) -> dict[str, str]:
         **harness("free_blocks.v"),
         **harness("walk.sv"),
         **harness("stream_rules.sv"),
-        "engine.sv": f"`define {part}\n" + harness("engine.sv")["engine.sv"],
+        "engine.sv": defines + harness("engine.sv")["engine.sv"],
     }
 
 

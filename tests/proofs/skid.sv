@@ -41,11 +41,10 @@ module stream_harness #(
     end
 `ifdef SKID_BUFFER
     localparam ROOM = 3'd2;
-    // The second register; Amaranth finds no names in an assignment of several signals.
-    (* hierconn *) wire \dut.$signal$11 ;
-    (* hierconn *) wire [WIDTH-1:0] \dut.$signal$12 ;
-    wire waiting_valid = \dut.$signal$11 ;
-    wire [WIDTH-1:0] waiting = \dut.$signal$12 ;
+    (* hierconn *) wire \dut.waiting_valid ;
+    (* hierconn *) wire [WIDTH-1:0] \dut.waiting ;
+    wire waiting_valid = \dut.waiting_valid ;
+    wire [WIDTH-1:0] waiting = \dut.waiting ;
     always @(posedge clk) if (begun) begin
         i_held :  assert (held == o_valid + waiting_valid);
         i_waits : assert (!waiting_valid || (o_valid && !i_ready && waiting == second));

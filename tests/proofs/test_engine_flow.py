@@ -10,7 +10,6 @@ import pytest
 from tiny import engine_config, engine_proof
 
 from hwconv.gateware.address_generator import AddressGenerator
-from hwconv.gateware.output_buffer import Queue
 from hwconv.gateware.row_ledger import RowLedger, WritePermission
 from hwconv.gateware.sequencer import Sequencer
 
@@ -59,8 +58,9 @@ def test_a_ledger_that_counts_a_unit_too_many_is_found_out():
         assert engine_proof("UNITS", 110, "bmc").run().refuted
 
 
-def test_a_queue_that_is_too_short_is_found_out():
-    with patch("hwconv.gateware.output_buffer.Queue", lambda shape, depth: Queue(shape, depth // 2)):
+def test_a_queue_that_forgets_what_is_in_flight_is_found_out():
+    short = patch(ENGINE + "OUTPUT_QUEUE", 4), patch("proof_engines.OUTPUT_QUEUE", 4)
+    with short[0], short[1], patch(ENGINE + "OutputBuffer.in_flight", 0):
         assert engine_proof("QUEUE", 90, "bmc").run().refuted
 
 

@@ -87,9 +87,7 @@ def test_channels_of_real_layers_equal_the_definition(material_file):
         for channel in sorted({0, spec.out_channels // 2}):
             weights = layer.effective_weights[channel]
             bias = int(parameters.biases[channel]) - spec.input_zero_point * int(weights.sum())
-            known = definition(
-                int(parameters.multiplier[channel % len(parameters.multiplier)]), int(parameters.shift[channel % len(parameters.shift)]), bias,
-                spec.output_zero_point, spec.activation_min, spec.activation_max,
-            )  # fmt: skip
+            scale = [int(values[channel % len(values)]) for values in (parameters.multiplier, parameters.shift)]
+            known = definition(*scale, bias, spec.output_zero_point, spec.activation_min, spec.activation_max)
             case = plan, known, plan.entries[channel], int(lows[channel]), int(highs[channel])
             assert proof(*case).run().proven, (layer.spec.name, channel)

@@ -51,12 +51,12 @@ def test_a_register_that_overwrites_what_waits_is_found_out():
 
 @pytest.mark.proof
 def test_every_stream_of_an_engine_keeps_the_rules():
-    assert engine_proof("STREAMS", depth=3).run().proven
+    assert engine_proof("STREAMS", depth=10).run().proven
 
 
 @pytest.mark.proof
 def test_an_engine_whose_output_overwrites_what_waits_is_found_out():
-    with patch("hwconv.gateware.output_buffer.StreamRegister", Overwriting):
+    with patch("hwconv.gateware.engine.StreamRegister", Overwriting):
         proof = engine_proof("STREAMS", mode="bmc", depth=90)
     assert proof.run().refuted
 
