@@ -50,6 +50,7 @@ module addresses_harness #(
     always @(posedge clk) if (!rst) begin
         a_block_first : assert (block_first == (read && first_lane[0]));
         a_scan_last :   assert (scan_last == (read && last_lane[0]));
+        c_outside : cover (TOP + LEFT == 0 || (reads[2] && inside == 0));
         c_second_frame : cover (reads[2] && second_frame[0]);
     end
 endmodule

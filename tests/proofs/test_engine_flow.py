@@ -10,8 +10,9 @@ import pytest
 from tiny import engine_config, engine_proof
 
 from hwconv.gateware.address_generator import AddressGenerator
+from hwconv.gateware.drain import Drain
 from hwconv.gateware.row_ledger import RowLedger, WritePermission
-from hwconv.gateware.sequencer import Sequencer
+from hwconv.plan.config import EngineConfig
 
 ROWS, RESULTS, PROGRESS = 64, 92, 96
 """Cycles: 20 to clear the array, two frames of 16, and what a frame takes to its results or to its last beat."""
@@ -46,10 +47,15 @@ def test_a_tile_that_starts_before_its_rows_is_found_out():
         assert engine_proof("ROWS", ROWS, "bmc").run().refuted
 
 
+class WrongStride(AddressGenerator):
+    """Addresses of a layer whose columns are two apart."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__(replace(config, passes=(replace(config.passes[0], stride=(1, 2)),)))
+
+
 def test_a_wrong_address_is_found_out():
-    (item,) = engine_config().passes
-    wrong = replace(item, stride=(1, 2))
-    with patch(ENGINE + "AddressGenerator", lambda config: AddressGenerator(replace(config, passes=(wrong,)))):
+    with patch(ENGINE + "AddressGenerator", WrongStride):
         assert engine_proof("ROWS", ROWS, "bmc").run().refuted
 
 
@@ -64,14 +70,19 @@ def test_a_queue_that_forgets_what_is_in_flight_is_found_out():
         assert engine_proof("QUEUE", 90, "bmc").run().refuted
 
 
-def test_a_sequencer_that_does_not_wait_for_the_drain_is_found_out():
-    (item,) = engine_config().passes
-    hasty = replace(item, kernel=(1, 2), height=2)
-    with patch(ENGINE + "Sequencer", lambda config: Sequencer(replace(config, passes=(hasty,)))):
+class ForgetfulDrain(Drain):
+    """Moves no row but the first out of the array."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__(replace(config, pixels=1))
+
+
+def test_a_drain_that_leaves_rows_in_the_array_is_found_out():
+    with patch(ENGINE + "Drain", ForgetfulDrain):
         assert engine_proof("ENVIRONMENT", 60, "bmc").run().refuted
 
 
-def test_a_ring_too_small_for_its_kernel_is_found_out():
+def test_a_ring_that_is_never_free_is_found_out():
     with patch(
         ENGINE + "WritePermission", lambda config: WritePermission(replace(config, row_margin=config.ring_rows))
     ):
