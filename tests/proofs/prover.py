@@ -25,7 +25,7 @@ SCRIPT = """[options]
 mode {mode}
 depth {depth}
 timeout {limit}
-{options}
+append 0
 [engines]
 smtbmc {solver}
 [script]
@@ -37,7 +37,6 @@ flatten
 select -assert-none w:* a:hierconn %i
 # What registers hold at power-up is no part of a proof: a run begins in any state, with a reset by the harness.
 setattr -unset init w:dut.*
-{after}
 opt -full
 memory
 opt -full
@@ -59,7 +58,6 @@ class Proof:
         depth: the k of the induction, or the cycles.
         parameters: of the harness.
         solver: of SymbiYosys.
-        after: yosys commands once the design is flat.
     """
 
     files: Mapping[str, str]
@@ -68,10 +66,9 @@ class Proof:
     depth: int
     parameters: Mapping[str, int] = field(default_factory=dict)
     solver: str = "bitwuzla"
-    after: str = ""
 
     def run(self) -> "Verdict":
-        """What SymbiYosys says. A run that ends in neither an answer is an error.
+        """What SymbiYosys says; a counterexample is an answer.
 
         Raises:
             RuntimeError: a tool failed, or ran out of time.
@@ -87,12 +84,10 @@ class Proof:
             mode=self.mode,
             depth=self.depth,
             limit=LIMIT,
-            options="append 0",
             solver=self.solver,
             reads="\n".join(_READ[Path(name).suffix] + name for name in self.files if Path(name).suffix in _READ),
             parameters=changes,
             top=self.top,
-            after=self.after,
             files="\n".join(self.files),
         )
 

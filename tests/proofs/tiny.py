@@ -12,7 +12,7 @@ from hwconv.plan.engine_plan import EnginePlan
 KERNEL_2X2 = {"height": 3, "width": 3, "in_channels": 1, "out_channels": 2, "kernel": (2, 2)}
 
 RING_ROWS = 6
-"""Fewer than a plan takes, which never lets the ring delay the array: here it fills, and the third frame comes over the first."""
+"""Fewer than a plan takes, which never lets the ring delay the array: here it fills, the third frame over the first."""
 
 
 def engine_plan() -> EnginePlan:
