@@ -6,13 +6,14 @@ STAMP := $(VENV)/.stamp
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help setup demo test lint eda slow bench format lock clean
+.PHONY: help setup demo test lint eda slow proofs bench format lock clean
 
 help:
 	@echo "make setup   the command at $(BIN)/hwconv, with pinned dependencies"
 	@echo "make demo    a photograph through a filter bank: generated, simulated, compared, routed"
 	@echo "make test    lint, types and the fast tests"
 	@echo "make slow    the long tests      make eda   the tests that synthesise, place and route"
+	@echo "make proofs  the formal proofs of the generated blocks, see docs/proofs.md"
 	@echo "make bench   the table of benchmarks/"
 	@echo "make format  rewrites the code   make lock  pins the dependencies anew"
 
@@ -45,6 +46,9 @@ slow: setup
 
 eda: setup
 	$(BIN)/pytest -n $(JOBS) -m eda
+
+proofs: setup
+	$(BIN)/pytest -n $(JOBS) tests/proofs -m "proof or not proof"
 
 bench: setup
 	$(BIN)/hwconv bench
