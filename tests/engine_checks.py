@@ -1,0 +1,182 @@
+"""What the tests ask of an engine: exact and as fast as predicted, under pauses, with damaged frames, after resets.
+
+Every check takes a plan and, if it is not the plan's own, the Verilog to run: `tests/faults` gives it Verilog with a
+fault and asks whether a check notices. Expected values are the golden model's, cycles the plan's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from engines import describe, engine_design, random_frames
+
+from hwconv import golden
+from hwconv.plan.engine_plan import EnginePlan
+from hwconv.simulation import (
+    Design,
+    EarlyLast,
+    Fault,
+    LateLast,
+    MissingLast,
+    Reset,
+    SimulationResult,
+    Simulator,
+    Stalls,
+    Stimulus,
+    WrongKeep,
+    build,
+    expected,
+    explain,
+    run,
+    stimulus,
+)
+
+STALLED = Stalls(input=90, output=110, burst=4, seed=7)
+PAUSES = (None, STALLED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """An engine on a simulator.
+
+    Members:
+        plan: what it should be. design: its Verilog. initial_seed: of registers that no reset sets (Verilator).
+        watchdog: cycles without a handshake that count as a hang. timeout: seconds after which a run is killed.
+    """
+
+    plan: EnginePlan
+    design: Design
+    simulator: Simulator = "icarus"
+    initial_seed: int | None = None
+    watchdog: int = 20_000
+    timeout: float = 3600.0
+
+    def seeded(self, number: int) -> "Bench":
+        """The same engine with other initial values, where it has any."""
+        return self if self.initial_seed is None else replace(self, initial_seed=self.initial_seed + number)
+
+    def send(self, feed: Stimulus, stalls: Stalls | None = None, reset: Reset | None = None) -> SimulationResult:
+        """Sends beats; what must come out is what the layers compute of the frames that an engine sees in them."""
+        target = expected(
+            outputs_of(self.plan, feed.seen.astype(np.int8)),
+            self.plan.output_beat_bytes,
+            damaged=feed.damaged,
+            comparable=feed.comparable,
+        )
+        return run(
+            build(self.design, self.simulator, random_initial=self.initial_seed is not None),
+            feed,
+            target,
+            stalls=stalls,
+            reset=reset,
+            watchdog=self.watchdog,
+            timeout=self.timeout,
+            initial_seed=self.initial_seed,
+        )
+
+
+def bench_of(plan: EnginePlan, simulator: Simulator = "icarus", initial_seed: int | None = None) -> Bench:
+    """A plan's own Verilog."""
+    return Bench(plan=plan, design=engine_design(plan), simulator=simulator, initial_seed=initial_seed)
+
+
+def outputs_of(plan: EnginePlan, frames: np.ndarray) -> np.ndarray:
+    """What the plan's layers compute one after the other."""
+    for layer in plan.layers:
+        frames = golden.run(layer, frames)
+    return frames
+
+
+def cycles_of(plan: EnginePlan) -> tuple[int, int]:
+    """Latency and interval; of a program, roughly: the steps of its layers."""
+    if len(plan.layers) == 1:
+        return plan.cycles.latency, plan.cycles.interval
+    steps = sum(-(-item.out_pixels // plan.config.pixels) * item.tile_cycles for item in plan.config.passes)
+    return steps, steps
+
+
+def beats_of(plan: EnginePlan) -> int:
+    return -(-plan.spec.input_bytes // plan.input_beat_bytes)
+
+
+def faults_of(plan: EnginePlan) -> Iterator[Fault]:
+    """Every kind of fault in the first beat, somewhere inside, in the last row and in the last beat."""
+    beats, lanes = beats_of(plan), plan.input_beat_bytes
+    last_row = beats - -(-beats // plan.spec.height)
+    full = (1 << lanes) - 1
+    positions = sorted({0, beats // 2, last_row, beats - 2} & set(range(beats - 1)))
+    yield from (EarlyLast(beat=beat) for beat in positions)
+    yield from (LateLast(extra=extra) for extra in (1, 2, beats, 3 * beats + 1))
+    yield MissingLast()
+    for beat in sorted({*positions, beats - 1}):
+        right = full if beat < beats - 1 else (1 << (plan.spec.input_bytes - 1) % lanes + 1) - 1
+        yield from (WrongKeep(beat=beat, keep=keep) for keep in {0, full, full >> 1, full - 1} - {right})
+
+
+def check_free(bench: Bench) -> None:
+    """Frames back to back: every output is right, latency and interval are those of the plan."""
+    plan = bench.plan
+    frames = random_frames(plan.spec, 4, np.random.default_rng(1))
+    result = bench.send(stimulus(frames, plan.input_beat_bytes))
+    assert result.passed, f"{describe(plan)}: {explain(result)}"
+    if len(plan.layers) == 1:
+        assert (result.latency, result.interval) == cycles_of(plan), f"{describe(plan)}: latency and interval"
+
+
+def check_faults(bench: Bench, stalls: Stalls | None) -> None:
+    """Damages every second frame, so that each fault is followed by a frame that must be right."""
+    plan = bench.plan
+    faults = list(faults_of(plan))
+    random = np.random.default_rng(11)
+    frames = random_frames(plan.spec, 2 * len(faults) + 2, random)
+    placed: dict[int, Fault] = {2 * index + 1: fault for index, fault in enumerate(faults)}
+    feed = stimulus(frames, plan.input_beat_bytes, faults=placed, zero_point=plan.spec.input_zero_point)
+    result = bench.send(feed, stalls)
+    assert result.passed, explain(result)
+    assert result.frame_errors == sum(feed.damaged) == len(faults)
+    print(f"{plan.spec.name}: {len(faults)} faults told, {result.outputs} outputs exact")
+
+
+def check_random_faults(bench: Bench, seed: int) -> None:
+    """Damages frame after frame, with and without pauses."""
+    plan = bench.plan
+    random = np.random.default_rng([seed, len(plan.spec.name)])
+    faults = list(faults_of(plan))
+    count = 24
+    placed = {index: faults[random.integers(len(faults))] for index in range(count - 1) if random.random() < 0.7}
+    frames = random_frames(plan.spec, count, random)
+    feed = stimulus(frames, plan.input_beat_bytes, faults=placed, zero_point=plan.spec.input_zero_point)
+    for stalls in PAUSES:
+        result = bench.send(feed, stalls)
+        assert result.passed, explain(result)
+        assert result.frame_errors == sum(feed.damaged)
+
+
+def resets_of(plan: EnginePlan, random: np.random.Generator, count: int) -> Iterator[tuple[Reset, Stalls | None]]:
+    """Resets in any cycle of the first frames, single and several, one cycle long and longer, some while the engine is
+    still clearing itself after the one before."""
+    latency, interval = cycles_of(plan)
+    latest = 20 + latency + 2 * interval
+    for index in range(count):
+        reset = Reset(
+            cycle=int(random.integers(9, latest)),
+            length=int(random.choice([1, 1, 2, 3, 17])),
+            count=int(random.integers(1, 4)),
+            period=int(random.choice([18, 25, 60, latency + 31])),
+            frame=int(random.integers(0, 3)),
+        )
+        yield reset, PAUSES[index % len(PAUSES)]
+
+
+def check_resets(bench: Bench, seed: int, count: int) -> None:
+    """After each reset both sides start again, in the middle of whatever was going on, damaged frames included."""
+    plan = bench.plan
+    random = np.random.default_rng([seed, 5, len(plan.spec.name)])
+    frames = random_frames(plan.spec, 8, random)
+    faults: dict[int, Fault] = {1: LateLast(extra=4), 4: MissingLast()}
+    if beats_of(plan) > 1:
+        faults[3] = EarlyLast(beat=0)
+    feed = stimulus(frames, plan.input_beat_bytes, faults=faults, zero_point=plan.spec.input_zero_point)
+    for number, (reset, stalls) in enumerate(resets_of(plan, random, count)):
+        result = bench.seeded(number).send(feed, stalls, reset)
+        assert result.passed, f"{reset}, {stalls}: {explain(result)}"
