@@ -10,6 +10,8 @@ from hwconv.plan.array import foldings
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.spec import ConvSpec
 
+OUTPUT_BEATS = {"wide_beats": 4}
+"""Bytes of output beats that the plan would not choose: the last one of a frame is partial."""
 # Name: spec, multipliers, input beat. Words are 4, 1 and 3 bytes; beats wider, narrower, and of no common divisor.
 ENGINES = {
     "narrow_beats": (dict(height=5, width=4, in_channels=8, out_channels=4, kernel=(2, 3), padding="same"), 40, 2),
@@ -44,4 +46,10 @@ def engine(name: str) -> EnginePlan:
             item for item in foldings(spec, multipliers) if item.blocks == item.tiles == 2 and item.pixels == 4
         )
     with exact_requantisers(name in EXACT):
-        return plan_of(layer, folding, multipliers=multipliers, input_beat_bytes=beat)
+        return plan_of(
+            layer,
+            folding,
+            multipliers=multipliers,
+            input_beat_bytes=beat,
+            output_beat_bytes=OUTPUT_BEATS.get(name),
+        )

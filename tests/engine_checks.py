@@ -11,7 +11,9 @@ import numpy as np
 from engines import describe, engine_design, random_frames
 
 from hwconv import golden
+from hwconv.golden.requantise import requantise_channel
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.requantiser_model import evaluate
 from hwconv.simulation import (
     Design,
     EarlyLast,
@@ -121,6 +123,62 @@ def check_free(bench: Bench) -> None:
     assert result.passed, f"{describe(plan)}: {explain(result)}"
     if len(plan.layers) == 1:
         assert (result.latency, result.interval) == cycles_of(plan), f"{describe(plan)}: latency and interval"
+
+
+def check_tables(bench: Bench) -> None:
+    """The requantisers' tables as they are written mean the golden function of their channels, for every sum.
+
+    Frames of a few thousand values do not find a threshold that is a little off. `tests/test_gateware_requantise.py`
+    shows that the unit computes what `evaluate` says.
+    """
+    config, unit = bench.plan.config, bench.plan.config.requantiser
+    for layer, item in zip(bench.plan.layers, config.passes, strict=True):
+        spec, per_group = layer.spec, layer.spec.out_channels // item.groups
+        lows, highs = layer.raw_accumulator_range()
+        for channel in range(spec.out_channels):
+            group, inside = divmod(channel, per_group)
+            tile, place = divmod(inside, config.columns)
+            turn, requantiser = divmod(place, config.requantisers)
+            word = item.table_base + (group * item.tiles + tile) * config.drain + turn
+            lines = bench.design.files[f"{config.name}_table_{requantiser}.mem"].split()
+            sums = np.arange(int(lows[channel]), int(highs[channel]) + 1)
+            offset = int(layer.parameters.biases[channel]) - spec.input_zero_point * int(
+                layer.parameters.weights[channel].sum(dtype=np.int64)
+            )
+            right = requantise_channel(spec, layer.parameters, channel, sums + offset)
+            wrong = np.flatnonzero(evaluate(unit, int(lines[word], 16), sums) != right)
+            assert not len(wrong), f"{spec.name}: the table entry of channel {channel} is wrong for {sums[wrong[0]]}"
+
+
+def check_long_pauses(bench: Bench) -> None:
+    """The sink rests for longer than the engine can work ahead: every buffer fills up, back to the input."""
+    plan = bench.plan
+    burst = min(15, (8 * cycles_of(plan)[1]).bit_length())
+    frames = random_frames(plan.spec, 16, np.random.default_rng(2))
+    patient = replace(bench, watchdog=bench.watchdog + (16 << burst))
+    result = patient.send(stimulus(frames, plan.input_beat_bytes), Stalls(output=128, burst=burst, seed=5))
+    assert result.passed, explain(result)
+
+
+def check_double_faults(bench: Bench) -> None:
+    """Frames with several faults are told once each: TKEEP wrong in every beat, and TLAST early, late or missing."""
+    plan = bench.plan
+    frames = random_frames(plan.spec, 12, np.random.default_rng(3))
+    wrong: dict[int, Fault] = {1: WrongKeep(beat=0, keep=0), 5: LateLast(extra=2), 7: MissingLast()}
+    if beats_of(plan) > 2:
+        wrong[9] = EarlyLast(beat=beats_of(plan) - 2)
+    feed = stimulus(frames, plan.input_beat_bytes, faults=wrong, zero_point=plan.spec.input_zero_point)
+    keep = feed.keep.copy()
+    starts = [*feed.frame_starts, len(keep)]
+    for index, bad in enumerate(feed.damaged):
+        if bad:
+            end = min(starts[index] + beats_of(plan), starts[index + 1])
+            keep[starts[index] : end] = False
+    told = replace(feed, keep=keep, comparable=tuple(not bad for bad in feed.damaged))
+    for stalls in PAUSES:
+        result = bench.send(told, stalls)
+        assert result.passed, explain(result)
+        assert result.frame_errors == sum(feed.damaged) == len(wrong)
 
 
 def check_faults(bench: Bench, stalls: Stalls | None) -> None:

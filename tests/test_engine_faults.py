@@ -6,7 +6,17 @@ no reset sets start with random bits.
 
 import pytest
 from checked_engines import ENGINES, engine
-from engine_checks import PAUSES, bench_of, check_faults, check_free, check_random_faults, check_resets
+from engine_checks import (
+    PAUSES,
+    bench_of,
+    check_double_faults,
+    check_faults,
+    check_free,
+    check_long_pauses,
+    check_random_faults,
+    check_resets,
+    check_tables,
+)
 
 both_paces = pytest.mark.parametrize("stalls", PAUSES, ids=["free", "stalled"])
 every_engine = pytest.mark.parametrize("name", ENGINES)
@@ -26,6 +36,21 @@ def test_faults_in_frame_after_frame_are_told_each(name, seed):
 @every_engine
 def test_an_engine_starts_again_after_a_reset_in_any_cycle(name, seed):
     check_resets(bench_of(engine(name)), seed, 10)
+
+
+@every_engine
+def test_a_frame_with_several_faults_is_told_once(name):
+    check_double_faults(bench_of(engine(name)))
+
+
+@every_engine
+def test_nothing_is_lost_while_the_sink_rests_until_every_buffer_is_full(name):
+    check_long_pauses(bench_of(engine(name)))
+
+
+@every_engine
+def test_the_tables_written_mean_the_golden_function_of_every_sum(name):
+    check_tables(bench_of(engine(name)))
 
 
 @every_engine
