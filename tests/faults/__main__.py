@@ -1,0 +1,134 @@
+"""``python -m faults``: makes every fault, runs the checks until one notices it, and reports the share."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from faults import addresses, arithmetic, control, mutations, programs, results, streams
+from faults.edits import Described, Misfit
+from faults.trials import judge, own_cache, plan_named, unchanged
+from hwconv.cli.terminal import print_error, print_json, print_text, progress
+from hwconv.errors import HwconvError
+from hwconv.simulation import Design
+
+DESCRIBED: tuple[Described, ...] = (
+    *addresses.FAULTS,
+    *control.FAULTS,
+    *streams.FAULTS,
+    *arithmetic.FAULTS,
+    *programs.FAULTS,
+)
+SEED = 1
+"""Of the random faults."""
+REASONS = {
+    "cnot1 wide_beats_requantiser_0: port p[6] of multiplier_0_0 at product_0_0[6]": (
+        "21 bits below the result; the tables leave more slack: no sum in any channel's range changes its output"
+    ),
+}
+"""Why nobody can notice a random fault, where yosys does not prove it: by reading, or by trying all sums."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="faults", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="write JSON, and nothing else, to standard output")
+    parser.add_argument("--only", default="", metavar="WORDS", help="faults whose name or engine holds these words")
+    parser.add_argument("--random", type=int, default=mutations.EACH, metavar="N", help="random faults of each engine")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the random faults")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks"), metavar="DIR", help="where results are kept")
+    options = parser.parse_args()
+    chosen = [fault for fault in DESCRIBED if options.only in f"{fault.name} {fault.engine}"]
+    random = [name for name in mutations.ENGINES if options.only in name] if options.random else []
+    try:
+        rows = _run(chosen, random, options.random, options.seed)
+    except (HwconvError, Misfit, mutations.YosysError) as error:
+        print_error(str(error))
+        return 1
+    total = results.summary(rows)
+    if not options.only:
+        results.save(options.output, rows, options.seed)
+    if options.json:
+        print_json({"summary": total, "rows": rows})
+    else:
+        _print(rows, total)
+    for row in rows:
+        if not row["killed_by"] and not row["equivalent"]:
+            print_error(f"no check notices '{row['name']}' in {row['engine']}, and nothing says why")
+    noticeable = total["faults"] - total["equivalent"]
+    return 0 if noticeable and total["killed"] >= results.AIM * noticeable else 1
+
+
+def _run(chosen: list[Described], random: list[str], count: int, seed: int) -> list[dict[str, Any]]:
+    engines = list(dict.fromkeys([*(fault.engine for fault in chosen), *random]))
+    total = len(engines) + len(random) + len(chosen) + count * len(random)
+    rows = []
+    with own_cache(), progress("seeding faults", total=total) as step:
+        for name in engines:
+            if name not in random:  # of those, the netlist is run instead
+                _sound(name, unchanged(plan_named(name)))
+            step()
+        for fault in chosen:
+            rows.append(_described(fault))
+            step()
+        for name in random:
+            for row in _random(name, count, seed):
+                rows.append(row)
+                step()
+    return rows
+
+
+def _sound(name: str, design: Design) -> None:
+    """What is not changed must pass every check, or the checks say nothing about what is."""
+    verdict = judge(plan_named(name), design)
+    if verdict.killed_by:
+        raise HwconvError(f"{name} fails without a fault: {verdict.killed_by}: {verdict.said}")
+
+
+def _described(fault: Described) -> dict[str, Any]:
+    plan = plan_named(fault.engine)
+    try:
+        design = fault.edit.apply(plan, unchanged(plan))
+    except Misfit as error:
+        raise Misfit(f"the fault '{fault.name}' does not fit {fault.engine} any more: {error}") from error
+    verdict = judge(plan, design)
+    if verdict.killed_by and fault.equivalent:
+        raise Misfit(f"the fault '{fault.name}' is called equivalent, but {verdict.killed_by} notices it")
+    return {
+        "source": "described",
+        "name": fault.name,
+        "kind": fault.kind,
+        "engine": fault.engine,
+        "killed_by": verdict.killed_by,
+        "equivalent": fault.equivalent,
+    }
+
+
+def _random(name: str, count: int, seed: int) -> Iterator[dict[str, Any]]:
+    plan = plan_named(name)
+    netlist, mutated = mutations.netlist_and_mutations(unchanged(plan), count, seed)
+    _sound(name, netlist)
+    for mutation in mutated:
+        verdict = judge(plan, mutation.design)
+        yield {
+            "source": "random",
+            "name": mutation.short,
+            "kind": mutation.kind,
+            "engine": name,
+            "killed_by": verdict.killed_by,
+            "equivalent": "" if verdict.killed_by else mutation.equivalent() or REASONS.get(mutation.short, ""),
+        }
+
+
+def _print(rows: list[dict[str, Any]], total: dict[str, Any]) -> None:
+    for row in rows:
+        fate = row["killed_by"] or (f"equivalent: {row['equivalent']}" if row["equivalent"] else "SURVIVED")
+        print_text(f"{row['engine']}: {row['name']}: {fate}")
+    print_text(
+        f"{total['killed']} of {total['faults']} faults noticed ({100 * total['share']:.1f} %), "
+        f"{total['equivalent']} equivalent, {total['survived']} survived"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Faults of engines that run several layers: what changes from layer to layer, and the way back."""
+
+from faults.edits import Described, Field, Verilog, Word
+
+PROGRAM = "depthwise_then_1x1"
+
+FAULTS = (
+    Described(
+        name="results of the last layer go back instead of out",
+        kind="layer",
+        engine=PROGRAM,
+        edit=Verilog("output", r"issue_final_d1_next = N", "issue_final_d1_next = 1'h0"),
+    ),
+    Described(
+        name="results of every layer leave",
+        kind="layer",
+        engine=PROGRAM,
+        edit=Verilog("output", r"issue_final_d1_next = N", "issue_final_d1_next = 1'h1"),
+    ),
+    Described(
+        name="weights stay those of the first layer",
+        kind="layer",
+        engine=PROGRAM,
+        edit=Verilog("core", r"(\n    weights_layer <= ).+;", r"\g<1>1'h0;"),
+    ),
+    Described(
+        name="requantiser's table stays that of the first layer",
+        kind="layer",
+        engine=PROGRAM,
+        edit=Verilog("drain", r"(fold_table_address_next = )\{ 1'h0, N \}", r"\g<1>4'h0"),
+    ),
+    Described(
+        name="second layer's frame written over the first's",
+        kind="address",
+        engine=PROGRAM,
+        edit=Verilog("receiver", r"(address_next = )\{ .* \}", r"\g<1>9'h00"),
+    ),
+    Described(
+        name="input is taken while later layers run",
+        kind="stall",
+        engine=PROGRAM,
+        edit=Verilog("receiver", r"(assign i__ready = \w+ \| )N;", r"\g<1>1'h1;"),
+    ),
+    Described(
+        name="a weight of the second layer altered", kind="weight", engine=PROGRAM, edit=Word("weights_0", 80, 2)
+    ),
+    Described(
+        name="a rounding offset of the second layer off",
+        kind="rounding",
+        engine=PROGRAM,
+        edit=Field("positive", 1 << 14, 8),
+    ),
+    Described(
+        name="no time between two layers",
+        kind="stall",
+        engine="3x3_then_1x1",
+        edit=Verilog("sequencer", r"settling == 1'h0", "1'h1"),
+    ),
+)

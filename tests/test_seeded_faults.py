@@ -1,0 +1,71 @@
+"""The seeded faults: each still fits what the generator makes, and a sample of each kind is noticed."""
+
+import pytest
+from faults import mutations
+from faults.__main__ import DESCRIBED
+from faults.edits import Described, Misfit, Verilog
+from faults.results import page, summary
+from faults.trials import judge, own_cache, plan_named, unchanged
+
+SAMPLE = (
+    "top pad one row larger",
+    "frame_error pulses for each fault of a frame",
+    "queue of beats taken for four beats deeper",
+    "restart mark dropped in a depthwise array",
+    "a threshold between offsets off",
+    "weights stay those of the first layer",
+)
+"""One for each of most checks; `make faults` runs all."""
+
+
+def test_every_described_fault_fits_and_has_a_name_of_its_own():
+    assert len({fault.name for fault in DESCRIBED}) == len(DESCRIBED) >= 45
+    for fault in DESCRIBED:
+        plan = plan_named(fault.engine)
+        changed = fault.edit.apply(plan, unchanged(plan))
+        assert changed.files != unchanged(plan).files, fault.name
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_fault_is_noticed(name):
+    fault: Described = next(fault for fault in DESCRIBED if fault.name == name)
+    plan = plan_named(fault.engine)
+    with own_cache():
+        verdict = judge(plan, fault.edit.apply(plan, unchanged(plan)))
+    assert verdict.killed_by, name
+    print(f"{name}: {verdict.killed_by}: {verdict.said}")
+
+
+@pytest.mark.parametrize("find", ["no such text", r"assign"], ids=["nowhere", "in several places"])
+def test_a_fault_that_does_not_fit_one_place_is_refused(find):
+    plan = plan_named("odd_beats")
+    with pytest.raises(Misfit, match=r"changes .* places of ledger, not one"):
+        Verilog("ledger", find, "wire").apply(plan, unchanged(plan))
+
+
+def test_shares_are_counted_over_all_faults():
+    row = {"source": "described", "name": "a", "kind": "pad", "engine": "e"}
+    rows = [
+        {**row, "killed_by": "resets", "equivalent": ""},
+        {**row, "killed_by": "", "equivalent": "nothing reads it"},
+        {**row, "killed_by": "", "equivalent": ""},
+        {**row, "killed_by": "tables", "equivalent": ""},
+    ]
+    assert summary(rows) == {"faults": 4, "killed": 2, "equivalent": 1, "survived": 1, "share": 0.5}
+    text = page(rows, 1)
+    assert "**2 of 4 faults noticed (50.0 %)**" in text
+    assert "| a | pad | e | **survived** |" in text
+    assert "equivalent: nothing reads it" in text
+
+
+@pytest.mark.eda
+def test_a_random_mutation_is_applied_and_an_unmutated_netlist_passes():
+    plan = plan_named("single_beat_frames")
+    netlist, mutated = mutations.netlist_and_mutations(unchanged(plan), 6, 1)
+    assert len(mutated) == 6
+    with own_cache():
+        assert not judge(plan, netlist).killed_by
+        for mutation in mutated:
+            assert mutation.design.files != netlist.files
+            if judge(plan, mutation.design).killed_by:
+                assert not mutation.equivalent()  # what a check notices cannot be proven equal
