@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from unittest.mock import patch
 
 import numpy as np
+from aimed_specs import aimed_spec, zero_point
+from functional_coverage.aims import aim
+from functional_coverage.bins import FOLDING_DIMENSIONS, Bins, bins_of, folding_bins
 
 from hwconv.errors import HwconvError
 from hwconv.layer import Layer, LayerParameters
 from hwconv.plan.array import foldings
 from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.simulation import Stalls
 from hwconv.spec import ConvSpec
 
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 17, 19, 23)
@@ -18,10 +22,11 @@ GROUPS = (1, 1, 2, 3, 5)
 MULTIPLIERS = (1, 4, 6, 9, 16, 24, 36, 48)
 KINDS = ("dense", "dense", "grouped", "depthwise", "depthwise", "depthwise_multiplier", "line", "fully_connected")
 MODES = ("tflite", "tflite", "shift", "none")
-HOSTILE_ZERO_POINTS = (-128, 127, 0)
 MOST_WORK = 60_000
 """Cycles of a frame times multipliers, which is what simulating it costs."""
 MOST_CYCLES = 4_000
+AIMED_DRAWS = 24
+"""Specifications drawn for an aim before the nearest engine is taken."""
 Frames = np.ndarray
 
 
@@ -48,6 +53,51 @@ def random_engine(random: np.random.Generator, kind: str | None = None) -> Rando
         plan = random_plan(random, layer)
         if plan is not None:
             return RandomEngine(plan=plan, frames=hostile_frames(random, layer.spec, int(random.integers(3, 5))))
+
+
+def random_case(seed: int, number: int) -> tuple[RandomEngine, Stalls]:
+    """The engine and the pauses of a random test: a function of the seed and the test's number.
+
+    Every second one is drawn for a row of bins (`functional_coverage.aims`), so that what free draws seldom bring
+    together comes too.
+    """
+    random = np.random.default_rng([seed, number])
+    wanted = aim(seed, number // 2) if number % 2 else {}
+    engine = aimed_engine(random, wanted) if wanted else random_engine(random)
+    shares = {"input": int(random.integers(1, 200)), "output": int(random.integers(1, 200))}
+    chosen = wanted.get("stalls", "none")
+    if chosen == "none":
+        chosen = str(random.choice(["input", "output", "both", "both"]))
+    stalls = Stalls(
+        input=shares["input"] if chosen != "output" else 0,
+        output=shares["output"] if chosen != "input" else 0,
+        burst=int(random.integers(0, 6)),
+        seed=number + 1,
+    )
+    return engine, stalls
+
+
+def aimed_engine(random: np.random.Generator, bins: Bins) -> RandomEngine:
+    """Draws engines with the attributes and foldings of an aim; the nearest of some, where none has all of them."""
+    best: tuple[int, EnginePlan] | None = None
+    for _ in range(AIMED_DRAWS):
+        try:
+            layer = random_layer(random, aimed_spec(random, bins))
+        except HwconvError:
+            continue
+        plan = random_plan(random, layer, bins)
+        if plan is None:
+            continue
+        got = bins_of(plan, None)
+        missed = sum(got[name] != wanted for name, wanted in bins.items() if name != "stalls")
+        if best is None or missed < best[0]:
+            best = missed, plan
+        if missed == 0:
+            break
+    if best is None:
+        return random_engine(random)
+    spec = best[1].spec
+    return RandomEngine(plan=best[1], frames=hostile_frames(random, spec, int(random.integers(3, 5))))
 
 
 def random_spec(random: np.random.Generator, kind: str) -> ConvSpec:
@@ -92,11 +142,6 @@ def random_spec(random: np.random.Generator, kind: str) -> ConvSpec:
     )
 
 
-def zero_point(random: np.random.Generator) -> int:
-    """Often an end of the type."""
-    return int(random.choice(HOSTILE_ZERO_POINTS)) if random.random() < 0.5 else int(random.integers(-128, 128))
-
-
 def random_layer(random: np.random.Generator, spec: ConvSpec) -> Layer:
     """Weights, biases and scales for a spec; outputs mostly use their range, some saturate or are constant."""
     weights = hostile_values(random, spec.weight_shape)
@@ -115,12 +160,15 @@ def random_layer(random: np.random.Generator, spec: ConvSpec) -> Layer:
     return Layer(spec, parameters, origin="random")
 
 
-def random_plan(random: np.random.Generator, layer: Layer) -> EnginePlan | None:
-    """Any folding, not only the best one, and any width of beats; None if there is none that is small enough."""
+def random_plan(random: np.random.Generator, layer: Layer, bins: Bins | None = None) -> EnginePlan | None:
+    """Any folding, not only the best one, and any width of beats; None if there is none that is small enough.
+
+    With bins to aim at, any of the foldings that come nearest to it.
+    """
     spec = layer.spec
     output_beat = None if random.random() < 0.4 else int(random.integers(1, 33)) * layer_value_bytes(spec)
     input_beat = None if random.random() < 0.3 else int(random.integers(1, 33))
-    multipliers = int(random.choice(MULTIPLIERS))
+    multipliers = int(random.choice(MULTIPLIERS)) if not bins else MULTIPLIERS[-1]
     known = list(foldings(spec, multipliers, output_beat))
     possible = [
         item
@@ -131,11 +179,16 @@ def random_plan(random: np.random.Generator, layer: Layer) -> EnginePlan | None:
     ]
     if not possible:
         return None
-    if random.random() < 0.6:  # most foldings are of small arrays
+    if not bins and random.random() < 0.6:  # most foldings are of small arrays
         largest = max(item.multipliers for item in possible)
         possible = [item for item in possible if 2 * item.multipliers > largest]
+    if bins:
+        wanted = {name: value for name, value in bins.items() if name in FOLDING_DIMENSIONS}
+        misses = [sum(folding_bins(spec, item)[name] != wanted[name] for name in wanted) for item in possible]
+        possible = [item for item, missed in zip(possible, misses, strict=True) if missed == min(misses)]
     folding = possible[int(random.integers(len(possible)))]
-    with exact_requantisers(spec.requantisation == "tflite" and random.random() < 0.1):
+    exact = random.random() < 0.1 if not bins or "unit" not in bins else bins["unit"] == "wide"
+    with exact_requantisers(spec.requantisation == "tflite" and exact):
         return make_plan(
             layer, multipliers=multipliers, folding=folding, input_beat_bytes=input_beat, output_beat_bytes=output_beat
         )

@@ -1,35 +1,33 @@
 """Random layers on random foldings under Icarus: exact, and as fast as predicted; then the same with random stalls.
 
 The default run takes a portion; ``pytest -n 2 -m slow tests/test_engine_random.py`` takes all of the others. A case
-is a function of ``HWCONV_SEED`` and its number, both of which a failure shows.
+is a function of ``HWCONV_SEED`` and its number, both of which a failure shows. What passes is recorded, and ``make
+coverage`` shows which combinations of attributes, foldings and pauses have been run.
 """
 
 import numpy as np
 import pytest
 from engines import check_exact, describe, engine_design
-from random_engines import random_engine
+from functional_coverage.records import record
+from random_engines import random_case, random_engine
 
 from hwconv import golden
-from hwconv.simulation import Stalls, build, explain, run
+from hwconv.simulation import build, explain, run
 
 DEFAULT_PAIRS = 64
 ALL_PAIRS = 384
 
 
 def check_pair(seed: int, number: int) -> None:
-    random = np.random.default_rng([seed, number])
-    engine = random_engine(random)
-    print(f"case {number}: {describe(engine.plan)}")
+    engine, stalls = random_case(seed, number)
+    plan, design = engine.plan, engine_design(engine.plan)
+    print(f"case {number}: {describe(plan)}")
     outputs = golden.run(engine.layer, engine.frames)
-    free = check_exact(engine.plan, engine.frames, outputs)
-    stalls = Stalls(
-        input=int(random.integers(0, 200)),
-        output=int(random.integers(0, 200)),
-        burst=int(random.integers(0, 6)),
-        seed=number + 1,
-    )
-    result = run(build(engine_design(engine.plan), "icarus"), engine.frames, outputs, stalls=stalls)
+    free = check_exact(plan, engine.frames, outputs)
+    record(seed, number, plan, design, None)
+    result = run(build(design, "icarus"), engine.frames, outputs, stalls=stalls)
     assert result.passed, f"{stalls}: {explain(result)}"
+    record(seed, number, plan, design, stalls)
     print(f"{free.outputs} and {result.outputs} outputs exact in {free.cycles} and {result.cycles} cycles")
 
 
