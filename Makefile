@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help setup demo test lint eda slow proofs bench format lock clean
+.PHONY: help setup demo test lint eda slow proofs bench faults coverage format lock clean
 
 help:
 	@echo "make setup   the command at $(BIN)/hwconv, with pinned dependencies"
@@ -15,6 +15,8 @@ help:
 	@echo "make slow    the long tests      make eda   the tests that synthesise, place and route"
 	@echo "make proofs  the formal proofs of the generated blocks, see docs/proofs.md"
 	@echo "make bench   the table of benchmarks/"
+	@echo "make faults  changes engines in many ways, and says which changes the tests notice"
+	@echo "make coverage  what the random tests that ran have covered; fails where a cell is empty"
 	@echo "make format  rewrites the code   make lock  pins the dependencies anew"
 
 setup: $(STAMP)
@@ -52,6 +54,12 @@ proofs: setup
 
 bench: setup
 	$(BIN)/hwconv bench
+
+faults: setup
+	PYTHONPATH=tests $(BIN)/python -m faults
+
+coverage: setup
+	PYTHONPATH=tests $(BIN)/python -m functional_coverage
 
 format: setup
 	$(BIN)/ruff check --fix .
