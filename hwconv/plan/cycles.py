@@ -103,11 +103,12 @@ def ring_rows_needed(config: EngineConfig) -> int:
     """The smallest ring of rows in which the receiver never delays the array.
 
     The receiver may write a row when enough earlier ones are released; the ring is large enough when every row is
-    nevertheless complete before the first tile that needs it would start anyway.
+    nevertheless complete before the first tile that needs it would start anyway. Nor is it smaller than what an address
+    may run ahead of its row in the ring: it is wrapped once.
     """
     item = _only(config)
-    highest = 4 * item.height + 8 + config.row_margin
-    low, high = 1 + config.row_margin, highest
+    low = max(1 + config.row_margin, rows_ahead(config, item))
+    high = max(low, 4 * item.height + 8 + config.row_margin)
     while low < high:
         middle = (low + high) // 2
         if _ring_suffices(config, item, middle):
@@ -115,6 +116,22 @@ def ring_rows_needed(config: EngineConfig) -> int:
         else:
             low = middle + 1
     return low
+
+
+def rows_ahead(config: EngineConfig, item: PassConfig) -> int:
+    """Rows by which an address is ahead of a tile's first row, at most: down to its lowest tap inside the frame, and on
+    to the first row of the next tile.
+
+    Where frames are as tall as what a tile reads, the ring holds more than this anyway. A short frame with tall pads
+    starts far above its first row; and a stride may be longer than the rows that are kept.
+    """
+    tiles = -(-item.out_pixels // config.pixels)
+    first_pixel = np.arange(tiles, dtype=np.int64) * config.pixels
+    last_pixel = np.minimum(first_pixel + config.pixels, item.out_pixels) - 1
+    first = first_pixel // item.out_width * item.stride[0] - item.top
+    reach = (item.kernel[0] - 1) * item.dilation[0]
+    lowest = np.minimum(last_pixel // item.out_width * item.stride[0] - item.top + reach, item.height - 1)
+    return int(max((lowest - first).max(), np.diff(first).max(initial=0)))
 
 
 def units_needed(config: EngineConfig) -> int:
