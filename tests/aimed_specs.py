@@ -1,5 +1,7 @@
 """Random specifications that fall into given bins of the coverage: constrained, not chosen."""
 
+from typing import Any
+
 import numpy as np
 from functional_coverage.bins import DIMENSIONS, Bins
 
@@ -25,8 +27,7 @@ def aimed_spec(random: np.random.Generator, aim: Bins) -> ConvSpec:
     groups, inputs, outputs = _channels(random, wanted("groups"), aim.get("words"))
     unit = wanted("unit")
     mode = {"none": "none", "wide": "tflite"}.get(unit) or str(random.choice(["tflite", "tflite", "shift"]))
-    low, high = sorted(int(value) for value in random.integers(-128, 128, 2))
-    clamped = mode != "none" and random.random() < 0.3
+    clamp = some_clamp(random, mode)
     return ConvSpec(
         name="random_aimed",
         height=height,
@@ -38,13 +39,27 @@ def aimed_spec(random: np.random.Generator, aim: Bins) -> ConvSpec:
         stride=_stride(random, wanted("stride")),
         dilation=dilation,
         padding=pads,
-        input_zero_point=zero_point(random),
-        output_zero_point=0 if mode == "none" else zero_point(random),
-        output_dtype="int32" if mode == "none" else "int8",
-        requantisation=mode,
-        activation_min=low if clamped else None,
-        activation_max=high if clamped else None,
+        **arithmetic(random, mode, clamp),
     )
+
+
+def some_clamp(random: np.random.Generator, mode: str) -> tuple[int, int] | None:
+    """A clamp of the activation, now and then."""
+    low, high = sorted(int(value) for value in random.integers(-128, 128, 2))
+    return (low, high) if mode != "none" and random.random() < 0.3 else None
+
+
+def arithmetic(random: np.random.Generator, mode: str, clamp: tuple[int, int] | None) -> dict[str, Any]:
+    """Zero points, types and clamp of a spec of a requantisation mode."""
+    low, high = clamp or (None, None)
+    return {
+        "input_zero_point": zero_point(random),
+        "output_zero_point": 0 if mode == "none" else zero_point(random),
+        "output_dtype": "int32" if mode == "none" else "int8",
+        "requantisation": mode,
+        "activation_min": low,
+        "activation_max": high,
+    }
 
 
 def zero_point(random: np.random.Generator) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from unittest.mock import patch
 
 import numpy as np
-from aimed_specs import aimed_spec, zero_point
+from aimed_specs import aimed_spec, arithmetic, some_clamp
 from functional_coverage.aims import aim
 from functional_coverage.bins import FOLDING_DIMENSIONS, Bins, bins_of, folding_bins
 
@@ -120,8 +120,7 @@ def random_spec(random: np.random.Generator, kind: str) -> ConvSpec:
         height, width, kernel, stride, dilation, pads = 1, 1, (1, 1), (1, 1), (1, 1), (0, 0, 0, 0)
         inputs, outputs = int(random.integers(1, 120)), int(random.integers(1, 60))
     mode = str(random.choice(MODES))
-    low, high = sorted(int(value) for value in random.integers(-128, 128, 2))
-    clamped = mode != "none" and random.random() < 0.3
+    clamp = some_clamp(random, mode)
     return ConvSpec(
         name=f"random_{kind}",
         height=height,
@@ -133,12 +132,7 @@ def random_spec(random: np.random.Generator, kind: str) -> ConvSpec:
         dilation=dilation,
         padding=pads,
         groups=groups,
-        input_zero_point=zero_point(random),
-        output_zero_point=0 if mode == "none" else zero_point(random),
-        output_dtype="int32" if mode == "none" else "int8",
-        requantisation=mode,
-        activation_min=low if clamped else None,
-        activation_max=high if clamped else None,
+        **arithmetic(random, mode, clamp),
     )
 
 

@@ -7,8 +7,9 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from aimed_specs import zero_point
 from engines import engine_design, random_frames
-from random_engines import hostile_frames, random_layer, zero_point
+from random_engines import hostile_frames, random_layer
 
 from hwconv import golden
 from hwconv.errors import HwconvError, SpecError, UnsupportedError

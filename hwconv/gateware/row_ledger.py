@@ -27,7 +27,7 @@ class RowLedger(wiring.Component):
     A tile needs the rows down to the lowest tap of its last pixel; the last tile of a frame needs the whole frame,
     so that a frame's result never ends before its input is known to be right.
 
-    Latency: 1 cycle from `written` or `unit_free` to `go`; RELEASE_DELAY + 1 from `tile_end` to `released`.
+    Latency: 1 cycle from `written` to `go`, 2 from `unit_free`; RELEASE_DELAY + 1 from `tile_end` to `released`.
 
     Members
     -------
