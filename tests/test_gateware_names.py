@@ -9,10 +9,10 @@ GATEWARE = sorted((Path(__file__).parent.parent / "hwconv" / "gateware").glob("*
 
 
 def nameless(node: ast.AST) -> bool:
-    """Whether a node makes a signal that Amaranth has to find a name for."""
+    """Whether a node makes a signal, or a memory's port, that Amaranth has to find a name for."""
     return (
         isinstance(node, ast.Call)
-        and ast.unparse(node.func) in ("Signal", "Signal.like")
+        and ast.unparse(node.func).endswith(("Signal", "Signal.like", ".write_port", ".read_port"))
         and "name" not in [each.arg for each in node.keywords]
     )
 

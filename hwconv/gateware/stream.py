@@ -90,7 +90,8 @@ class Queue(wiring.Component):
         m = Module()
         width = len(Value.cast(self.payload))
         m.submodules.storage = storage = memory.Memory(shape=width, depth=self._depth, init=[])
-        write, read = storage.write_port(), storage.read_port(domain="comb")
+        write = storage.write_port()
+        read = storage.read_port(domain="comb")
         taken = Signal()
         m.d.comb += [
             write.en.eq(self.push),

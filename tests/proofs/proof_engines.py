@@ -117,7 +117,7 @@ def taps(config: EngineConfig) -> str:
         "queue_push": ("core.queue.push", 1),
         "queue_taken": ("core.queue.taken", 1),
         "queue_filled": ("core.queue.filled", OUTPUT_QUEUE),
-        "queue_write_address": ("core.queue.$signature__addr", _bits(OUTPUT_QUEUE)),
+        "queue_write_address": ("core.queue.write__addr", _bits(OUTPUT_QUEUE)),
         "queue_read_address": ("core.queue.read__addr", _bits(OUTPUT_QUEUE)),
         "verdict_push": ("core.verdicts.push", 1),
         "verdict_pop": ("core.verdicts.pop", 1),
