@@ -151,7 +151,7 @@ def test_an_int16_layer_is_tflite16_where_its_bias_has_64_bits(write):
         ({"weights": None}, FormatError, "no member 'weights'"),
         ({"stride": None}, FormatError, "no member 'stride'"),
         ({"pad_tl": None}, FormatError, "no member 'pad_tl'"),
-        ({"kind": "tconv_s8"}, UnsupportedError, "kind = 'tconv_s8'"),
+        ({"kind": "lstm_s8"}, UnsupportedError, "kind = 'lstm_s8'"),
         ({"kind": "conv_s3"}, UnsupportedError, "kind = 'conv_s3'"),
         ({"kind": 7}, FormatError, "'kind' is not a text"),
         ({"activation_layout": "NCHW"}, UnsupportedError, "activation_layout = 'NCHW'"),

@@ -213,6 +213,8 @@ def _check(spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int 
     for field, value in (("input_beat_bytes", input_beat), ("output_beat_bytes", output_beat)):
         if value is not None and not 1 <= value <= 128:
             raise SpecError(spec.name, field, value, "from 1 to 128")
+    if spec.transposed:
+        raise UnsupportedError(spec.name, "transposed", spec.transposed, "false in hardware")
     if spec.input_dtype not in ("int8", "int4"):
         raise UnsupportedError(spec.name, "input_dtype", spec.input_dtype, "int8 in hardware")
     if spec.weight_dtype == "uint8" or spec.weight_zero_point:
