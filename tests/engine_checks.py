@@ -4,6 +4,7 @@ Every check takes a plan and, if it is not the plan's own, the Verilog to run: `
 fault and asks whether a check notices. Expected values are the golden model's, cycles the plan's.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -134,19 +135,20 @@ def check_tables(bench: Bench) -> None:
     config, unit = bench.plan.config, bench.plan.config.requantiser
     for layer, item in zip(bench.plan.layers, config.passes, strict=True):
         spec, per_group = layer.spec, layer.spec.out_channels // item.groups
-        lows, highs = layer.raw_accumulator_range()
-        for channel in range(spec.out_channels):
+        phases = [(row, column) for row in spec.phase_taps(0) for column in spec.phase_taps(1)]
+        for (number, (rows, columns)), channel in itertools.product(enumerate(phases), range(spec.out_channels)):
             group, inside = divmod(channel, per_group)
             tile, place = divmod(inside, config.columns)
             turn, requantiser = divmod(place, config.requantisers)
-            word = item.table_base + (group * item.tiles + tile) * config.drain + turn
+            fold = (number * item.groups + group) * item.tiles + tile
             lines = bench.design.files[f"{config.name}_table_{requantiser}.mem"].split()
-            sums = np.arange(int(lows[channel]), int(highs[channel]) + 1)
-            offset = int(layer.parameters.biases[channel]) - spec.input_zero_point * int(
-                layer.parameters.weights[channel].sum(dtype=np.int64)
-            )
+            entry = int(lines[item.table_base + fold * config.drain + turn], 16)
+            weights = layer.parameters.weights[channel][list(rows)][:, list(columns)].astype(np.int64)
+            ends = -128 * weights, 127 * weights
+            sums = np.arange(np.minimum(*ends).sum(), np.maximum(*ends).sum() + 1)
+            offset = int(layer.parameters.biases[channel]) - spec.input_zero_point * int(weights.sum())
             right = requantise_channel(spec, layer.parameters, channel, sums + offset)
-            wrong = np.flatnonzero(evaluate(unit, int(lines[word], 16), sums) != right)
+            wrong = np.flatnonzero(evaluate(unit, entry, sums) != right)
             assert not len(wrong), f"{spec.name}: the table entry of channel {channel} is wrong for {sums[wrong[0]]}"
 
 

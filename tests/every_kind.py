@@ -31,6 +31,13 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         [dict(height=6, width=5, in_channels=6, out_channels=6, groups=6, kernel=(3, 3), stride=(2, 1))],
         9,
     ),
+    "transposed": (
+        [
+            dict(height=3, width=4, in_channels=4, out_channels=6, kernel=(3, 3), stride=(2, 2), padding=(1, 0, 1, 0))
+            | dict(transposed=True)
+        ],
+        12,
+    ),
     "program": (
         [
             dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(3, 3), padding="same"),

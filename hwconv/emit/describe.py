@@ -25,7 +25,7 @@ def describe_shapes(spec: ConvSpec) -> str:
 def describe_kind(spec: ConvSpec) -> str:
     """Returns the kind of a layer, and its attributes that are not the usual ones."""
     kernel = f"{spec.kernel[0]}x{spec.kernel[1]}"
-    if spec.fully_connected:
+    if spec.fully_connected and not spec.transposed:
         kind = "fully connected"
     elif spec.depthwise:
         times = f" times {spec.channel_multiplier}" if spec.channel_multiplier > 1 else ""
@@ -34,7 +34,7 @@ def describe_kind(spec: ConvSpec) -> str:
         kind = f"{kernel} convolution in {spec.groups} groups"
     else:
         kind = f"{kernel} convolution"
-    parts = [kind]
+    parts = [f"transposed {kind}" if spec.transposed else kind]
     if spec.stride != (1, 1):
         parts.append(f"stride {spec.stride[0]}x{spec.stride[1]}")
     if spec.dilation != (1, 1):
@@ -42,6 +42,8 @@ def describe_kind(spec: ConvSpec) -> str:
     if any(spec.padding):
         top, bottom, left, right = spec.padding
         parts.append(f"padding top {top}, bottom {bottom}, left {left}, right {right}")
+    if any(spec.output_padding):
+        parts.append(f"output padding bottom {spec.output_padding[0]}, right {spec.output_padding[1]}")
     return ", ".join(parts)
 
 
@@ -50,8 +52,15 @@ def header(plan: EnginePlan, version: str) -> str:
     if len(plan.layers) > 1:
         return _program_header(plan, version)
     spec, config, cycles = plan.spec, plan.config, plan.cycles
-    row = _index("y", spec.stride[0], "ky", spec.dilation[0], spec.padding.top)
-    column = _index("x", spec.stride[1], "kx", spec.dilation[1], spec.padding.left)
+    row, column, meets = "i", "j", ""
+    indices = [
+        _index(name, spec.stride[axis], f"k{tap}", spec.dilation[axis], spec.padding[2 * axis])
+        for axis, (name, tap) in enumerate((("i", "y"), ("j", "x")) if spec.transposed else (("y", "y"), ("x", "x")))
+    ]
+    if spec.transposed:
+        meets = f", all taps ky, kx and input pixels i, j with\n    y = {indices[0]} and x = {indices[1]}"
+    else:
+        row, column = indices
     if spec.depthwise:
         channel, taps, source = f"c * {spec.channel_multiplier} + m", "ky, kx", "c"
     else:
@@ -67,7 +76,7 @@ def header(plan: EnginePlan, version: str) -> str:
 {describe_shapes(spec)}
 
   out[y, x, {channel}] = clamp({spec.output_zero_point} + requantised(acc), {clamp})
-  acc = bias + sum over {taps} of weight * (in[{row}, {column}, {source}] - ({spec.input_zero_point}))
+  acc = bias + sum over {taps} of weight * (in[{row}, {column}, {source}] - ({spec.input_zero_point})){meets}
   requantised: {_REQUANTISED.get(spec.requantisation, spec.requantisation)}
   outside of the frame `in` reads as its zero point, {spec.input_zero_point}
 

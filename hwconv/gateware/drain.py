@@ -1,6 +1,6 @@
 """From drained sums to requantised result words in NHWC order."""
 
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -141,7 +141,8 @@ class Drain(wiring.Component):
             select = self._kept(m, f"near_select_{index}_{level}", select)
 
     def _walk(self, m: Module) -> tuple[Value, Value, Value]:
-        """The loops of the drain: word, pixel, column tile, word group, pixel tile; started by each `last` mark.
+        """The loops of the drain: word, pixel, column tile, word group of each column phase, pixel tile of a strip;
+        started by each `last` mark.
 
         Returns the word's turn, and a cycle later its marks and its address in the tables.
         """
@@ -156,9 +157,9 @@ class Drain(wiring.Component):
         word = loop("drain_word", lambda item: config.drain, running)
         pixel = loop("drain_pixel", lambda item: config.pixels, running & word.last)
         tile = loop("drain_tile", lambda item: item.tiles, fold_end)
-        group = loop("drain_group", lambda item: item.groups, fold_end & tile.last)
+        group = loop("drain_group", lambda item: item.out_groups, fold_end & tile.last)
         unit_end = fold_end & tile.last & group.last
-        unit = loop("drain_unit", lambda item: -(-item.out_pixels // config.pixels), unit_end)
+        unit = loop("drain_unit", lambda item: item.strip_tiles(config.pixels), unit_end)
         with m.If(self.last):
             m.d.sync += running.eq(1)
         with m.Elif(fold_end):
@@ -168,10 +169,13 @@ class Drain(wiring.Component):
             self.shift.eq(running & word.last & ~pixel.last),
         ]
 
-        live_pixels = program.bound(lambda item: (item.out_pixels - 1) % config.pixels + 1)
+        live_pixels = program.bound(lambda item: (item.strip_pixels - 1) % config.pixels + 1)
         live_words = program.bound(lambda item: item.group_out_words - (item.tiles - 1) * config.drain)
         pixel_live = ~unit.last | (pixel.count < live_pixels)
         word_live = ~tile.last | (word.count < live_words)
+        if any(item.last_phases < item.column_phases for item in config.passes):
+            last_groups = program.bound(lambda item: item.last_phases * item.groups)
+            word_live &= ~(unit.last & (pixel.count + 1 == live_pixels)) | (group.count < last_groups)
         last_word = Mux(tile.last, word.count + 1 == live_words, word.last)
         marks = Signal(ResultMarks())
         m.d.comb += [
@@ -188,11 +192,24 @@ class Drain(wiring.Component):
         if not program.single:
             with m.If(unit_end & unit.last):
                 m.d.sync += program.advance()
-        return word.count, walked, self._table_address(m, walked)
+        return word.count, walked, self._table_address(m, walked, self._unit_table(m, unit_end, unit.last))
 
-    def _table_address(self, m: Module, walked: ResultMarks) -> Signal:
-        """The place of the walk in the tables of the channels' entries."""
+    def _unit_table(self, m: Module, unit_end: Value, strip_end: Value) -> Value:
+        """Where the entries of the next unit begin: those of its row phase."""
         config, program = self._config, self.program
+        if not program.phased:
+            return program.bound(lambda item: item.table_base)
+        item = program.first
+        phase = Signal(range(max(2, item.row_phases)), name="drain_row_phase")
+        strip = LoopCounter(m, "drain_strip", Const(item.strips), item.strips, unit_end & strip_end, Const(0, 1))
+        with m.If(unit_end & strip_end):
+            m.d.sync += phase.eq(Mux(strip.last | (phase == item.row_phases - 1), 0, phase + 1))
+        words = item.folds * config.drain
+        return program.phase_bound(lambda item, down, _: item.table_base + down * words, phase, Const(0, 1))
+
+    def _table_address(self, m: Module, walked: ResultMarks, base: Value) -> Signal:
+        """The place of the walk in the tables of the channels' entries."""
+        config = self._config
         address = Signal(range(max(2, config.table_depth)), name="table_address", init=config.passes[0].table_base)
         fold = Signal.like(address, name="fold_table_address")
         with m.If(walked.next_word):
@@ -202,6 +219,5 @@ class Drain(wiring.Component):
         with m.If(walked.next_tile | walked.next_group):
             m.d.sync += [address.eq(fold + config.drain), fold.eq(fold + config.drain)]
         with m.If(walked.next_unit):  # of the next layer, where it was the last unit of this one
-            base = program.bound(lambda item: item.table_base)
             m.d.sync += [address.eq(base), fold.eq(base)]
         return address

@@ -125,11 +125,19 @@ class EngineCore(wiring.Component):
             sequencer.go.eq(ledger.go),
             *addresses.marks_from(sequencer),
         ]
+        if sequencer.program.phased:
+            m.d.comb += ledger.row_phase.eq(sequencer.row_phase)
         self._permit(m, receiver, ledger)
         self._operands(m, sequencer, addresses, receiver, operands)
         operand_delay = AddressGenerator.latency + RAM_LATENCY + OPERAND_LATENCY
+        weights_behind = operand_delay - WeightSupply.latency
+        if sequencer.program.phased:
+            m.d.comb += [
+                weights.start.eq(delayed(m, "start", sequencer.start, weights_behind)),
+                weights.row_phase.eq(delayed(m, "row_phase", sequencer.row_phase, weights_behind)),
+            ]
         m.d.comb += [
-            weights.active.eq(delayed(m, "active", sequencer.active, operand_delay - WeightSupply.latency)),
+            weights.active.eq(delayed(m, "active", sequencer.active, weights_behind)),
             array.activations.eq(operands.o),
             array.weights.eq(weights.o),
             array.last.eq(delayed(m, "fold_last", sequencer.fold_last, operand_delay) | flushing),

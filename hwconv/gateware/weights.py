@@ -1,11 +1,12 @@
 """Weights enter the array at the top: one ROM for each cluster of columns, read as late as the cluster works."""
 
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import ProgramCounter
-from hwconv.plan.config import EngineConfig
+from hwconv.gateware.sequencer import row_phase_shape
+from hwconv.plan.config import EngineConfig, PassConfig
 
 ROM_LATENCY = 2
 
@@ -13,6 +14,11 @@ ROM_LATENCY = 2
 def rom_name(config: EngineConfig, cluster: int) -> str:
     """Module name of the weight ROM of one cluster."""
     return f"{config.name}_weights_{cluster}"
+
+
+def _row_base(item: PassConfig, row_phase: int, _: int) -> int:
+    """Where the weights of a row phase begin; anywhere in the ROM, where it has none."""
+    return sum(item.row_weights(phase) for phase in range(row_phase)) % item.weight_words
 
 
 class WeightSupply(wiring.Component):
@@ -25,6 +31,8 @@ class WeightSupply(wiring.Component):
     Members
     -------
     active : In, a step multiplies
+    start, row_phase : In, where a layer has several phases
+        A tile begins in the next cycle, and its row phase, whose weights are read.
     o : Out, signed 8, one a column
     """
 
@@ -33,17 +41,26 @@ class WeightSupply(wiring.Component):
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self.program = ProgramCounter("weights", config.passes)
-        super().__init__({"active": In(1), "o": Out(data.ArrayLayout(signed(8), config.columns))})
+        members = {"active": In(1), "o": Out(data.ArrayLayout(signed(8), config.columns))}
+        if self.program.phased:
+            members |= {"start": In(1), "row_phase": In(row_phase_shape(self.program))}
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, program = self._config, self.program
         reload = program.changed(m)
-        counter = program.loop(m, "weight", lambda item: item.folds * item.depth, self.active, reload)
         address = Signal(range(max(2, config.weight_depth)))
-        if program.single:
+        if program.phased:
+            with m.If(self.active):  # and stay within the ROM while nothing is active
+                m.d.sync += address.eq(Mux(address == config.weight_depth - 1, 0, address + 1))
+            with m.If(self.start):
+                m.d.sync += address.eq(program.phase_bound(_row_base, self.row_phase, Const(0, 1)))
+        elif program.single:
+            counter = program.loop(m, "weight", lambda item: item.weight_words, self.active, reload)
             m.d.comb += address.eq(counter.count)
         else:
+            counter = program.loop(m, "weight", lambda item: item.weight_words, self.active, reload)
             base = program.bound(lambda item: item.weight_base)
             with m.If(self.active):
                 m.d.sync += address.eq(Mux(counter.last, base, address + 1))

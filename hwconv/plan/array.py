@@ -1,14 +1,15 @@
 """Chooses how a layer's loops are laid on an array: the folding."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, gcd
 from typing import Any
 
 from ..errors import UnsupportedError
 from ..spec import ConvSpec
-from .config import MINIMUM_TILE_CYCLES
+from .config import MINIMUM_TILE_CYCLES, FoldPhase
+from .phases import axis_phases, has_phases
 
 MOST_WORD_BYTES = 64
 """Widest activation word: one read port of sixteen 36-bit block RAMs."""
@@ -42,7 +43,9 @@ class Folding:
     ports: int
     word_bytes: int
     requantisers: int
-    pixel_tiles: int
+    strips: int
+    strip_tiles: int
+    """Pixel tiles of one strip."""
     groups: int
     tiles: int
     group_outputs: int
@@ -51,25 +54,37 @@ class Folding:
     block_steps: int
     blocks: int
     """Channel blocks of one kernel tap."""
-    idle_steps: int
-    fold_cycles: int
+    phases: tuple[tuple[FoldPhase, ...], ...]
+    """The folds of each row phase and column phase."""
 
     @property
     def multipliers(self) -> int:
         return self.pixels * self.columns
 
     @property
-    def folds(self) -> int:
-        return self.groups * self.tiles
+    def pixel_tiles(self) -> int:
+        """Pixel tiles of one frame."""
+        return self.strips * self.strip_tiles
 
     @property
-    def tile_cycles(self) -> int:
-        return self.folds * self.fold_cycles
+    def folds(self) -> int:
+        """Folds of one pixel tile."""
+        return len(self.phases[0]) * self.groups * self.tiles
+
+    @property
+    def idle_steps(self) -> int:
+        """Idle steps after the folds of one tile of each row phase, for one word group and column tile."""
+        return sum(phase.idle_steps for row in self.phases for phase in row)
 
     @property
     def compute_cycles(self) -> int:
         """Cycles of one frame on the array."""
-        return self.pixel_tiles * self.tile_cycles
+        rows = [
+            sum(phase.tap_blocks * self.block_steps + phase.idle_steps for phase in row) * self.groups * self.tiles
+            for row in self.phases
+        ]
+        tiles = [len(range(index, self.strips, len(rows))) * self.strip_tiles for index in range(len(rows))]
+        return sum(count * cycles for count, cycles in zip(tiles, rows, strict=True))
 
     input_words: int
     """Activation words of a frame: they arrive one a cycle at most."""
@@ -125,7 +140,7 @@ def best_folding(spec: ConvSpec, multipliers: int, result_limit: int | None = No
 
 def _dense_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) -> Iterator[Folding]:
     inputs, outputs = spec.group_in_channels, spec.group_out_channels
-    pixels_out = spec.out_height * spec.out_width
+    pixels_out = strip_shape(spec)[1]
     for columns in range(1, min(multipliers, outputs) + 1):
         if outputs > columns and outputs % columns and columns * ceil(outputs / columns) > outputs * 1.5:
             continue
@@ -162,7 +177,7 @@ def _dense_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) 
 
 def _depthwise_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) -> Iterator[Folding]:
     channels, multiplier = spec.in_channels, spec.channel_multiplier
-    pixels_out = spec.out_height * spec.out_width
+    pixels_out = strip_shape(spec)[1]
     shapes = [(word, word * multiplier, 1) for word in divisors(channels) if word * multiplier <= multipliers]
     shapes += [(1, columns, multiplier // columns) for columns in divisors(multiplier) if columns <= multipliers]
     for word, columns, tiles in shapes:
@@ -208,8 +223,10 @@ def _complete(spec: ConvSpec, result_limit: int | None, **loops: Any) -> Iterato
     """Adds requantisers (as few as keep up with the array) and idle steps."""
     pixels, columns, ports = loops["pixels"], loops["columns"], loops["ports"]
     value_bytes = 4 if spec.requantisation == "none" else 1
-    steps = spec.taps * loops["blocks"] * loops["block_steps"]
-    folds = loops["groups"] * loops["tiles"]
+    strips, strip_pixels = strip_shape(spec)
+    walked = walked_phases(spec, loops["blocks"])
+    least = min(phase.tap_blocks for row in walked for phase in row if phase.live) * loops["block_steps"]
+    folds = len(walked[0]) * loops["groups"] * loops["tiles"]
     shortest_drain = 1 if pixels == ports else 2
     choices = [
         count
@@ -219,13 +236,59 @@ def _complete(spec: ConvSpec, result_limit: int | None, **loops: Any) -> Iterato
     ]
     if not choices:
         return
-    requantisers = next((count for count in choices if pixels * columns // count <= steps), choices[-1])
-    fold = max(steps, pixels * columns // requantisers, ceil(MINIMUM_TILE_CYCLES / folds))
-    yield Folding(
-        **loops,
-        requantisers=requantisers,
-        input_words=spec.height * spec.width * spec.in_channels // loops["word_bytes"],
-        pixel_tiles=ceil(spec.out_height * spec.out_width / pixels),
-        idle_steps=fold - steps,
-        fold_cycles=fold,
+    enough = next((count for count in choices if pixels * columns // count <= least), choices[-1])
+    # Some phases of a transposed layer are short: whether they are worth more requantisers is weighed.
+    for requantisers in choices if has_phases(spec) else (enough,):
+        if requantisers > enough:
+            break
+        fold = max(pixels * columns // requantisers, ceil(MINIMUM_TILE_CYCLES / folds))
+        yield Folding(
+            **loops,
+            requantisers=requantisers,
+            input_words=spec.height * spec.width * spec.in_channels // loops["word_bytes"],
+            strips=strips,
+            strip_tiles=ceil(strip_pixels / pixels),
+            phases=waiting(walked, loops["block_steps"], fold, loops["groups"] * loops["tiles"]),
+        )
+
+
+def strip_shape(spec: ConvSpec) -> tuple[int, int]:
+    """Strips of a layer, and the pixels of each: the frame's pixels, or the super pixels of each row."""
+    if has_phases(spec):
+        return spec.out_height, ceil(spec.out_width / spec.stride[1])
+    return 1, spec.out_height * spec.out_width
+
+
+def waiting(
+    walked: tuple[tuple[FoldPhase, ...], ...], block_steps: int, fold: int, repeats: int
+) -> tuple[tuple[FoldPhase, ...], ...]:
+    """The same phases with idle steps, so that the results of each fold have `fold` cycles to drain.
+
+    Results drain until the next fold ends: after a fold, as many steps idle as the fold that follows is too short. Each
+    phase has `repeats` folds in a row; after the last column phase comes the first one, of any row phase.
+    """
+    short = [[max(fold - phase.tap_blocks * block_steps, 0) for phase in row] for row in walked]
+    first = max(row[0] for row in short)
+    return tuple(
+        tuple(
+            replace(phase, idle_steps=max(own if repeats > 1 else 0, following))
+            for phase, own, following in zip(row, needs, [*needs[1:], first], strict=True)
+        )
+        for row, needs in zip(walked, short, strict=True)
+    )
+
+
+@lru_cache(maxsize=4096)
+def walked_phases(spec: ConvSpec, blocks: int) -> tuple[tuple[FoldPhase, ...], ...]:
+    """What the folds of every phase walk, without idle steps."""
+    rows, columns = (axis_phases(spec, axis).phases for axis in (0, 1))
+    empty = FoldPhase(rows=1, columns=1, blocks=1, live=False, idle_steps=0)
+    return tuple(
+        tuple(
+            FoldPhase(rows=len(row.taps), columns=len(column.taps), blocks=blocks, live=True, idle_steps=0)
+            if row.taps and column.taps
+            else empty
+            for column in columns
+        )
+        for row in rows
     )

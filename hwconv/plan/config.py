@@ -18,11 +18,36 @@ ARRAY_LATENCY = 6
 
 
 @dataclass(frozen=True, kw_only=True)
+class FoldPhase:
+    """What is walked in the folds of one output phase; a layer has one, a transposed one has ``stride x stride``."""
+
+    rows: int
+    """Kernel rows."""
+    columns: int
+    """Kernel columns."""
+    blocks: int
+    """Channel blocks of one tap."""
+    live: bool
+    """Whether there are taps at all; otherwise one block of steps goes by in which the array adds nothing."""
+    idle_steps: int
+    """Steps after each fold in which the array waits for its drain."""
+
+    @property
+    def tap_blocks(self) -> int:
+        """Channel blocks of a fold."""
+        return self.rows * self.columns * self.blocks
+
+
+@dataclass(frozen=True, kw_only=True)
 class PassConfig:
     """One layer of an engine's program: loop bounds, address strides and table offsets.
 
-    The loop nest, outermost first: pixel tiles, word groups, column tiles, kernel rows, kernel columns,
-    channel blocks, steps. A *fold* is one turn of the column tile loop: the work between two drains of the array.
+    The loop nest, outermost first: strips, pixel tiles, column phases, word groups, column tiles, kernel rows, kernel
+    columns, channel blocks, steps. A *fold* is one turn of the column tile loop: the work between two drains of the
+    array. A *strip* is what no pixel tile crosses the end of: the whole frame, or an output row of a transposed layer.
+
+    The pixels of a transposed layer are its *super pixels*: as many neighbouring output columns as the stride, which
+    the column phases compute one after the other. Its row phases follow each other from strip to strip.
     """
 
     height: int
@@ -32,12 +57,29 @@ class PassConfig:
     pixel_words: int
     """Activation words of one input pixel."""
     out_height: int
+    """Rows of pixels."""
     out_width: int
-    kernel: tuple[int, int]
+    """Pixels of a row; of a transposed layer, as many as its pixel tiles have."""
+    strips: int
+    strip_pixels: int
+    """Pixels of a strip that there are; the last tile of a strip may have more rows than that."""
     stride: tuple[int, int]
+    """Input rows and columns between pixels; rows of a transposed layer: see `row_advances`."""
     dilation: tuple[int, int]
+    """Input rows and columns between the taps of a phase."""
     top: int
     left: int
+    """Rows and columns from the first pixel's window to the frame: pads. Negative where a crop skips input."""
+    reach: tuple[int, int]
+    """Rows and columns from a window's first tap to its last one, of all phases."""
+    row_starts: tuple[int, ...]
+    """Rows from a window's origin to its first tap, for each row phase."""
+    row_advances: tuple[int, ...]
+    """Input rows from a pixel row of each row phase to the next one."""
+    column_starts: tuple[int, ...]
+    """Columns from a window's origin to its first tap, for each column phase."""
+    phases: tuple[tuple[FoldPhase, ...], ...]
+    """The folds of each row phase and column phase."""
     input_zero_point: int
     groups: int
     """Word groups: groups of a dense layer, channel words of a depthwise one."""
@@ -46,13 +88,13 @@ class PassConfig:
     tiles: int
     """Column tiles of a word group."""
     group_out_words: int
-    """Result words of a word group for one pixel."""
+    """Result words of a word group for one pixel and column phase."""
+    last_phases: int
+    """Column phases that the last pixel of a strip has."""
     active_steps: int
     """Steps of a channel block in which the array multiplies."""
     block_steps: int
     """Steps of a channel block, those included in which lanes still load."""
-    idle_steps: int
-    """Steps after each fold in which the array waits for its drain."""
     activation_base: int = 0
     weight_base: int = 0
     table_base: int = 0
@@ -67,36 +109,74 @@ class PassConfig:
         return self.group_words
 
     @property
-    def taps(self) -> int:
-        return self.kernel[0] * self.kernel[1]
+    def kernel(self) -> tuple[int, int]:
+        """Kernel rows and columns of the first phase: all of them, unless the layer is transposed."""
+        return self.phases[0][0].rows, self.phases[0][0].columns
+
+    @property
+    def row_phases(self) -> int:
+        return len(self.phases)
+
+    @property
+    def column_phases(self) -> int:
+        return len(self.phases[0])
+
+    @property
+    def out_groups(self) -> int:
+        """Word groups of results of one pixel: those of all column phases."""
+        return self.column_phases * self.groups
 
     @property
     def folds(self) -> int:
         """Folds of one pixel tile."""
-        return self.groups * self.tiles
+        return self.out_groups * self.tiles
 
     @property
     def out_pixels(self) -> int:
+        """Pixels, those included that are not there but have rows of the array."""
         return self.out_height * self.out_width
 
     @property
     def out_pixel_words(self) -> int:
-        """Result words of one output pixel."""
-        return self.groups * self.group_out_words
+        """Result words of one pixel."""
+        return self.out_groups * self.group_out_words
 
     @property
-    def depth(self) -> int:
+    def last_pixel_words(self) -> int:
+        """Result words of the last pixel of a strip."""
+        return self.last_phases * self.groups * self.group_out_words
+
+    def strip_tiles(self, pixels: int) -> int:
+        """Pixel tiles of a strip on so many rows of the array."""
+        return -(-self.strip_pixels // pixels)
+
+    def depth(self, phase: FoldPhase) -> int:
         """Active steps of one fold: the terms each accumulator adds."""
-        return self.taps * self.blocks * self.active_steps
+        return phase.tap_blocks * self.active_steps if phase.live else 0
+
+    def fold_cycles(self, phase: FoldPhase) -> int:
+        return phase.tap_blocks * self.block_steps + phase.idle_steps
+
+    def row_weights(self, row_phase: int) -> int:
+        """Weights of each column that the tiles of a row phase read."""
+        return self.groups * self.tiles * sum(self.depth(phase) for phase in self.phases[row_phase])
 
     @property
-    def fold_cycles(self) -> int:
-        return self.taps * self.blocks * self.block_steps + self.idle_steps
+    def weight_words(self) -> int:
+        return sum(self.row_weights(row_phase) for row_phase in range(self.row_phases))
+
+    def table_words(self, drain: int) -> int:
+        """Entries of each requantiser: every phase has its own, since zero points add up to something else."""
+        return self.row_phases * self.folds * drain
+
+    def row_cycles(self, row_phase: int) -> int:
+        """Cycles of a pixel tile of a row phase when nothing is waited for."""
+        return self.groups * self.tiles * sum(self.fold_cycles(phase) for phase in self.phases[row_phase])
 
     @property
     def tile_cycles(self) -> int:
-        """Cycles of one pixel tile when nothing is waited for."""
-        return self.folds * self.fold_cycles
+        """Cycles of the longest pixel tile when nothing is waited for."""
+        return max(self.row_cycles(row_phase) for row_phase in range(self.row_phases))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,11 +269,11 @@ class EngineConfig:
 
     @property
     def weight_depth(self) -> int:
-        return max(item.weight_base + item.folds * item.depth for item in self.passes)
+        return max(item.weight_base + item.weight_words for item in self.passes)
 
     @property
     def table_depth(self) -> int:
-        return max(item.table_base + item.folds * self.drain for item in self.passes)
+        return max(item.table_base + item.table_words(self.drain) for item in self.passes)
 
     @property
     def unit_words(self) -> int:

@@ -9,10 +9,11 @@ from ..errors import SpecError, UnsupportedError
 from ..keywords import KEYWORDS
 from ..layer import Layer
 from ..spec import ConvSpec
-from .array import Folding, best_folding, divisors
+from .array import Folding, best_folding, divisors, strip_shape
 from .config import EngineConfig, PassConfig
 from .cycles import Cycles, predict, ring_rows_needed, units_needed
 from .images import rom_images
+from .phases import axis_phases, has_phases, phase_layers
 from .requantise import plan_requantisers
 from .rom import RomImage
 from .summary import summarise
@@ -124,7 +125,7 @@ def make_plan(
     folding = folding or best_folding(spec, asked, output_beat_bytes)
     low, high = layer.raw_accumulator_range()
     width = max(MINIMUM_ACCUMULATOR, signed_bits(int(low.min()), int(high.max())))
-    requantiser = plan_requantisers(layer, width)
+    requantiser = plan_requantisers([part for _, _, part in phase_layers(layer)], width)
     item = pass_config(spec, folding)
     words_out = item.out_pixel_words
     value_bytes = requantiser.output_width // 8
@@ -157,17 +158,31 @@ def make_plan(
 
 def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:
     """The descriptor of a layer under a folding."""
+    rows, columns = (axis_phases(spec, axis) for axis in (0, 1))
+    strips, strip_pixels = strip_shape(spec)
+    # The window of a column phase begins where that of its super pixel does, or further on where the phase wraps.
+    column_starts, wrapped = [], 0
+    for phase in columns.phases:
+        column_starts.append(wrapped + phase.start)
+        wrapped += phase.advance
     return PassConfig(
         height=spec.height,
         width=spec.width,
         pixel_words=spec.in_channels // folding.word_bytes,
         out_height=spec.out_height,
-        out_width=spec.out_width,
-        kernel=spec.kernel,
-        stride=spec.stride,
-        dilation=spec.dilation,
-        top=spec.padding.top,
-        left=spec.padding.left,
+        out_width=folding.strip_tiles * folding.pixels if has_phases(spec) else spec.out_width,
+        strips=strips,
+        strip_pixels=strip_pixels,
+        stride=(1, 1) if spec.transposed else spec.stride,
+        dilation=(rows.step, columns.step),
+        top=-rows.origin,
+        left=-columns.origin,
+        reach=(rows.reach, columns.reach + (1 if has_phases(spec) else 0)),
+        row_starts=tuple(phase.start for phase in rows.phases),
+        row_advances=tuple(phase.advance for phase in rows.phases),
+        column_starts=tuple(column_starts),
+        phases=folding.phases,
+        last_phases=(spec.out_width - 1) % len(columns.phases) + 1,
         input_zero_point=spec.input_zero_point,
         groups=folding.groups,
         group_words=folding.blocks,
@@ -175,7 +190,6 @@ def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:
         group_out_words=folding.group_outputs // folding.requantisers,
         active_steps=folding.active_steps,
         block_steps=folding.block_steps,
-        idle_steps=folding.idle_steps,
     )
 
 
@@ -213,8 +227,6 @@ def _check(spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int 
     for field, value in (("input_beat_bytes", input_beat), ("output_beat_bytes", output_beat)):
         if value is not None and not 1 <= value <= 128:
             raise SpecError(spec.name, field, value, "from 1 to 128")
-    if spec.transposed:
-        raise UnsupportedError(spec.name, "transposed", spec.transposed, "false in hardware")
     if spec.input_dtype not in ("int8", "int4"):
         raise UnsupportedError(spec.name, "input_dtype", spec.input_dtype, "int8 in hardware")
     if spec.weight_dtype == "uint8" or spec.weight_zero_point:

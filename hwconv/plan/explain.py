@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 DEFAULT_CLOCK_MHZ = 100.0
 _TIME_LOOPS = {
+    "strips": "strip",
     "pixel_tiles": "pixel tile",
+    "column_phases": "column phase",
     "groups": "word group",
     "column_tiles": "column tile",
     "kernel_rows": "kernel row ky",
@@ -61,10 +63,11 @@ def explain(plan: "EnginePlan", *, target: "Target | None" = None, clock_mhz: fl
 
 
 def _headline(spec: ConvSpec) -> str:
-    said = [f"{spec.kernel[0]}x{spec.kernel[1]}"]
+    said = [f"{spec.kernel[0]}x{spec.kernel[1]}" + (" transposed" if spec.transposed else "")]
     said += [f"stride {spec.stride[0]}x{spec.stride[1]}"] if spec.stride != (1, 1) else []
     said += [f"dilation {spec.dilation[0]}x{spec.dilation[1]}"] if spec.dilation != (1, 1) else []
     said += ["padding {} {} {} {}".format(*spec.padding)] if any(spec.padding) else []
+    said += ["output padding {} {}".format(*spec.output_padding)] if any(spec.output_padding) else []
     said += ["depthwise" if spec.depthwise else f"{spec.groups} groups"] if spec.groups > 1 else []
     shapes = [
         f"{height}x{width}x{channels} {dtype}"
@@ -85,8 +88,10 @@ def _loops(plan: "EnginePlan") -> Iterable[RenderableType]:
             depth += 1
     where = f"at once in {_number(config.pixels, 'row')} (pixels) x {_number(config.columns, 'column')} (channels)"
     lines.append((f"{'  ' * depth}sum += activation * weight", where))
-    if item.idle_steps:
-        lines.append((f"{'  ' * 4}wait {_number(item.idle_steps, 'cycle')}", "after each column tile"))
+    waits = sorted({phase.idle_steps for row in item.phases for phase in row})
+    if waits[-1]:
+        span = _number(waits[-1], "cycle") if len(waits) == 1 else f"{waits[0]:,} to {_number(waits[-1], 'cycle')}"
+        lines.append((f"{'  ' * (depth - 4)}wait {span}", "after each column tile"))
     return [_grid(lines)]
 
 
@@ -146,7 +151,9 @@ def _cycles(plan: "EnginePlan", clock: float) -> Table:
         return f"{count:,} cycles, {count / clock:,.1f} us at {clock:g} MHz"
 
     bound = "the array's cycles" if cycles.compute >= cycles.input else "the input's cycles"
-    others = f" + {tiles - 1:,} tiles of {item.tile_cycles:,}" if tiles > 1 else ""
+    least = min(item.row_cycles(phase) for phase in range(item.row_phases))
+    each = f"{item.tile_cycles:,}" if least == item.tile_cycles else f"{least:,} to {item.tile_cycles:,}"
+    others = f" + {tiles - 1:,} tiles of {each}" if tiles > 1 else ""
     return _grid(
         [
             ("  latency", time(cycles.latency)),

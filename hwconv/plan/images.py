@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from ..layer import Layer
 from ..packing import pack_words
 from .config import EngineConfig, PassConfig
+from .phases import phase_layers
 from .rom import RomImage
 
 LOGIC_DEPTH = 32
@@ -26,15 +27,15 @@ def weight_lanes(config: EngineConfig, layers: tuple[Layer, ...]) -> NDArray[np.
     """Weights of every active step, ``(words, columns)``, in the order in which the engine reads them."""
     lanes = np.zeros((config.weight_depth, config.columns), dtype=np.int8)
     for layer, item in zip(layers, config.passes, strict=True):
-        weights = layer.parameters.weights
         word = item.weight_base
-        for group in range(item.groups):
-            for tile in range(item.tiles):
+        for row_phase, column_phase, part in phase_layers(layer):
+            depth, weights = item.depth(item.phases[row_phase][column_phase]), part.parameters.weights
+            for group, tile in np.ndindex(item.groups, item.tiles) if depth else ():
                 for column, output in enumerate(column_outputs(config, layer, item, group, tile)):
                     if output is not None:
                         # A filter's (ky, kx, channel) order is the order of the steps.
-                        lanes[word : word + item.depth, column] = weights[output].reshape(-1)
-                word += item.depth
+                        lanes[word : word + depth, column] = weights[output].reshape(-1)
+                word += depth
     return lanes
 
 
@@ -44,14 +45,14 @@ def table_entries(config: EngineConfig, layers: tuple[Layer, ...], requantiser: 
     first_channel = 0
     for layer, item in zip(layers, config.passes, strict=True):
         word = item.table_base
-        for group in range(item.groups):
-            for tile in range(item.tiles):
-                outputs = column_outputs(config, layer, item, group, tile)
-                for output in outputs[requantiser * config.drain : (requantiser + 1) * config.drain]:
-                    if output is not None:
-                        entries[word] = config.requantiser.entries[first_channel + output]
-                    word += 1
-        first_channel += layer.spec.out_channels
+        for _, group, tile in np.ndindex(item.row_phases * item.column_phases, item.groups, item.tiles):
+            outputs = column_outputs(config, layer, item, group, tile)
+            for output in outputs[requantiser * config.drain : (requantiser + 1) * config.drain]:
+                if output is not None:
+                    entries[word] = config.requantiser.entries[first_channel + output]
+                word += 1
+            if (group, tile) == (item.groups - 1, item.tiles - 1):  # of the next phase
+                first_channel += layer.spec.out_channels
     return entries
 
 

@@ -8,7 +8,7 @@ from math import ceil, gcd
 from ..errors import SpecError, UnsupportedError
 from ..layer import Layer
 from ..spec import ConvSpec
-from .array import MOST_PORTS, MOST_WORD_BYTES, Folding, divisors
+from .array import MOST_PORTS, MOST_WORD_BYTES, Folding, divisors, strip_shape, waiting, walked_phases
 from .config import MINIMUM_TILE_CYCLES, EngineConfig, PassConfig
 from .cycles import units_needed
 from .engine_plan import (
@@ -140,8 +140,9 @@ def fold(spec: ConvSpec, array: SharedArray) -> Folding:
     """How a layer is laid on the array."""
     blocks, tiles = spec.group_in_channels // array.word_bytes, ceil(spec.group_out_channels / array.columns)
     block_steps = max(array.word_bytes, array.lanes)
-    steps, folds = spec.taps * blocks * block_steps, spec.groups * tiles
-    cycles = max(steps, array.pixels * array.drain, ceil(MINIMUM_TILE_CYCLES / folds))
+    walked = walked_phases(spec, blocks)
+    cycles = max(array.pixels * array.drain, ceil(MINIMUM_TILE_CYCLES / (len(walked[0]) * spec.groups * tiles)))
+    strips, strip_pixels = strip_shape(spec)
     return Folding(
         depthwise=False,
         pixels=array.pixels,
@@ -149,15 +150,15 @@ def fold(spec: ConvSpec, array: SharedArray) -> Folding:
         ports=array.ports,
         word_bytes=array.word_bytes,
         requantisers=array.requantisers,
-        pixel_tiles=ceil(spec.out_height * spec.out_width / array.pixels),
+        strips=strips,
+        strip_tiles=ceil(strip_pixels / array.pixels),
         groups=spec.groups,
         tiles=tiles,
         group_outputs=spec.group_out_channels,
         active_steps=array.word_bytes,
         block_steps=block_steps,
         blocks=blocks,
-        idle_steps=cycles - steps,
-        fold_cycles=cycles,
+        phases=waiting(walked, block_steps, cycles, spec.groups * tiles),
         input_words=spec.input_elements // array.word_bytes,
     )
 
@@ -175,8 +176,8 @@ def _placed(specs: Sequence[ConvSpec], folded: Sequence[Folding], drain: int) ->
         )
         passes.append(item)
         activation_base += item.height * item.row_words
-        weight_base += item.folds * item.depth
-        table_base += item.folds * drain
+        weight_base += item.weight_words
+        table_base += item.table_words(drain)
     return tuple(passes)
 
 
@@ -199,6 +200,8 @@ def _check_layers(layers: Sequence[Layer]) -> None:
         spec = layer.spec
         if spec.requantisation not in ("tflite", "shift"):
             raise UnsupportedError(spec.name, "requantisation", spec.requantisation, "tflite or shift in a program")
+        if spec.transposed:
+            raise UnsupportedError(spec.name, "transposed", spec.transposed, "false in a program")
         for field, value in (("input_dtype", spec.input_dtype), ("output_dtype", spec.output_dtype)):
             if value != "int8":
                 raise UnsupportedError(spec.name, field, value, "int8 in a program")

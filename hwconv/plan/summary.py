@@ -39,8 +39,8 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
             "lanes": config.lanes,
             "word_bytes": config.word_bytes,
             "cluster": config.cluster,
-            "fold_cycles": item.fold_cycles,
-            "idle_steps": item.idle_steps,
+            "fold_cycles": max(item.fold_cycles(phase) for row in item.phases for phase in row),
+            "idle_steps": max(phase.idle_steps for row in item.phases for phase in row),
         },
         "accumulator_width": config.accumulator_width,
         "requantiser": {
@@ -72,8 +72,11 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
 
 def receptive_field(plan: "EnginePlan") -> tuple[int, int]:
     """Input rows and columns from the first to the last that an output pixel reads."""
-    (height, width), (down, across) = plan.spec.kernel, plan.spec.dilation
-    return down * (height - 1) + 1, across * (width - 1) + 1
+    spec = plan.spec
+    reach = [dilation * (kernel - 1) for dilation, kernel in zip(spec.dilation, spec.kernel, strict=True)]
+    if spec.transposed:
+        reach = [rows // stride for rows, stride in zip(reach, spec.stride, strict=True)]
+    return reach[0] + 1, reach[1] + 1
 
 
 def _stream(frame_bytes: int, beat_bytes: int, interval: int) -> dict[str, Any]:
