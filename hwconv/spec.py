@@ -101,6 +101,9 @@ class ConvSpec:
         the accumulator is ``sum((x - zx) * (w - zw)) + bias`` over the taps that meet the pixel.
     output_padding:
         Rows and columns that a transposed layer's output has below and to the right of what the pads leave.
+    streaming:
+        Frames are pieces of one sequence that goes on in rows (time): the ``padding.top`` rows above a frame are the
+        last rows of the frames before it, and zero points only where the sequence begins. Goes without rows below.
     groups:
         Divides both channel counts. Output channel ``o`` reads the input channels of group ``o // group_out_channels``;
         a depthwise layer has ``groups == in_channels``, its outputs in the order ``channel * multiplier + m``.
@@ -135,6 +138,7 @@ class ConvSpec:
     padding: Padding = _NO_PADDING
     transposed: bool = False
     output_padding: tuple[int, int] = (0, 0)
+    streaming: bool = False
     groups: int = 1
     input_zero_point: int = 0
     output_zero_point: int = 0
@@ -163,6 +167,7 @@ class ConvSpec:
             padding: "Padding | str | Sequence[int]" = _NO_PADDING,
             transposed: bool = False,
             output_padding: Sequence[int] = (0, 0),
+            streaming: bool = False,
             groups: int = 1,
             input_zero_point: int = 0,
             output_zero_point: int = 0,
@@ -186,12 +191,17 @@ class ConvSpec:
         for field in ("in_channels", "out_channels"):
             if getattr(self, field) % self.groups:
                 raise SpecError(self.name, field, getattr(self, field), f"a multiple of groups = {self.groups}")
-        if not isinstance(self.transposed, bool):
-            raise SpecError(self.name, "transposed", self.transposed, "true or false")
+        for field in ("transposed", "streaming"):
+            if not isinstance(getattr(self, field), bool):
+                raise SpecError(self.name, field, getattr(self, field), "true or false")
         self._store("padding", self._resolve_padding(self.padding))
         self._store("output_padding", self._integers("output_padding", self.output_padding, 2, 0))
         if any(self.output_padding) and not self.transposed:
             raise SpecError(self.name, "output_padding", self.output_padding, "(0, 0), unless the layer is transposed")
+        if self.streaming and (self.transposed or self.padding.bottom):
+            field = "transposed" if self.transposed else "padding"
+            expected = "false with streaming" if self.transposed else "no rows below with streaming"
+            raise SpecError(self.name, field, getattr(self, field), expected)
         self._check_formats()
         self._check_zero_points()
         self._check_activation()
@@ -353,6 +363,11 @@ class ConvSpec:
         return self.group_out_channels if self.depthwise else 1
 
     @property
+    def state_rows(self) -> int:
+        """Rows of earlier frames that a streaming layer keeps; 0 of any other."""
+        return self.padding.top if self.streaming else 0
+
+    @property
     def reads_outside(self) -> bool:
         """Whether taps fall outside the frame, where the zero point is read: with pads, or transposed."""
         return self.transposed or any(self.padding)
@@ -455,6 +470,21 @@ def fully_connected_spec(*, inputs: int, outputs: int, **other: object) -> ConvS
     """A fully connected layer: a 1x1 convolution of ``inputs`` channels on a 1x1 frame; ``other`` fields as given."""
     size = {"height": 1, "width": 1, "kernel": (1, 1), "in_channels": inputs, "out_channels": outputs}
     return ConvSpec.from_dict({**size, **other})
+
+
+def causal1d_spec(
+    *, length: int, in_channels: int, out_channels: int, kernel: int, stride: int = 1, dilation: int = 1,
+    streaming: bool = True, **other: object,
+) -> ConvSpec:  # fmt: skip
+    """A causal one-dimensional convolution, time along the height: sample ``t`` reads ``t - k * dilation``, k < kernel.
+
+    With ``streaming`` a frame is a piece of ``length`` samples of one sequence, down to a single one; without it every
+    frame begins anew. The last tap is the sample's own, as in WaveNet and temporal convolution networks.
+    """
+    size = {"height": length, "width": 1, "in_channels": in_channels, "out_channels": out_channels}
+    window = {"kernel": (kernel, 1), "stride": (stride, 1), "dilation": (dilation, 1)}
+    pads = {"padding": ((kernel - 1) * dilation, 0, 0, 0), "streaming": streaming}
+    return ConvSpec.from_dict({**size, **window, **pads, **other})
 
 
 def conv1d_spec(

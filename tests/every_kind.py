@@ -38,6 +38,13 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         ],
         12,
     ),
+    "streaming": (
+        [
+            dict(height=1, width=1, in_channels=4, out_channels=6, kernel=(3, 1), dilation=(2, 1), padding=(4, 0, 0, 0))
+            | dict(streaming=True)
+        ],
+        12,
+    ),
     "program": (
         [
             dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(3, 3), padding="same"),

@@ -38,7 +38,7 @@ _REQUIRED = (
 )  # fmt: skip
 _OPTIONAL = (
     "name", "weights_layout", "activation_layout", "bias", "multiplier", "shift", "scale", "pad_tl", "padding",
-    "ch_mult", "output_padding", "requantisation", "input", "input_shape", "expected", *_DTYPE_MEMBERS,
+    "ch_mult", "output_padding", "streaming", "requantisation", "input", "input_shape", "expected", *_DTYPE_MEMBERS,
 )  # fmt: skip
 
 
@@ -100,6 +100,13 @@ class _Reader:
     def _number(self, member: str) -> int:
         return self._numbers(member, 1)[0]
 
+    def _flag(self, member: str) -> bool:
+        """0 or 1; absent is 0."""
+        value = self._number(member) if member in self.arrays else 0
+        if value not in (0, 1):
+            raise self._problem(f"member {member!r} is {value}, not 0 or 1")
+        return bool(value)
+
     def _integers(self, member: str, dimensions: tuple[int, ...]) -> NDArray[np.integer]:
         array = self.arrays[member]
         if array.dtype.kind not in "iu" or array.ndim not in dimensions or not array.size:
@@ -143,6 +150,7 @@ class _Reader:
             **(self._transposed if self.shape == "tconv" else self._padding)(
                 frame, kernel, stride, dilation, out_frame
             ),
+            streaming=self._flag("streaming"),
             groups=groups,
             input_zero_point=-self._number("input_offset"),
             output_zero_point=self._number("output_offset"),
@@ -333,6 +341,8 @@ def save_layer(
         "input_shape": np.array(spec.input_shape, np.int64),
         "activation_layout": "NHWC",
     }
+    if spec.streaming:
+        members["streaming"] = 1
     if spec.transposed:
         members["output_padding"] = np.array(spec.output_padding, np.int64)
     for member, implied in zip(_DTYPE_MEMBERS, _FORMATS[number_format], strict=True):

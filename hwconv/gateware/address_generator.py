@@ -86,9 +86,10 @@ class AddressGenerator(wiring.Component):
         frame_base = self._frame_base(m, computing_last)
         with m.If(self.start):
             m.d.sync += computing_last.eq(self.start_last)
+        first_row = self._first_row(m, computing_last)
         for port in range(config.ports):
             pixel = _PortPixel(m, self, port, computing_last, frame_base)
-            address, inside = self._address(m, port, pixel, taps)
+            address, inside = self._address(m, port, pixel, taps, first_row)
             m.d.comb += [self.addresses[port].eq(address), self.inside[port].eq(inside)]
             if port == 0:
                 m.d.comb += self.upcoming_row.eq(pixel.upcoming.y)
@@ -142,7 +143,22 @@ class AddressGenerator(wiring.Component):
             m.d.sync += base.eq(following)
         return base
 
-    def _address(self, m: Module, port: int, pixel: "_PortPixel", taps: "_TapOffsets") -> tuple[Value, Value]:
+    def _first_row(self, m: Module, computing_last: Signal) -> Value:
+        """The highest row that is there: 0, or that of the earlier frames that are kept, once they have come."""
+        kept = self.program.largest(lambda item: item.state_rows)
+        if not kept:
+            return Const(0, 1)
+        height = self.program.first.height
+        first, following = (Signal(range_shape(-kept, 0), name=f"{kind}_kept_row") for kind in ("first", "following"))
+        further = Signal.like(following, name="further_kept_row")
+        m.d.comb += further.eq(Mux(following <= height - kept, -kept, following - height))
+        with m.If(delayed(m, "frame_begin", self.start & computing_last, 1)):
+            m.d.sync += [first.eq(following), following.eq(further)]
+        return first
+
+    def _address(
+        self, m: Module, port: int, pixel: "_PortPixel", taps: "_TapOffsets", first_row: Value
+    ) -> tuple[Value, Value]:
         name = f"port_{port}"
         row = self.wrapped(m, f"{name}_row", pixel.current.row + taps.row_offset)
         column = Signal(self._address_bits, name=f"{name}_column", reset_less=True)
@@ -162,7 +178,7 @@ class AddressGenerator(wiring.Component):
         )
         address = Signal(self._address_bits, name=f"{name}_address", reset_less=True)
         m.d.sync += [
-            row_inside.eq((y >= 0) & (y < self.bound(lambda item: item.height))),
+            row_inside.eq((y >= first_row) & (y < self.bound(lambda item: item.height))),
             column_inside.eq((x >= 0) & (x < self.bound(lambda item: item.width))),
             inside.eq(row_inside & column_inside),
             address.eq(row + delayed(m, f"{name}_column", column, 1, reset=False)),

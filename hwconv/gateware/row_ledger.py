@@ -93,17 +93,24 @@ class RowLedger(wiring.Component):
             self.go.eq(rows_there & (units != 0) & settled),
         ]
 
-        released = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
+        kept = self.program.largest(lambda item: item.state_rows)
+        released = Signal(range_shape(-kept, max(item.height for item in config.passes)), reset_less=True)
         row = self.upcoming_row
         all_rows = Signal()
-        no_row = Signal()
         some_rows = Signal.like(row, reset_less=True)
-        m.d.sync += [
-            all_rows.eq(computing_last | (row > height)),
-            no_row.eq(row < 0),
-            some_rows.eq(row),
-            released.eq(Mux(all_rows, height, Mux(no_row, 0, some_rows))),
-        ]
+        m.d.sync += [all_rows.eq(computing_last | (row > height)), some_rows.eq(row)]
+        if kept:  # rows of frames before this one are released, too; after its last tile, all but the last of its own
+            frame_end = Signal()
+            m.d.sync += [
+                frame_end.eq(computing_last),
+                released.eq(Mux(all_rows, Mux(frame_end, height - kept, height), some_rows)),
+            ]
+        else:
+            no_row = Signal()
+            m.d.sync += [
+                no_row.eq(row < 0),
+                released.eq(Mux(all_rows, height, Mux(no_row, 0, some_rows))),
+            ]
         released_total = Signal(width, reset_less=True)
         m.d.sync += released_total.eq(computing_frame + released)
         pending = Signal(width)

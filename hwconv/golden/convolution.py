@@ -5,8 +5,10 @@ Both give ``acc[n, oy, ox, o] = bias[o] + sum over ky, kx, i of (x[n, iy, ix, c]
 ``c = (o // group_out_channels) * group_in_channels + i``.
 Outside the frame ``x`` is the input zero point ``zx``, so such a tap adds nothing. A transposed layer instead adds the
 product of ``x[n, iy, ix, c]`` and ``w[o, ky, kx, i]`` at ``oy = iy * stride + ky * dilation - top``, ``ox`` likewise.
+The frames of a streaming layer are pieces of one sequence: the rows above a frame are those of the frames before it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,8 @@ def accumulate(
     """
     check_input(spec, x)
     _magnitude(spec, weights, bias)
+    if spec.streaming:
+        return accumulate(*_with_rows_before(spec, weights, bias, x))
     inputs, outputs = spec.group_in_channels, spec.group_out_channels
     x_offset = x.astype(np.int64) - spec.input_zero_point
     w_offset = weights.astype(np.int64) - spec.weight_zero_point
@@ -65,6 +69,18 @@ def accumulate(
                 written = slice(group * outputs, (group + 1) * outputs)
                 acc[:, oy, ox, written] += x_offset[:, iy, ix, read] @ w_offset[written, ky, kx, :].T
     return acc
+
+
+def _with_rows_before(
+    spec: ConvSpec, weights: NDArray[np.integer], bias: NDArray[np.integer], x: NDArray[np.integer]
+) -> tuple[ConvSpec, NDArray[np.integer], NDArray[np.integer], NDArray[np.integer]]:
+    """A streaming layer as one that is not: each frame with the rows that came before it, in place of the pad above."""
+    rows, height = spec.state_rows, spec.height
+    begin = np.full((rows, *x.shape[2:]), spec.input_zero_point, x.dtype)
+    sequence = np.concatenate([begin, x.reshape(-1, *x.shape[2:])])
+    frames = np.stack([sequence[n * height : (n + 1) * height + rows] for n in range(len(x))])
+    padding = spec.padding._replace(top=0)
+    return replace(spec, height=height + rows, padding=padding, streaming=False), weights, bias, frames
 
 
 def _scatter(spec: ConvSpec, w_offset: NDArray[np.int64], x_offset: NDArray[np.int64], acc: NDArray[np.int64]) -> None:
@@ -91,6 +107,8 @@ def accumulate_fast(
     stay below, they run in int64. Memory beyond input and output is bounded.
     """
     check_input(spec, x)
+    if spec.streaming:
+        return accumulate_fast(*_with_rows_before(spec, weights, bias, x))
     number = np.float64 if _magnitude(spec, weights, bias) < 1 << 53 else np.int64
     w_offset = (weights.astype(np.int64) - spec.weight_zero_point).astype(number)
     acc = np.empty((len(x), *spec.output_shape), np.int64)

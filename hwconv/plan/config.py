@@ -95,6 +95,8 @@ class PassConfig:
     """Steps of a channel block in which the array multiplies."""
     block_steps: int
     """Steps of a channel block, those included in which lanes still load."""
+    state_rows: int = 0
+    """Rows of earlier frames that are kept, and read above a frame."""
     activation_base: int = 0
     weight_base: int = 0
     table_base: int = 0
@@ -294,4 +296,4 @@ class EngineConfig:
     def frames_in_flight(self) -> int:
         """Most frames between the end of their input and the end of their output."""
         rows = min(item.height for item in self.passes)
-        return self.ring_rows // rows + self.units + 2
+        return (self.ring_rows - self.passes[0].state_rows) // rows + self.units + 2

@@ -129,7 +129,7 @@ def ring_rows_needed(config: EngineConfig) -> int:
     """
     item = _only(config)
     low = max(1 + config.row_margin, rows_ahead(config, item))
-    high = max(low, 4 * item.height + 8 + config.row_margin)
+    high = max(low, 4 * item.height + item.state_rows + 8 + config.row_margin)
     while low < high:
         middle = (low + high) // 2
         if _ring_suffices(config, item, middle):
@@ -194,23 +194,27 @@ def _tail(config: EngineConfig, item: PassConfig, row_phase: int, live: int, las
 
 def _ring_suffices(config: EngineConfig, item: PassConfig, ring_rows: int) -> bool:
     units = row_units(config, item)
-    starts = _starts(config, item, FRAMES_CHECKED)
-    tiles = len(starts) // FRAMES_CHECKED
+    frames = FRAMES_CHECKED + ceil(item.state_rows / item.height)
+    starts = _starts(config, item, frames)
+    tiles = len(starts) // frames
     index = np.arange(len(starts), dtype=np.int64)
     frame, tile = np.divmod(index, tiles)
     following = tile + 1
-    first_row = np.clip(first_input_row(item, following * config.pixels // item.out_width), 0, item.height)
-    released = frame * item.height + np.where(following == tiles, item.height, first_row)
-    released_at = starts + np.tile(tile_durations(config, item), FRAMES_CHECKED) + RELEASE
+    kept = item.state_rows
+    first_row = np.clip(first_input_row(item, following * config.pixels // item.out_width), -kept, item.height)
+    released = frame * item.height + np.where(following == tiles, item.height - kept, first_row)
+    released_at = starts + np.tile(tile_durations(config, item), frames) + RELEASE
 
-    rows = np.arange(FRAMES_CHECKED * item.height, dtype=np.int64)
+    rows = np.arange(frames * item.height, dtype=np.int64)
     usable = ring_rows - config.row_margin
     wanted = rows - usable + 1
     tile_of = np.searchsorted(released, wanted, side="left")
     never = np.iinfo(np.int64).max // 4
-    permitted = np.where(wanted <= 0, 1, np.append(released_at, never)[tile_of])
+    # Where rows of earlier frames are kept, the count of released rows begins at 0 and falls with the first tile.
+    free = (wanted <= 0) & ((wanted <= released[0]) | (rows * units + RELEASE < released_at[0]))
+    permitted = np.where(free, 1, np.append(released_at, never)[tile_of])
     finished = np.maximum.accumulate(np.maximum(permitted, 1) - rows * units) + (rows + 1) * units
     visible = finished + RECEIVE - 1
 
-    needed = frame * item.height + np.tile(rows_needed(config, item), FRAMES_CHECKED)
+    needed = frame * item.height + np.tile(rows_needed(config, item), frames)
     return bool(np.all(visible[needed - 1] + PERMIT <= starts))

@@ -184,6 +184,7 @@ def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:
         phases=folding.phases,
         last_phases=(spec.out_width - 1) % len(columns.phases) + 1,
         input_zero_point=spec.input_zero_point,
+        state_rows=spec.state_rows,
         groups=folding.groups,
         group_words=folding.blocks,
         tiles=folding.tiles,

@@ -200,8 +200,9 @@ def _check_layers(layers: Sequence[Layer]) -> None:
         spec = layer.spec
         if spec.requantisation not in ("tflite", "shift"):
             raise UnsupportedError(spec.name, "requantisation", spec.requantisation, "tflite or shift in a program")
-        if spec.transposed:
-            raise UnsupportedError(spec.name, "transposed", spec.transposed, "false in a program")
+        for field in ("transposed", "streaming"):
+            if getattr(spec, field):
+                raise UnsupportedError(spec.name, field, True, "false in a program")
         for field, value in (("input_dtype", spec.input_dtype), ("output_dtype", spec.output_dtype)):
             if value != "int8":
                 raise UnsupportedError(spec.name, field, value, "int8 in a program")
