@@ -6,7 +6,7 @@ import numpy as np
 
 from ..golden.requantise import quantise_multiplier
 from ..layer import Layer, LayerParameters
-from ..spec import ConvSpec, fully_connected_spec
+from ..spec import ConvSpec, causal1d_spec, fully_connected_spec
 
 SEED = 20_24
 """Seed of the weights: fixed, so that the RTL and all figures are reproducible."""
@@ -15,6 +15,14 @@ SEED = 20_24
 def _specs() -> dict[str, ConvSpec]:
     def conv(name: str, **fields: object) -> ConvSpec:
         return ConvSpec(name=name, input_zero_point=-3, output_zero_point=5, **fields)  # type: ignore[arg-type]
+
+    def up(name: str, **fields: object) -> ConvSpec:
+        """From 16 x 16 to 32 x 32 pixels."""
+        doubled = {"stride": (2, 2), "padding": "same", "transposed": True}
+        return conv(name, height=16, width=16, **doubled, **fields)
+
+    def causal(name: str, **fields: object) -> ConvSpec:
+        return causal1d_spec(name=name, input_zero_point=-3, output_zero_point=5, **fields)  # type: ignore[arg-type]
 
     same = {"padding": "same"}
     return {
@@ -45,6 +53,12 @@ def _specs() -> dict[str, ConvSpec]:
             conv("7x7_s2", height=64, width=64, in_channels=3, out_channels=32, kernel=(7, 7), stride=(2, 2), **same),
             conv("10x4_s2", height=49, width=10, in_channels=1, out_channels=64, kernel=(10, 4), stride=(2, 2), **same),
             fully_connected_spec(inputs=640, outputs=128, name="fc", input_zero_point=-3, output_zero_point=5),
+            up("t3x3_s2", in_channels=64, out_channels=32, kernel=(3, 3)),
+            up("t4x4_s2", in_channels=32, out_channels=16, kernel=(4, 4)),
+            up("t2x2_s2", in_channels=64, out_channels=32, kernel=(2, 2)),
+            up("dwt4x4_s2", in_channels=64, out_channels=64, kernel=(4, 4), groups=64),
+            causal("causal_k2_d512", length=160, in_channels=64, out_channels=64, kernel=2, dilation=512),
+            causal("causal_k3_d8", length=160, in_channels=32, out_channels=32, kernel=3, dilation=8),
         )
     }
 
