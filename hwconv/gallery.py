@@ -21,8 +21,8 @@ _INTRODUCTION = """\
 # Gallery
 
 Each variant on an array of at most {multipliers} multipliers, drawn from its plan by `make gallery`; any other layer is
-drawn by `hwconv plan LAYER --picture F.svg`. A colour is a row of the array: on the left what it reads (numbers are taps
-in the order of time, hatched cells zero points outside the frame), on the right the pixel that it gives.
+drawn by `hwconv plan LAYER --picture F.svg`. A colour is a row of the array: on the left what it reads (numbers are
+taps in the order of time, hatched cells zero points outside the frame), on the right the pixel that it gives.
 """
 
 
