@@ -69,9 +69,25 @@ class ComparisonResult:
         """Whether values were compared and all of them were equal."""
         return not self.problem and self.mismatches == 0 and self.outputs > 0
 
+    @property
+    def as_predicted(self) -> bool:
+        """Whether the engine was as fast as its plan says; the interval counts once the engine has settled."""
+        settled = self.frames >= MEASURED_FRAMES
+        return self.latency == self.predicted_latency and (self.interval == self.predicted_interval or not settled)
+
+    @property
+    def failure(self) -> str:
+        """What is wrong, in one sentence; empty for an engine that is exact and as fast as predicted."""
+        if not self.exact:
+            return self.problem or "no outputs were compared"
+        if self.as_predicted:
+            return ""
+        measured = f"latency {self.latency} and interval {self.interval} cycles"
+        return f"{measured}, predicted were {self.predicted_latency} and {self.predicted_interval}"
+
     def to_json(self) -> dict[str, Any]:
-        """The members, and whether they mean an exact engine, as values that JSON has."""
-        return {**asdict(self), "exact": self.exact}
+        """The members, and whether they mean an exact engine as fast as predicted, as values that JSON has."""
+        return {**asdict(self), "exact": self.exact, "as_predicted": self.as_predicted}
 
     def describe(self) -> str:
         """Returns a few lines for people."""
