@@ -25,8 +25,9 @@ class WeightSupply(wiring.Component):
     """Reads a word of weights for each active step, in the order of the loop nest, and starts over with each pixel
     tile.
 
-    Latency: ROM_LATENCY cycles from `active` to the weights of cluster 0; cluster `c` comes `c` cycles later.
-    Throughput: a word a cycle. No back-pressure. All paths are cut by registers.
+    Latency: `latency` cycles from `active` to the weights of cluster 0; cluster `c` comes `c` cycles later.
+    Throughput: a word a cycle. No back-pressure. All paths are cut by registers. Depthwise: the last word of the ROM is
+    read where no step is active, which is 0.
 
     Members
     -------
@@ -36,10 +37,9 @@ class WeightSupply(wiring.Component):
     o : Out, one lane a multiplier: a weight, or two in one number (see :mod:`hwconv.plan.formats`)
     """
 
-    latency = ROM_LATENCY
-
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
+        self.latency = ROM_LATENCY + (1 if config.depthwise else 0)
         self.program = ProgramCounter("weights", config.passes)
         lanes = data.ArrayLayout(signed(config.operands.lane_bits), config.weight_lanes)
         members = {"active": In(1), "o": Out(lanes)}
@@ -54,7 +54,7 @@ class WeightSupply(wiring.Component):
         address = Signal(range(max(2, config.weight_depth)))
         if program.phased:
             with m.If(self.active):  # and stay within the ROM while nothing is active
-                m.d.sync += address.eq(Mux(address == config.weight_depth - 1, 0, address + 1))
+                m.d.sync += address.eq(Mux(address == program.first.weight_words - 1, 0, address + 1))
             with m.If(self.start):
                 m.d.sync += address.eq(program.phase_bound(_row_base, self.row_phase, Const(0, 1)))
         elif program.single:
@@ -67,6 +67,11 @@ class WeightSupply(wiring.Component):
                 m.d.sync += address.eq(Mux(counter.last, base, address + 1))
             with m.If(reload):
                 m.d.sync += address.eq(base)
+        if config.depthwise:
+            nothing = config.weight_depth - 1
+            read = Signal.like(address, name="read_address", init=nothing)
+            m.d.sync += read.eq(Mux(self.active, address, nothing))
+            address = read
         for cluster in range(config.clusters):
             if cluster > 0:
                 hop = Signal.like(address, name=f"address_{cluster}", reset_less=True)

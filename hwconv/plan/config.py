@@ -305,7 +305,8 @@ class EngineConfig:
 
     @property
     def weight_depth(self) -> int:
-        return max(item.weight_base + item.weight_words for item in self.passes)
+        """Words of a weight ROM; a depthwise array has one of zeros, which its idle steps read."""
+        return max(item.weight_base + item.weight_words for item in self.passes) + (1 if self.depthwise else 0)
 
     @property
     def table_depth(self) -> int:
