@@ -15,6 +15,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "keywords": (),
     "resources": (),
     "spec": ("errors",),
+    "attributes": ("spec",),
     "layer": ("errors", "spec"),
     "packing": ("errors", "spec"),
     "golden": ("errors", "spec", "layer"),
