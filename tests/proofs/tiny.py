@@ -71,14 +71,14 @@ def frames_of_cycles(config: EngineConfig, frames: int) -> int:
 
 
 RETURN = 6
-"""A layer's last beat to the start of a tile that needs it, less the units of the beat: a register, receiver, ledger."""
+"""A layer's last beat to the start of a tile that needs it, less the beat's units: a register, receiver, ledger."""
 
 
 def patience(config: EngineConfig) -> int:
     """Cycles in which an engine takes input again, or a complete frame leaves, while the sink takes beats.
 
-    One layer: what follows the start of a frame's last tile, and the frame before it. A program: every layer waits until
-    the last beat of the one before has come back and until all blocks have settled; the last one's beats leave.
+    One layer: what follows the start of a frame's last tile, and the frame before. A program: every layer waits until
+    the last beat of the one before is back and all blocks have settled, and the last layer's beats leave.
     """
     if config.ring:
         cycles = predict(config)
