@@ -48,7 +48,8 @@ def evaluate(plan: RequantiserPlan, entry: int, accumulators: Int64) -> Int64:
     if plan.kind == "none":
         return a + values["bias"]
     scaled = {"narrow": _narrow, "wide": _wide, "single": _single, "float": _float}[plan.kind](plan, values, a)
-    return np.clip(scaled, values.get("minimum", plan.out_min), values.get("maximum", plan.out_max))
+    clamped: Int64 = np.clip(scaled, values.get("minimum", plan.out_min), values.get("maximum", plan.out_max))
+    return clamped
 
 
 def _narrow(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
@@ -81,8 +82,9 @@ def _wide(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
 
 
 def _single(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
-    scaled = a * values["multiplier"] + values["offset"] >> plan.shift + values.get("right", 0)
-    return scaled + values.get("zero_point", plan.output_zero_point)
+    rounded = a * values["multiplier"] + values["offset"] >> plan.shift + values.get("right", 0)
+    scaled: Int64 = rounded + values.get("zero_point", plan.output_zero_point)
+    return scaled
 
 
 def _float(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
@@ -108,9 +110,10 @@ def _float(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
     kept |= (product & (1 << max(right, 0)) - 1) != 0
     whole, guard = kept >> GUARD_BITS, kept & (1 << GUARD_BITS) - 1
     reach = np.left_shift(np.int64(2), np.minimum(_bits(whole), MANTISSA))
-    half = np.int64(1 << GUARD_BITS - 1)
-    rounded = whole + (guard >= np.where(whole & 1, half - reach, half + reach + 1))
-    return np.where(biased < 0, -rounded, rounded) + values.get("zero_point", plan.output_zero_point)
+    tie = 1 << GUARD_BITS - 1
+    rounded = whole + (guard >= np.where(whole & 1, tie - reach, tie + reach + 1))
+    scaled: Int64 = np.where(biased < 0, -rounded, rounded) + values.get("zero_point", plan.output_zero_point)
+    return scaled
 
 
 def _bits(values: Int64) -> Int64:
