@@ -38,7 +38,8 @@ class ComparisonResult:
         interval, predicted_interval: cycles between frames that are sent back to back.
         macs: multiply-accumulates of a frame. multipliers: of the array.
         requantisers, requantiser_multipliers: beside the array.
-        utilisation: macs / (interval x multipliers), of the measured interval.
+        products: that the array makes in a cycle: two a multiplier where short weights share it.
+        utilisation: macs / (interval x products), of the measured interval.
         netlist: whether the netlist of ECP5 cells was simulated, rather than the Verilog.
         waveform, captured: the files written, if they were asked for.
     """
@@ -57,6 +58,7 @@ class ComparisonResult:
     predicted_interval: int
     macs: int
     multipliers: int
+    products: int
     requantisers: int
     requantiser_multipliers: int
     utilisation: float | None
@@ -94,12 +96,13 @@ class ComparisonResult:
         verdict = "exact" if self.exact else f"NOT EXACT, {self.mismatches} mismatches"
         known = f", {self.expected_outputs} of them known from elsewhere" if self.expected_outputs else ""
         used = f", utilisation {self.utilisation:.1%}" if self.utilisation is not None else ""
+        each = " of two products" if self.products > self.multipliers else ""
         what = ", the netlist of ECP5 cells" if self.netlist else ""
         return (
             f"{self.layer}: {verdict}, {self.outputs} outputs of {self.frames} frames compared{known} "
             f"({self.simulator}{what})\n  latency {self.latency} cycles (predicted {self.predicted_latency}), "
             f"interval {self.interval} (predicted {self.predicted_interval})\n"
-            f"  {self.macs} MACs on {self.multipliers} multipliers{used}; "
+            f"  {self.macs} MACs on {self.multipliers} multipliers{each}{used}; "
             f"{self.requantisers} requantisers with {self.requantiser_multipliers} multipliers of their own"
         )
 
@@ -180,9 +183,10 @@ def compare_engine(
         predicted_interval=engine.cycles.interval,
         macs=spec.macs,
         multipliers=engine.multipliers,
+        products=engine.products,
         requantisers=engine.config.requantisers,
         requantiser_multipliers=engine.requantiser_multipliers,
-        utilisation=spec.macs / (interval * engine.multipliers) if interval else None,
+        utilisation=spec.macs / (interval * engine.products) if interval else None,
         waveform=None if waveform is None else str(waveform),
         captured=None if capture is None or result.captured is None else str(capture),
     )

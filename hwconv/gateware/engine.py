@@ -130,7 +130,7 @@ class EngineCore(wiring.Component):
         self._permit(m, receiver, ledger)
         self._operands(m, sequencer, addresses, receiver, operands)
         operand_delay = AddressGenerator.latency + RAM_LATENCY + OPERAND_LATENCY
-        weights_behind = operand_delay - WeightSupply.latency
+        weights_behind = operand_delay - weights.latency
         if sequencer.program.phased:
             m.d.comb += [
                 weights.start.eq(delayed(m, "start", sequencer.start, weights_behind)),
@@ -186,12 +186,14 @@ class EngineCore(wiring.Component):
             )
         latency = AddressGenerator.latency + RAM_LATENCY
         early = 1 if config.depthwise else 0  # LaneSupply has a register for each few lanes
-        zero_point = ProgramCounter("operands", config.passes)
         m.d.comb += [
             operands.inside.eq(delayed(m, "inside", addresses.inside, RAM_LATENCY - early)),
             operands.load.eq(delayed(m, "block_first", sequencer.block_first, latency - early)),
-            operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point)),
         ]
+        if isinstance(operands, LaneSupply):
+            return
+        zero_point = ProgramCounter("operands", config.passes)
+        m.d.comb += operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point))
         if not zero_point.single:
             m.d.sync += zero_point.index.eq(delayed(m, "operand_layer", sequencer.program.index, latency))
 
@@ -214,7 +216,7 @@ class EngineCore(wiring.Component):
     def _flush(self, m: Module) -> Signal:
         """After a reset: clears every accumulator while the operands of before the reset run out."""
         config = self._config
-        cycles = config.word_bytes + config.lanes + config.clusters + 16
+        cycles = config.word_channels + config.lanes + config.clusters + 16
         left = Signal(range(cycles + 1), init=cycles)
         flushing = Signal(init=1)
         m.d.sync += flushing.eq(left > 1)
