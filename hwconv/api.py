@@ -9,8 +9,8 @@ An example:
     assert result.latency == result.predicted_latency
     api.generate("layer.npz", "engine", multipliers=16)
 
-Wherever a `source` is asked for, it is a layer file (.npz), a model (.tflite, with the operator's index as `layer`), or
-what :func:`hwconv.frontend.load` returned.
+Wherever a `source` is asked for, it is a layer file (.npz or .toml), a model (.tflite, with the operator's index as
+`layer`), or what :func:`hwconv.frontend.load` returned.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from hwconv import flow, golden, simulation
-from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare, with_random
+from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare, read_frames, with_random
 from hwconv.emit.package import Vectors, check_directory, engine_files, make_package, model_files
-from hwconv.errors import FitError
-from hwconv.frontend import LayerFile, load
+from hwconv.errors import FitError, FormatError
+from hwconv.factorise import Factorisation
+from hwconv.factorise import factorise as split
+from hwconv.frontend import LayerFile, load, save_layer
 from hwconv.frontend.archive import write_whole
 from hwconv.frontend.source_file import read_start
 from hwconv.layer import Layer
@@ -279,6 +281,51 @@ def simulate(
         cocotb=bench.tests,
         failures=bench.failures,
     )
+
+
+def factorise(
+    source: Source,
+    directory: str | Path | None = None,
+    *,
+    layer: int | None = None,
+    rank: int | None = None,
+    error: float | None = None,
+    input: str | Path | Frames | None = None,
+    frames: int | None = None,
+    seed: int = 1,
+    force: bool = False,
+) -> Factorisation:
+    """Splits a layer with a K x L kernel into a 1 x L and a K x 1 layer, and measures what that changes.
+
+    Parameters:
+        source, layer: see above.
+        directory: where `horizontal.npz` and `vertical.npz` are written, if anywhere; the frames go with them.
+        rank, error: one of them, see :func:`hwconv.factorise.factorise`.
+        input: frames as (N, H, W, C) or (H, W, C), or an .npy file of them; by default those of the source, or random
+            ones.
+        frames: how many random ones, by default four. seed: of these.
+        force: whether files that are there are replaced.
+
+    Raises:
+        HwconvError: as `plan`; a layer that cannot be split; files that are there.
+    """
+    loaded = _load(source, layer)
+    spec = loaded.layer.spec
+    x = loaded.input
+    if input is not None:
+        x = read_frames(input, spec.name, "input", spec.input_shape, spec.input_dtype)
+    if x is None:
+        x = with_random(loaded.layer, None, frames, seed)
+    files = [] if directory is None else [Path(directory) / f"{part}.npz" for part in ("horizontal", "vertical")]
+    for file in files:
+        if file.exists() and not force:
+            raise FormatError(file, "is there already; --force replaces it")
+    result = split(loaded.layer, x, rank=rank, error=error)
+    if files:
+        files[0].parent.mkdir(parents=True, exist_ok=True)
+        save_layer(files[0], result.horizontal, result.input)
+        save_layer(files[1], result.vertical, result.between)
+    return result
 
 
 def build(

@@ -19,6 +19,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "layer": ("errors", "spec"),
     "packing": ("errors", "spec"),
     "golden": ("errors", "spec", "layer"),
+    "factorise": ("errors", "spec", "layer", "golden"),
     "frontend": ("errors", "spec", "layer", "golden.requantise"),
     "plan": ("errors", "spec", "layer", "golden.requantise", "keywords", "packing", "targets"),
     "gateware": ("errors", "plan"),
