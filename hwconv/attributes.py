@@ -1,6 +1,6 @@
 """What is supported: one row for each attribute of a layer, with its range and what it is tested against.
 
-`docs/attributes.md` is written from this table by ``make gallery``. A test compares the two, asks of all ranges that the
+`docs/attributes.md` is written from this table by ``make gallery``. A test compares both, asks of all ranges that the
 specification accepts its ends and refuses what is beyond, and that every field of a specification has a row.
 """
 

@@ -1,4 +1,4 @@
-"""Addresses of transposed layers equal the definition, whenever tiles start: all runs of so many cycles from a reset."""
+"""Addresses of transposed layers equal the definition, whenever tiles start: all runs of some cycles from a reset."""
 
 from dataclasses import replace
 
