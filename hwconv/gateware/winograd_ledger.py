@@ -111,8 +111,8 @@ class TileLedger(wiring.Component):
             over.eq(released_row > height),
             none.eq(released_row < 0),
             some.eq(released_row),
-            rows.eq(Mux(ending, taken, Mux(over, height, Mux(none, 0, some)))),
-            total.eq(released_base + rows),
+            rows.eq(Mux(delayed(m, "ending", ending, 1), taken, Mux(over, height, Mux(none, 0, some)))),
+            total.eq(delayed(m, "released_base", released_base, 2) + rows),
         ]
         with m.If(delayed(m, "band_read", self.read_last & across, RELEASE_DELAY)):
             m.d.sync += released.eq(total)

@@ -33,7 +33,7 @@ class RowBanks(wiring.Component):
     write, word : In
         Words in the order of the stream.
     positions : Out
-        Running total of rows written, those included that the end of a frame skips.
+        Running total of rows written, and from a frame's last row on those that its end skips.
     addresses : In, `words` : Out
         One for each bank: row bank r and column bank c are number ``r * fetch_columns + c``.
     """
@@ -106,9 +106,15 @@ class RowBanks(wiring.Component):
             m.d.sync += address.eq(slot)
         with m.If(slot_end):
             m.d.sync += [address.eq(following), slot.eq(following)]
+        # What the end of a frame skips is counted as its last row begins: the permission to write falls a few words late.
         skipped = config.frame_slots * config.vertical.inputs - item.height
+        upcoming_last: Value = row.count == item.height - 2
+        positions = Signal.like(self.positions, init=0)
+        if item.height == 1:
+            upcoming_last, positions = Const(1, 1), Signal.like(self.positions, init=skipped)
+        m.d.comb += self.positions.eq(positions)
         with m.If(row_end):
-            m.d.sync += self.positions.eq(self.positions + Mux(row.last, 1 + skipped, 1))
+            m.d.sync += positions.eq(positions + Mux(upcoming_last, 1 + skipped, 1))
         enables = Signal(config.vertical.inputs * config.fetch_columns)
         m.d.comb += enables.eq(
             Cat(

@@ -129,7 +129,8 @@ def _ring_suffices(config: WinogradConfig, slots: int) -> bool:
 
     frames, row = np.divmod(np.arange(FRAMES_CHECKED * item.height, dtype=np.int64), item.height)
     index = frames * item.height + row
-    wanted = frames * taken + row - (slots * n - config.row_margin) + 1
+    skipped = np.where(row == item.height - 1, taken - item.height, 0)
+    wanted = frames * taken + row + skipped - (slots * n - config.row_margin) + 1
     never = np.iinfo(np.int64).max // 4
     permitted = np.where(
         wanted <= 0, 1, np.append(released_at, never)[np.searchsorted(released, wanted, side="left")]
