@@ -68,10 +68,11 @@ class TileFolding:
         return self.frame_tiles * self.tile_cycles
 
     @property
-    def cost(self) -> tuple[float, int, int]:
-        """What the search minimises: the interval, weighed with the requantisers; then multipliers and adders."""
+    def cost(self) -> tuple[float, int, int, int]:
+        """What the search minimises: the interval, weighed with the requantisers; then multipliers, adders and turns."""
         weight = 1 + REQUANTISER_COST * (self.requantisers - 1)
-        return self.compute_cycles * weight, self.multipliers, self.fetch_columns + self.drain_columns
+        adders = self.fetch_columns + self.drain_columns
+        return self.compute_cycles * weight, self.multipliers, adders, self.horizontal.inputs // self.slice_columns
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
