@@ -97,15 +97,3 @@ def winograd_plan(random: np.random.Generator, layer: Layer) -> WinogradPlan | N
             input_beat_bytes=input_beat,
             output_beat_bytes=output_beat,
         )
-
-
-def describe_winograd(plan: WinogradPlan) -> str:
-    """A plan in one line, for messages of failed tests."""
-    folding, config = plan.folding, plan.config
-    return (
-        f"{plan.algorithm} {folding.vertical.name} x {folding.horizontal.name}, {config.rows}x{config.columns}, "
-        f"{config.turns} turns, read {folding.fetch_columns}, drain {folding.drain_columns}, "
-        f"{folding.requantisers} requantisers ({config.requantiser.kind}), lanes {folding.channel_lanes}, tile "
-        f"{config.tile_cycles} cycles, {config.units} units, {config.slots} slots, beats {plan.input_beat_bytes} in "
-        f"{plan.output_beat_bytes} out, {plan.spec.to_json()}"
-    )

@@ -1,7 +1,9 @@
 """The array of a Winograd engine: every position of a tile has its own multiplier and its own sum."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import LoopCounter, delayed
@@ -205,7 +207,9 @@ class WinogradArray(wiring.Component):
         for row in range(config.rows):
             place, column_of_slice = row % n, row // n
             chain = column_of_slice % config.drain_columns
-            bits = [config.sum_bits(place, column) for column in config.columns_of(column_of_slice, config.slice_columns)]
+            bits = [
+                config.sum_bits(place, column) for column in config.columns_of(column_of_slice, config.slice_columns)
+            ]
             for column in range(config.columns):
                 if column % MARK_LOADS == 0:
                     near = Signal(2, name=f"mark_{row}_{column}")
@@ -213,9 +217,7 @@ class WinogradArray(wiring.Component):
                         "hwconv_hop", p_WIDTH=2, i_clk=ClockSignal(), i_d=Cat(first, last), o_q=near
                     )
                 weight = weights[config.weight_slot(place, column_of_slice)][column]
-                element = WinogradElement(
-                    len(operands[row]), len(weight), max(bits), chain_bits(config, place, chain)
-                )
+                element = WinogradElement(len(operands[row]), len(weight), max(bits), chain_bits(config, place, chain))
                 m.submodules[f"pe_{row}_{column}"] = element
                 m.d.comb += [
                     element.activation.eq(operands[row]),
@@ -240,7 +242,7 @@ class WinogradArray(wiring.Component):
                     for column_of_slice in range(chain, config.slice_columns, v)
                 ]
                 m.d.comb += getattr(self, f"o_{chain * n + row}").eq(places[0].o_chain)
-                for element, following in zip(places, places[1:], strict=False):
+                for element, following in pairwise(places):
                     m.d.comb += element.i_chain.eq(following.o_chain)
 
     def _operands(self, m: Module) -> list[Signal]:

@@ -164,9 +164,7 @@ class TileFetch(wiring.Component):
         return Const(sum(value << index for index, value in enumerate(values)), len(values)).bit_select(turn, 1)
 
     def _band(self, m: Module, offset: Signal) -> tuple[Signal, list[list[Signal]], Signal]:
-        """Rotation, bank addresses (of the tile's first slot and of the next) and rows inside the frame, of the tile that
-        is read.
-        """
+        """Rotation, bank addresses (of a tile's first slot and of the next) and rows inside the frame."""
         config, item = self._config, self._config.passes[0]
         n, outputs, depth = config.vertical.inputs, config.vertical.outputs, max(2, config.bank_depth)
         slots = config.slots
@@ -178,9 +176,7 @@ class TileFetch(wiring.Component):
         frame_base = Signal(range(depth))
         # All of these are in use a tile after they changed at the earliest: registers on the way do not matter.
         next_base = wrapped(m, "next_base", upcoming_base + config.slot_words, depth)
-        next_frame = wrapped(
-            m, "next_frame", frame_base + config.frame_slots % slots * config.slot_words, depth
-        )
+        next_frame = wrapped(m, "next_frame", frame_base + config.frame_slots % slots * config.slot_words, depth)
         next_origin = wrapped(m, "next_origin", next_frame + first_slot, depth)
         inside = Signal(n)
         m.d.sync += inside.eq(

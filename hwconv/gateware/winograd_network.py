@@ -10,8 +10,7 @@ from hwconv.plan.winograd_transforms import Network, Node
 
 
 class AdderNetwork(wiring.Component):
-    """``o = matrix @ i`` with the matrix of a :class:`~hwconv.plan.winograd_transforms.Network`, each node modulo two to
-    its width.
+    """``o = matrix @ i``, the matrix being that of a network; each node modulo two to its width.
 
     Latency: `latency` cycles, one a level. Throughput: one vector a cycle. No back-pressure. All paths are cut by
     registers, unless the network has no levels.

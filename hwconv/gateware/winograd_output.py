@@ -91,17 +91,18 @@ class TurnStore(wiring.Component):
 class TileResults(wiring.Component):
     """``Y = A^T M A``, the factor divided out, requantised.
 
-    The columns of an output channel's sums are transformed as they leave the array; when all of them are there, they wait
-    in registers while the rows of outputs go through the horizontal transform, `requantisers` pixels a cycle. All of it
-    is modulo ``2**sum_width``. The factor's power of two is a shift, its odd part a few shifted sums: multiplication by
-    its inverse.
+    The columns of an output channel's sums are transformed as they leave the array. When all of them are there, they
+    wait in registers while the rows of outputs go through the horizontal transform, `requantisers` pixels a cycle. All
+    of it is modulo ``2**sum_width``. The factor's power of two is a shift, its odd part a few shifted sums:
+    multiplication by its inverse.
 
     Latency: see :mod:`hwconv.plan.winograd_cycles`. Throughput: an output channel of a tile every `channel_cycles`.
     There is no back-pressure. All paths are cut by registers.
 
     Members
     -------
-    captured : In, the sums of a turn are in the chains from the next cycle on; `last_turn` : In, with it: of the last turn
+    captured : In, the sums of a turn are in the chains from the next cycle on
+    last_turn : In, with it: of the last turn
     shift : Out, the chains move
     i_0, ... : In, the chains
     results : Out, one value a pixel; `valid` : Out
@@ -176,9 +177,7 @@ class TileResults(wiring.Component):
             ]
             network = AdderNetwork(config.vertical.output, levels)
             m.submodules[f"column_{chain}"] = network
-            m.d.comb += [
-                i.eq(getattr(self, f"i_{chain * n + index}")) for index, i in enumerate(network.inputs)
-            ]
+            m.d.comb += [i.eq(getattr(self, f"i_{chain * n + index}")) for index, i in enumerate(network.inputs)]
             columns.append(network.results)
         latency = config.vertical.output.latency
         arrive = delayed(m, "arrive", piece_taken, latency)
@@ -290,7 +289,5 @@ class TileResults(wiring.Component):
         address = Mux(loaded, channel.count, current)
         address = delayed(m, "table_address", address, config.result_latency - ENTRY_LATENCY, reset=False)
         entry = Signal(config.requantiser.entry_width)
-        m.submodules.table = Instance(
-            table_name(config), i_clk=ClockSignal(), i_addr=address, o_data=entry
-        )
+        m.submodules.table = Instance(table_name(config), i_clk=ClockSignal(), i_addr=address, o_data=entry)
         return delayed(m, "entry", entry, 1, reset=False)

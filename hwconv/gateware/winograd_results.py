@@ -15,8 +15,8 @@ class BandBuffer(wiring.Component):
     Pixel `x` is in bank ``x mod requantisers``, so that the pixels that come together are in different banks; channel
     `o` is in lane ``o mod channel_lanes`` of its word. What tiles compute beyond the frame is written and never read.
 
-    Latency: 3 cycles from the last result of a band to its first word read. Throughput: a result in each bank and a word
-    read a cycle. Back-pressure: no word is read while `room` is low; `in_flight` more may come after it fell. The
+    Latency: 2 cycles from the last result of a band to its first word read. Throughput: a result in each bank and a
+    word read a cycle. Back-pressure: no word is read while `room` is low; `in_flight` more may come after it fell. The
     ledger lets a band begin only when a unit is free, so writing never waits.
 
     Members

@@ -21,9 +21,11 @@ def wrapped(m: Module, name: str, value: Value, limit: int) -> Signal:
 
 
 class RowBanks(wiring.Component):
-    """Keeps the last rows of the input. Row `y` of a frame is in row bank ``y mod n``, `n` being the rows of a tile, and
-    pixel `x` in column bank ``x mod fetch_columns``: the pixels of a column of a tile, or of two, are in different
-    banks whatever the tile. Each frame begins in row bank 0, in the slot after the last one's.
+    """Keeps the last rows of the input.
+
+    Row `y` of a frame is in row bank ``y mod n``, `n` being the rows of a tile, and pixel `x` in column bank
+    ``x mod fetch_columns``: the pixels of a column of a tile, or of two, are in different banks whatever the tile. Each
+    frame begins in row bank 0, in the slot after the last one's.
 
     Latency: 3 cycles from `write` to the word in memory, RAM_LATENCY from `addresses` to `words`. Throughput: one word
     written and one read in each bank a cycle. There is no back-pressure.
@@ -106,7 +108,7 @@ class RowBanks(wiring.Component):
             m.d.sync += address.eq(slot)
         with m.If(slot_end):
             m.d.sync += [address.eq(following), slot.eq(following)]
-        # What the end of a frame skips is counted as its last row begins: the permission to write falls a few words late.
+        # What a frame's end skips is counted as its last row begins: the permission to write falls a few words late.
         skipped = config.frame_slots * config.vertical.inputs - item.height
         upcoming_last: Value = row.count == item.height - 2
         positions = Signal.like(self.positions, init=0)

@@ -50,9 +50,7 @@ class TileTransform(wiring.Component):
         for row, values in enumerate(rows):
             # Those of the rows below pass through.
             bits = max(len(rows[below][0]) for below in range(row, len(rows), config.row_units))
-            held.append(
-                [Signal(signed(bits), name=f"held_{row}_{at}", reset_less=True) for at in range(len(values))]
-            )
+            held.append([Signal(signed(bits), name=f"held_{row}_{at}", reset_less=True) for at in range(len(values))])
         for row, (registers, values) in enumerate(zip(held, rows, strict=True)):
             following = row + config.row_units
             for column, (register, value) in enumerate(zip(registers, values, strict=True)):

@@ -10,8 +10,8 @@ DIRECT = "direct"
 AUTO = "auto"
 ALGORITHMS = (DIRECT, *WINOGRAD, AUTO)
 WORTH = 1.25
-"""How many times faster than the direct engine another must be to be chosen: its transforms take look-up tables, and its
-weights up to seven times the block RAM.
+"""How many times as fast as the direct engine another must be to be chosen: its transforms take look-up tables, and
+its weights up to seven times the block RAM.
 """
 
 
@@ -28,7 +28,7 @@ def plan_layer(
     Parameters
     ----------
     algorithm : str
-        ``direct``, ``winograd2``, ``winograd4``, or ``auto``: the fastest, where it is WORTH times as fast as ``direct``.
+        ``direct``, ``winograd2``, ``winograd4``, or ``auto``: the fastest, if it is WORTH times as fast as ``direct``.
     multipliers, input_beat_bytes, output_beat_bytes
         See :func:`~hwconv.plan.engine_plan.make_plan`.
 
@@ -41,20 +41,27 @@ def plan_layer(
     """
     if algorithm not in ALGORITHMS:
         raise SpecError(layer.spec.name, "algorithm", algorithm, f"one of {one_of(ALGORITHMS)}")
-    request = {
-        "multipliers": multipliers,
-        "input_beat_bytes": input_beat_bytes,
-        "output_beat_bytes": output_beat_bytes,
-    }
+
+    def winograd(name: str) -> EnginePlan:
+        return make_winograd_plan(
+            layer,
+            algorithm=name,
+            multipliers=multipliers,
+            input_beat_bytes=input_beat_bytes,
+            output_beat_bytes=output_beat_bytes,
+        )
+
     if algorithm in WINOGRAD:
-        return make_winograd_plan(layer, algorithm=algorithm, **request)
-    direct = make_plan(layer, **request)
+        return winograd(algorithm)
+    direct = make_plan(
+        layer, multipliers=multipliers, input_beat_bytes=input_beat_bytes, output_beat_bytes=output_beat_bytes
+    )
     if algorithm == DIRECT:
         return direct
     best = direct
     for name in WINOGRAD:
         try:
-            other = make_winograd_plan(layer, algorithm=name, **request)
+            other = winograd(name)
         except UnsupportedError:
             continue
         if other.cycles.interval * WORTH <= direct.cycles.interval and other.cycles.interval < best.cycles.interval:

@@ -69,7 +69,7 @@ class TileFolding:
 
     @property
     def cost(self) -> tuple[float, int, int, int]:
-        """What the search minimises: the interval, weighed with the requantisers; then multipliers, adders and turns."""
+        """What the search minimises: the interval, weighed with requantisers; then multipliers, adders and turns."""
         weight = 1 + REQUANTISER_COST * (self.requantisers - 1)
         adders = self.fetch_columns + self.drain_columns
         return self.compute_cycles * weight, self.multipliers, adders, self.horizontal.inputs // self.slice_columns
@@ -140,7 +140,7 @@ def make_winograd_plan(
             tile_foldings(spec, algorithm, asked, output_beat_bytes), key=lambda item: item.cost, default=None
         )
     if folding is None:
-        least = min(item.inputs for item in ALGORITHMS.values())
+        least = ALGORITHMS[algorithm].inputs if spec.kernel[0] == 3 else 1
         expected = f"at least {least}, the rows of a tile, and an output beat of whole results"
         raise UnsupportedError(spec.name, "multipliers", asked, expected)
     low, high = layer.raw_accumulator_range()
@@ -151,7 +151,10 @@ def make_winograd_plan(
     result_bytes = folding.channel_lanes * requantiser.output_width // 8
     if output_beat_bytes is not None and output_beat_bytes % result_bytes:
         raise SpecError(
-            spec.name, "output_beat_bytes", output_beat_bytes, f"a multiple of {result_bytes}, the bytes of a result word"
+            spec.name,
+            "output_beat_bytes",
+            output_beat_bytes,
+            f"a multiple of {result_bytes}, the bytes of a result word",
         )
     words_out = spec.out_channels // folding.channel_lanes
     config = WinogradConfig(
@@ -271,7 +274,9 @@ def _complete(
         for drain in divisors(slice_columns):
             each = max(rows, horizontal.inputs // drain)
             # Of several turns only the columns leave at once, and the channels' rows have the whole fold.
-            needed = columns * each if turns == 1 else max(columns * slice_columns // drain, ceil(columns * each / turns))
+            needed = (
+                columns * each if turns == 1 else max(columns * slice_columns // drain, ceil(columns * each / turns))
+            )
             turn = max(channels, needed)
             for fetch in (1, 2):
                 if horizontal.inputs % fetch or horizontal.outputs % fetch:

@@ -132,9 +132,7 @@ def _ring_suffices(config: WinogradConfig, slots: int) -> bool:
     skipped = np.where(row == item.height - 1, taken - item.height, 0)
     wanted = frames * taken + row + skipped - (slots * n - config.row_margin) + 1
     never = np.iinfo(np.int64).max // 4
-    permitted = np.where(
-        wanted <= 0, 1, np.append(released_at, never)[np.searchsorted(released, wanted, side="left")]
-    )
+    permitted = np.where(wanted <= 0, 1, np.append(released_at, never)[np.searchsorted(released, wanted, side="left")])
     finished = np.maximum.accumulate(np.maximum(permitted, 1) - index * units) + (index + 1) * units
     visible = finished + RECEIVE - 1
     needed = np.repeat(np.tile(band_rows_needed(config), FRAMES_CHECKED) + frame * item.height, config.tiles_across)

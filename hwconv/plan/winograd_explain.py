@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from .winograd import WinogradPlan
 
 
-def explain_winograd(
-    plan: "WinogradPlan", *, target: "Target | None" = None, clock_mhz: float | None = None
-) -> Group:
+def explain_winograd(plan: "WinogradPlan", *, target: "Target | None" = None, clock_mhz: float | None = None) -> Group:
     """What :func:`hwconv.plan.explain.explain` returns of other plans; the parameters are the same."""
     config, cycles, spec = plan.config, plan.cycles, plan.spec
     clock = DEFAULT_CLOCK_MHZ if clock_mhz is None else clock_mhz
@@ -39,17 +37,21 @@ def explain_winograd(
     array = _drawing(plan)
     activation, weight = max(max(row) for row in config.operand_widths), max(config.weight_widths)
     arithmetic = [
-        ("  tile", f"{config.vertical.name} down, {config.horizontal.name} across: outputs {config.factor} times too large"),
+        (
+            "  tile",
+            f"{config.vertical.name} down, {config.horizontal.name} across: outputs {config.factor} times too large",
+        ),
         ("  operands", f"activations of {activation} bits at most, weights of {weight}: one 18x18 multiplier"),
         ("  sums", f"modulo 2^{config.sum_width}, which accumulators of {config.accumulator_width} bits need"),
         ("  requantisers", f"{config.requantisers}, {unit.kind}, {unit.multipliers} multipliers each"),
         ("  proof", f"{unit.proof.channels} channels, {unit.proof.points:,} points compared"),
     ]
     stores = titled_table("memory", "copies", "words", "bits", "ECP5 blocks", "holds")
-    for store in winograd_memories(plan):
+    kept = winograd_memories(plan)
+    for store in kept:
         blocks = "LUTs" if store.kind == "logic" else str(store.block_rams() or "LUTs")
         stores.add_row(store.name, str(store.copies), str(store.depth), str(store.width), blocks, store.holds)
-    total = sum(store.block_rams() for store in winograd_memories(plan))
+    total = sum(store.block_rams() for store in kept)
     stores.add_row("all", "", "", "", str(total), "")
 
     def time(count: int) -> str:
@@ -84,7 +86,10 @@ def explain_winograd(
         used = plan.multipliers + plan.requantiser_multipliers
         rows = [
             (f"  {target.name}", f"{used} of {target.multipliers} multipliers"),
-            ("", f"{sum(s.block_rams(target.family) for s in winograd_memories(plan))} of {target.block_rams} block RAMs"),
+            (
+                "",
+                f"{sum(store.block_rams(target.family) for store in kept)} of {target.block_rams} block RAMs",
+            ),
         ]
         sections.append(("Target", [grid(rows)]))
     parts: list[RenderableType] = [Text(f"{headline(spec)}, {plan.algorithm}", style="bold")]

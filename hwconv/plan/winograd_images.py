@@ -1,4 +1,4 @@
-"""Contents of a Winograd engine's ROMs: transformed weights in the order of the walk, entries in that of the results."""
+"""Contents of a Winograd engine's ROMs: transformed weights in the order of the walk, entries in that of results."""
 
 from functools import reduce
 
@@ -44,7 +44,9 @@ def winograd_rom_images(config: WinogradConfig, layer: Layer) -> list[RomImage]:
     weights = slot_weights(config, layer)
     images = []
     for column, slots in enumerate(config.weight_roms):
-        fields = [(weights[slot, :, place], config.weight_widths[slot]) for slot in slots for place in range(config.columns)]
+        fields = [
+            (weights[slot, :, place], config.weight_widths[slot]) for slot in slots for place in range(config.columns)
+        ]
         words = _packed(fields, config.weight_depth)
         width = sum(bits for _, bits in fields)
         images.append(RomImage(name=f"{config.name}_weights_{column}", width=width, words=words, style="block"))
@@ -71,7 +73,8 @@ def _packed(fields: list[tuple[NDArray[np.int64], int]], depth: int) -> tuple[in
         words, start = total
         values, bits = field
         mask = (1 << bits) - 1
-        return [word | (value & mask) << start for word, value in zip(words, values.tolist(), strict=True)], start + bits
+        return [
+            word | (value & mask) << start for word, value in zip(words, values.tolist(), strict=True)
+        ], start + bits
 
     return tuple(reduce(add, fields, ([0] * depth, 0))[0])
-
