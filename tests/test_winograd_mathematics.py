@@ -108,3 +108,18 @@ def test_the_factor_divides_out_modulo_a_power_of_two(factor, width):
     for sign, shift in inverse_steps(odd, width):
         value = (value + sign * (value << shift)) % (1 << width)
     assert np.array_equal(value, sums % (1 << width))
+
+
+@pytest.mark.parametrize("axis", [F2, F4, plain_axis(4)])
+def test_the_transforms_are_an_identity(axis):
+    """For all inputs and weights, over the integers and so modulo anything.
+
+    Both sides are bilinear: equal if the coefficient of every product ``d[i] * w[k]`` in every output is. Two axes are
+    the product of two of these.
+    """
+    coefficients = np.einsum("yp,pk,pi->yki", axis.output.matrix, np.array(axis.kernel, np.int64), axis.input.matrix)
+    direct = np.zeros_like(coefficients)
+    for output in range(axis.outputs):
+        for tap in range(axis.taps):
+            direct[output, tap, output + tap] = axis.factor
+    assert np.array_equal(coefficients, direct)

@@ -45,11 +45,16 @@ def _specs() -> dict[str, ConvSpec]:
             conv("7x7_s2", height=64, width=64, in_channels=3, out_channels=32, kernel=(7, 7), stride=(2, 2), **same),
             conv("10x4_s2", height=49, width=10, in_channels=1, out_channels=64, kernel=(10, 4), stride=(2, 2), **same),
             fully_connected_spec(inputs=640, outputs=128, name="fc", input_zero_point=-3, output_zero_point=5),
+            conv("3x3_w4", height=32, width=32, in_channels=16, out_channels=16, kernel=(3, 3), **same),
+            conv("3x3_8x8_w4", height=8, width=8, in_channels=64, out_channels=64, kernel=(3, 3), **same),
+            conv("3x3_30x30_w4", height=30, width=30, in_channels=64, out_channels=64, kernel=(3, 3), **same),
         )
     }
 
 
 SPECS: Mapping[str, ConvSpec] = _specs()
+ALGORITHMS: Mapping[str, str] = {name: "winograd4" for name in SPECS if name.endswith("_w4")}
+"""How a layer of the table is computed, if not directly."""
 
 
 def bench_layer(name: str) -> Layer:

@@ -1,4 +1,4 @@
-"""A linear transform as a network of adders."""
+"""Linear transforms as networks of adders, and division of what is known to be a multiple."""
 
 from collections.abc import Sequence
 
@@ -61,6 +61,42 @@ class AdderNetwork(wiring.Component):
                 m.d.sync += register.eq(_sum(values, node))
             values = registers
         m.d.comb += [output.eq(value) for output, value in zip(self.results, values, strict=True)]
+        return m
+
+
+class ExactDivision(wiring.Component):
+    """``o = i / odd`` of a multiple of an odd number, modulo two to the width: a product with the inverse, by adders.
+
+    Latency: one cycle a step. Throughput: one value a cycle. No back-pressure. All paths are cut by registers, unless
+    there are no steps.
+
+    Parameters
+    ----------
+    steps : list
+        Of :func:`~hwconv.plan.winograd_transforms.inverse_steps`.
+    width : int
+
+    Members
+    -------
+    i, o : In, Out, signed
+    """
+
+    def __init__(self, steps: Sequence[tuple[int, int]], width: int) -> None:
+        self._steps, self._width = steps, width
+        super().__init__({"i": In(signed(width)), "o": Out(signed(width))})
+
+    @property
+    def latency(self) -> int:
+        return len(self._steps)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        value: Value = self.i
+        for number, (sign, shift) in enumerate(self._steps):
+            quotient = Signal(signed(self._width), name=f"quotient_{number}", reset_less=True)
+            m.d.sync += quotient.eq(value - (value << shift) if sign < 0 else value + (value << shift))
+            value = quotient
+        m.d.comb += self.o.eq(value)
         return m
 
 

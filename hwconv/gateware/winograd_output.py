@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hwconv.gateware.bounds import LoopCounter, delayed
 from hwconv.gateware.requantise import Requantiser
 from hwconv.gateware.winograd_array import chain_bits
-from hwconv.gateware.winograd_network import AdderNetwork
+from hwconv.gateware.winograd_network import AdderNetwork, ExactDivision
 from hwconv.plan.winograd_config import BRAM_LATENCY, ENTRY_LATENCY, WinogradConfig
 
 
@@ -266,15 +266,13 @@ class TileResults(wiring.Component):
             latency += 1
         else:
             pixels = [value[config.zeros :].as_signed() for value in pixels]
-        for number, (sign, shift) in enumerate(config.divider):
-            following_pixels: list[Value] = []
-            for index, value in enumerate(pixels):
-                quotient = Signal(signed(config.accumulator_width), name=f"quotient_{number}_{index}", reset_less=True)
-                m.d.sync += quotient.eq(value - (value << shift) if sign < 0 else value + (value << shift))
-                following_pixels.append(quotient)
-            pixels = following_pixels
-            latency += 1
-        return pixels, latency
+        quotients = []
+        for index, value in enumerate(pixels):
+            division = ExactDivision(config.divider, config.accumulator_width)
+            m.submodules[f"division_{index}"] = division
+            m.d.comb += division.i.eq(value)
+            quotients.append(division.o)
+        return quotients, latency + len(config.divider)
 
     def _entry(self, m: Module, load: Value) -> Value:
         """The table entry of the channel whose accumulators are at the requantisers."""
