@@ -35,7 +35,7 @@ class RowBanks(wiring.Component):
     write, word : In
         Words in the order of the stream.
     positions : Out
-        Running total of rows written, and from a frame's last row on those that its end skips.
+        Running total of rows written, and of those that the end of a frame skips: from `row_margin` rows before it on.
     addresses : In, `words` : Out
         One for each bank: row bank r and column bank c are number ``r * fetch_columns + c``.
     """
@@ -108,15 +108,19 @@ class RowBanks(wiring.Component):
             m.d.sync += address.eq(slot)
         with m.If(slot_end):
             m.d.sync += [address.eq(following), slot.eq(following)]
-        # What a frame's end skips is counted as its last row begins: the permission to write falls a few words late.
+        # The permission to write falls some words late: the receiver may then be in a row that is `row_margin` ahead.
+        # What a frame's end skips is counted when that row crosses it.
         skipped = config.frame_slots * config.vertical.inputs - item.height
-        upcoming_last: Value = row.count == item.height - 2
-        positions = Signal.like(self.positions, init=0)
-        if item.height == 1:
-            upcoming_last, positions = Const(1, 1), Signal.like(self.positions, init=skipped)
+        frames, ahead = divmod(config.row_margin, item.height)
+        row_ahead = Signal(range(item.height), init=ahead)
+        positions = Signal.like(self.positions, init=frames * skipped)
         m.d.comb += self.positions.eq(positions)
         with m.If(row_end):
-            m.d.sync += positions.eq(positions + Mux(upcoming_last, 1 + skipped, 1))
+            crossing = row_ahead == item.height - 1
+            m.d.sync += [
+                row_ahead.eq(Mux(crossing, 0, row_ahead + 1)),
+                positions.eq(positions + Mux(crossing, 1 + skipped, 1)),
+            ]
         enables = Signal(config.vertical.inputs * config.fetch_columns)
         m.d.comb += enables.eq(
             Cat(

@@ -68,7 +68,8 @@ def band_rows_needed(config: WinogradConfig) -> Int64:
 def ring_slots_needed(config: WinogradConfig) -> int:
     """The smallest number of rows in each bank with which the receiver never delays a tile."""
     least = -(-(config.vertical.inputs + config.row_margin) // config.vertical.inputs)
-    for slots in range(least, 4 * config.frame_slots + least + 4):
+    most = least + (4 + config.row_margin) * config.frame_slots + 4
+    for slots in range(least, most):
         if _ring_suffices(config, slots):
             return slots
     raise RuntimeError(f"{config.name}: no ring of rows is large enough")
@@ -127,10 +128,9 @@ def _ring_suffices(config: WinogradConfig, slots: int) -> bool:
     released = frame * taken + np.where(band + 1 == config.bands, taken, following)
     released_at = last_of_band + config.fetch_cycles + RELEASE
 
-    frames, row = np.divmod(np.arange(FRAMES_CHECKED * item.height, dtype=np.int64), item.height)
-    index = frames * item.height + row
-    skipped = np.where(row == item.height - 1, taken - item.height, 0)
-    wanted = frames * taken + row + skipped - (slots * n - config.row_margin) + 1
+    index = np.arange(FRAMES_CHECKED * item.height, dtype=np.int64)
+    frames_ahead, row_ahead = np.divmod(index + config.row_margin, item.height)
+    wanted = frames_ahead * taken + row_ahead - slots * n + 1
     never = np.iinfo(np.int64).max // 4
     permitted = np.where(wanted <= 0, 1, np.append(released_at, never)[np.searchsorted(released, wanted, side="left")])
     finished = np.maximum.accumulate(np.maximum(permitted, 1) - index * units) + (index + 1) * units
