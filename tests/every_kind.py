@@ -11,6 +11,7 @@ from random_engines import exact_requantisers, random_layer
 from hwconv import golden
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.program import make_program
+from hwconv.plan.winograd import make_winograd_plan
 from hwconv.spec import ConvSpec, storage_dtype
 
 # Name: the layers (several are a program), multipliers.
@@ -69,7 +70,21 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         12,
     ),
 }
-KINDS = tuple(_KINDS)
+# Name: the layer, multipliers, algorithm.
+_WINOGRAD: dict[str, tuple[dict[str, Any], int, str]] = {
+    "winograd": (
+        dict(height=6, width=7, in_channels=4, out_channels=6, kernel=(3, 3), padding="same", groups=2),
+        24,
+        "winograd4",
+    ),
+    "winograd_line": (
+        dict(height=5, width=7, in_channels=3, out_channels=2, kernel=(1, 3), padding=(0, 1, 2, 0))
+        | dict(requantisation="none", output_dtype="int32"),
+        16,
+        "winograd2",
+    ),
+}
+KINDS = (*_KINDS, *_WINOGRAD)
 FORMATS = ("uint8", "int16", "packed")
 """Kinds that are there for their number formats: of the first, requantisers that compute in float32."""
 
@@ -77,6 +92,11 @@ FORMATS = ("uint8", "int16", "packed")
 @functools.cache
 def engine_of(kind: str) -> EnginePlan:
     """The plan of a kind's engine."""
+    if kind in _WINOGRAD:
+        fields, multipliers, algorithm = _WINOGRAD[kind]
+        random = np.random.default_rng(len(kind))
+        layer = random_layer(random, ConvSpec(name=kind, input_zero_point=-7, **fields))
+        return make_winograd_plan(layer, algorithm=algorithm, multipliers=multipliers)
     layers, multipliers = _KINDS[kind]
     random = np.random.default_rng(len(kind))
     draw = format_layer if kind in FORMATS else random_layer

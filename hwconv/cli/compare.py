@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFiles, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    Json,
+    LayerIndex,
+    ModelFiles,
+    Multipliers,
+    Simulator,
+    SimulatorName,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
@@ -24,6 +34,7 @@ def compare(
     simulator: Simulator = SimulatorName.verilator,
     multipliers: Multipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     frames: Annotated[
         int | None,
         typer.Option(
@@ -65,6 +76,7 @@ def compare(
                     simulator=simulator.value,
                     multipliers=multipliers,
                     target=target,
+                    algorithm=algorithm.value,
                     frames=frames,
                     seed=seed,
                     netlist=netlist,

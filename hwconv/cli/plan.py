@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.options import Algorithm, AlgorithmName, Json, LayerIndex, ModelFile, Multipliers, Target
 from hwconv.cli.terminal import print_json, print_text
 
 
@@ -14,6 +14,7 @@ def plan(
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     clock: Annotated[
         float | None,
         typer.Option(
@@ -41,16 +42,22 @@ def plan(
         else:
             print_text(_table(str(file), layers))
         return
-    engine = api.plan(file, layer=layer, multipliers=multipliers, target=target)
+    engine = api.plan(file, layer=layer, multipliers=multipliers, target=target, algorithm=algorithm.value)
     if picture is not None:
         api.draw(engine, picture)
     if json:
         print_json(engine.summary())
         return
     from hwconv.plan.explain import explain
+    from hwconv.plan.winograd import WinogradPlan
+    from hwconv.plan.winograd_explain import explain_winograd
     from hwconv.targets import load_target
 
-    print_text(explain(engine, target=load_target(target) if target else None, clock_mhz=clock))
+    chosen = load_target(target) if target else None
+    if isinstance(engine, WinogradPlan):
+        print_text(explain_winograd(engine, target=chosen, clock_mhz=clock))
+    else:
+        print_text(explain(engine, target=chosen, clock_mhz=clock))
 
 
 def _table(title: str, layers: list[dict[str, object]]) -> object:

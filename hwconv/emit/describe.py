@@ -1,6 +1,7 @@
 """What an engine computes, in words: the first lines of its Verilog and of its README."""
 
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.winograd_config import WinogradConfig
 from hwconv.spec import ConvSpec
 
 _REQUANTISED = {
@@ -68,8 +69,7 @@ def header(plan: EnginePlan, version: str) -> str:
     else:
         group = f"(o / {spec.group_out_channels}) * {spec.group_in_channels} + " if spec.groups > 1 else ""
         channel, taps, source = "o", "ky, kx, i", f"{group}i"
-    array = f"Array: {config.pixels} pixels x {config.columns} channels, {plan.multipliers} multipliers"
-    array += f"; requantisers: {config.requantisers}"
+    array = f"{_array(plan)}; requantisers: {config.requantisers}"
     speed = f"Latency {cycles.latency} cycles from the first input beat to the last output beat"
     speed += f"; a frame every {cycles.interval} cycles"
     weight = f"(weight - ({spec.weight_zero_point}))" if spec.weight_zero_point else "weight"
@@ -90,6 +90,16 @@ def header(plan: EnginePlan, version: str) -> str:
 {speed}.
 
 {_STREAMS.format(version=version)}"""
+
+
+def _array(plan: EnginePlan) -> str:
+    config = plan.config
+    if isinstance(config, WinogradConfig):
+        tile = f"{config.vertical.name} down and {config.horizontal.name} across"
+        return f"""\
+Winograd: tiles of {config.vertical.outputs} x {config.horizontal.outputs} outputs, {tile}, exact in integers
+Array: {config.rows} positions x {config.columns} channels, {plan.multipliers} multipliers"""
+    return f"Array: {config.pixels} pixels x {config.columns} channels, {plan.multipliers} multipliers"
 
 
 _STREAMS = """\

@@ -26,6 +26,7 @@ from hwconv.emit.templates import render
 from hwconv.emit.verilog import design_hash, to_verilog
 from hwconv.errors import HwconvError, SpecError, one_of
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.winograd_config import WinogradConfig
 from hwconv.resources import resource_path
 
 BLOCKS = ("hwconv_accumulate.v", "hwconv_hop.v", "hwconv_mult.v", "hwconv_ram.v")
@@ -132,8 +133,10 @@ def engine_files(plan: EnginePlan, family: str = "generic") -> dict[str, str]:
     if family not in FAMILIES:
         raise SpecError(plan.spec.name, "family", family, f"one of {one_of(FAMILIES)}")
     from hwconv.gateware.engine import Engine
+    from hwconv.gateware.winograd_engine import WinogradCore
 
-    files = {f"{plan.top_name}.v": to_verilog(Engine(plan.config), plan.top_name, header(plan, __version__))}
+    core = WinogradCore(plan.config) if isinstance(plan.config, WinogradConfig) else None
+    files = {f"{plan.top_name}.v": to_verilog(Engine(plan.config, core), plan.top_name, header(plan, __version__))}
     for rom in plan.roms:
         files |= render_rom(rom, family)
     return files | {name: _shipped(f"rtl/{family}/{name}") for name in BLOCKS}

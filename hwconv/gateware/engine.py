@@ -270,10 +270,18 @@ class EngineCore(wiring.Component):
 
 
 class Engine(wiring.Component):
-    """An :class:`EngineCore` with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md."""
+    """A core with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md.
 
-    def __init__(self, config: EngineConfig) -> None:
+    Parameters
+    ----------
+    config : EngineConfig
+    core : optional
+        What computes, with the members of an :class:`EngineCore`, which it is by default.
+    """
+
+    def __init__(self, config: EngineConfig, core: wiring.Component | None = None) -> None:
         self._config = config
+        self._core = EngineCore(config) if core is None else core
         beat_in, beat_out = config.input_beat_bytes, config.output_beat_bytes
         super().__init__(
             {
@@ -297,7 +305,7 @@ class Engine(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.domains.sync = sync = ClockDomain()
-        m.submodules.core = core = EngineCore(self._config)
+        m.submodules.core = core = self._core
         # From the port the reset would have to cross the die to every block within a cycle.
         reset = Signal(init=1, reset_less=True)
         m.d.sync += reset.eq(~self.aresetn)

@@ -133,7 +133,7 @@ def make_plan(
     """
     spec = layer.spec
     asked = DEFAULT_MULTIPLIERS if multipliers is None else multipliers
-    _check(spec, asked, input_beat_bytes, output_beat_bytes)
+    check_request(spec, asked, input_beat_bytes, output_beat_bytes)
     packable = paired_format(layer) is not None
     folding = folding or best_folding(spec, asked, output_beat_bytes, packable=packable)
     operands = _operands(layer, folding)
@@ -243,7 +243,8 @@ def _output_beat(words: int, result_bytes: int) -> int:
     return result_bytes * largest_divisor(words, max(1, LEAST_BEAT_BYTES // result_bytes))
 
 
-def _check(spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int | None) -> None:
+def check_request(spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int | None) -> None:
+    """Refuses numbers out of range, and types and modes for which there is no hardware."""
     if not 1 <= asked <= 4096:
         raise SpecError(spec.name, "multipliers", asked, "from 1 to 4096")
     for field, value in (("input_beat_bytes", input_beat), ("output_beat_bytes", output_beat)):

@@ -45,7 +45,7 @@ def explain(plan: "EnginePlan", *, target: "Target | None" = None, clock_mhz: fl
         The clock at which times are given (default: 100 MHz, so that they are easily scaled).
     """
     clock = DEFAULT_CLOCK_MHZ if clock_mhz is None else clock_mhz
-    parts: list[RenderableType] = [Text(_headline(plan.spec), style="bold")]
+    parts: list[RenderableType] = [Text(headline(plan.spec), style="bold")]
     for title, section in (
         ("Loop nest", _loops(plan)),
         ("Array", [Text(line, no_wrap=True) for line in draw_array(plan)]),
@@ -62,7 +62,7 @@ def explain(plan: "EnginePlan", *, target: "Target | None" = None, clock_mhz: fl
     return Group(*parts)
 
 
-def _headline(spec: ConvSpec) -> str:
+def headline(spec: ConvSpec) -> str:
     said = [f"{spec.kernel[0]}x{spec.kernel[1]}" + (" transposed" if spec.transposed else "")]
     said += [f"stride {spec.stride[0]}x{spec.stride[1]}"] if spec.stride != (1, 1) else []
     said += [f"dilation {spec.dilation[0]}x{spec.dilation[1]}"] if spec.dilation != (1, 1) else []
@@ -92,7 +92,7 @@ def _loops(plan: "EnginePlan") -> Iterable[RenderableType]:
     if waits[-1]:
         span = _number(waits[-1], "cycle") if len(waits) == 1 else f"{waits[0]:,} to {_number(waits[-1], 'cycle')}"
         lines.append((f"{'  ' * (depth - 4)}wait {span}", "after each column tile"))
-    return [_grid(lines)]
+    return [grid(lines)]
 
 
 def _arithmetic(plan: "EnginePlan") -> Table:
@@ -109,7 +109,7 @@ def _arithmetic(plan: "EnginePlan") -> Table:
             + (f" at {proof.thresholds:,} thresholds" if proof.thresholds else ""),
         ),
     ]
-    return _grid((f"  {name}", text) for name, text in rows)
+    return grid((f"  {name}", text) for name, text in rows)
 
 
 def _unit(plan: "EnginePlan") -> str:
@@ -137,7 +137,7 @@ def _operands(plan: "EnginePlan") -> str:
 
 
 def _memories(plan: "EnginePlan") -> Iterable[RenderableType]:
-    table = _table("memory", "copies", "words", "bits", "ECP5 blocks", "holds")
+    table = titled_table("memory", "copies", "words", "bits", "ECP5 blocks", "holds")
     stores = memories(plan)
     for store in stores:
         blocks = "LUTs" if store.kind == "logic" else str(store.block_rams() or "LUTs")
@@ -151,7 +151,7 @@ def _memories(plan: "EnginePlan") -> Iterable[RenderableType]:
 
 def _streams(plan: "EnginePlan") -> Table:
     spec, interval = plan.spec, plan.cycles.interval
-    table = _table("stream", "bytes a beat", "bytes a frame", "beats a frame", "bytes a cycle")
+    table = titled_table("stream", "bytes a beat", "bytes a frame", "beats a frame", "bytes a cycle")
     for name, beat, frame in (
         ("in", plan.input_beat_bytes, spec.input_bytes),
         ("out", plan.output_beat_bytes, spec.output_bytes),
@@ -170,7 +170,7 @@ def _cycles(plan: "EnginePlan", clock: float) -> Table:
     least = min(item.row_cycles(phase) for phase in range(item.row_phases))
     each = f"{item.tile_cycles:,}" if least == item.tile_cycles else f"{least:,} to {item.tile_cycles:,}"
     others = f" + {tiles - 1:,} tiles of {each}" if tiles > 1 else ""
-    return _grid(
+    return grid(
         [
             ("  latency", time(cycles.latency)),
             ("", f"= {cycles.waited:,} waiting for rows{others} + {cycles.tail:,} for the last tile and its way out"),
@@ -185,7 +185,7 @@ def _cycles(plan: "EnginePlan", clock: float) -> Table:
 
 def _losses(plan: "EnginePlan") -> Table:
     total = plan.cycles.interval * plan.products_asked
-    table = _table("", "multiplier-cycles", "share", "because")
+    table = titled_table("", "multiplier-cycles", "share", "because")
     table.columns[0].justify = "left"
     table.add_row("needed: MACs", f"{plan.spec.macs:,}", f"{plan.spec.macs / total:.2%}", "")
     for loss in account(plan):
@@ -202,10 +202,10 @@ def _target(plan: "EnginePlan", target: "Target") -> Table:
         (f"  {target.name}", f"{multipliers} of {target.multipliers} multipliers"),
         ("", f"{blocks} of {target.block_rams} block RAMs"),
     ]
-    return _grid(rows)
+    return grid(rows)
 
 
-def _grid(rows: Iterable[tuple[str, str]]) -> Table:
+def grid(rows: Iterable[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 3, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column()
@@ -214,7 +214,7 @@ def _grid(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def _table(*titles: str) -> Table:
+def titled_table(*titles: str) -> Table:
     """A table whose last column is text where it has a name of something told, numbers elsewhere."""
     table = Table(box=SIMPLE_HEAD, pad_edge=True, show_edge=False, header_style="")
     for index, title in enumerate(titles):

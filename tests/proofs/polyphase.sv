@@ -141,7 +141,7 @@ module polyphase_harness #(
     endgenerate
     always @(posedge clk) if (!rst) begin
         c_empty : cover (EMPTY == 0 || (fold_last && !live_fold));
-        c_second_row : cover (read && oy == 1);
+        c_second_row : cover (fold_last && (OUT_HEIGHT == 1 || oy == 1));
         c_second_frame : cover (base != 0 && reads[2] && (inside != 0));
     end
 endmodule
