@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwconv import __version__
-from hwconv.emit.describe import describe, header
+from hwconv.emit.component import component_of
+from hwconv.emit.describe import describe
 from hwconv.emit.memories import FAMILIES, render_rom
 from hwconv.emit.templates import render
 from hwconv.emit.verilog import design_hash, to_verilog
 from hwconv.errors import HwconvError, SpecError, one_of
+from hwconv.plan.block import BlockPlan
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.resources import resource_path
 
@@ -119,7 +121,7 @@ def check_directory(directory: Path, *, force: bool = False) -> None:
         raise HwconvError(f"{directory}: the folder is not empty; give another one, or --force to replace it")
 
 
-def engine_files(plan: EnginePlan, family: str = "generic") -> dict[str, str]:
+def engine_files(plan: BlockPlan, family: str = "generic") -> dict[str, str]:
     """Returns the engine's Verilog and memory images by file name: what is generated, and the vendor blocks.
 
     Parameters:
@@ -130,10 +132,9 @@ def engine_files(plan: EnginePlan, family: str = "generic") -> dict[str, str]:
         SpecError: an unknown family.
     """
     if family not in FAMILIES:
-        raise SpecError(plan.spec.name, "family", family, f"one of {one_of(FAMILIES)}")
-    from hwconv.gateware.engine import Engine
-
-    files = {f"{plan.top_name}.v": to_verilog(Engine(plan.config), plan.top_name, header(plan, __version__))}
+        raise SpecError(plan.top_name, "family", family, f"one of {one_of(FAMILIES)}")
+    component, text = component_of(plan)
+    files = {f"{plan.top_name}.v": to_verilog(component, plan.top_name, text)}
     for rom in plan.roms:
         files |= render_rom(rom, family)
     return files | {name: _shipped(f"rtl/{family}/{name}") for name in BLOCKS}

@@ -51,9 +51,9 @@ class ElementNumbers(wiring.Component):
         end = Signal(range(BLOCK_NUMBERS + lanes))
         m.d.comb += end.eq((phase if len(config.phases) > 1 else 0) + lanes)
         with m.If(self.step):
-            m.d.sync += base.eq(Mux(self.last, 0, base + end // BLOCK_NUMBERS))
+            m.d.sync += base.eq(Mux(self.last, 0, base + end[2:]))
             if len(config.phases) > 1:
-                m.d.sync += phase.eq(Mux(self.last, 0, end % BLOCK_NUMBERS))
+                m.d.sync += phase.eq(Mux(self.last, 0, end[:2]))
         key = (0, config.stream)
         second = Signal(WORD, reset_less=True)
         m.d.sync += second.eq(self.seed + key_words(key)[1])

@@ -1,0 +1,25 @@
+"""Which gateware a plan describes, and what its Verilog says first."""
+
+from amaranth.lib import wiring
+
+from hwconv import __version__
+from hwconv.emit.describe import header
+from hwconv.emit.describe_blocks import dropout_header
+from hwconv.plan.block import BlockPlan
+from hwconv.plan.dropout import DropoutPlan
+from hwconv.plan.engine_plan import EnginePlan
+
+
+def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
+    """Returns the top level of a plan, and the comment that its Verilog begins with."""
+    match plan:
+        case EnginePlan():
+            from hwconv.gateware.engine import Engine
+
+            return Engine(plan.config), header(plan, __version__)
+        case DropoutPlan():
+            from hwconv.gateware.dropout import Dropout
+
+            return Dropout(plan.config), dropout_header(plan, __version__)
+        case _:
+            raise TypeError(f"Expected the plan of a block, not {type(plan).__name__}")
