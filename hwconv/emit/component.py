@@ -4,10 +4,11 @@ from amaranth.lib import wiring
 
 from hwconv import __version__
 from hwconv.emit.describe import header
-from hwconv.emit.describe_blocks import dropout_header
+from hwconv.emit.describe_blocks import dropout_header, statistics_header
 from hwconv.plan.block import BlockPlan
 from hwconv.plan.dropout import DropoutPlan
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.mc_statistics import StatisticsPlan
 
 
 def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
@@ -21,5 +22,9 @@ def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
             from hwconv.gateware.dropout import Dropout
 
             return Dropout(plan.config), dropout_header(plan, __version__)
+        case StatisticsPlan():
+            from hwconv.gateware.mc_statistics import Statistics
+
+            return Statistics(plan.config), statistics_header(plan, __version__)
         case _:
             raise TypeError(f"Expected the plan of a block, not {type(plan).__name__}")

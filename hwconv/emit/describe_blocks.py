@@ -3,7 +3,9 @@
 from hwconv.dropout import FIELDS, DropoutSpec
 from hwconv.emit.describe import STREAMS
 from hwconv.frame_spec import FrameSpec
+from hwconv.mc_statistics import StatisticsSpec
 from hwconv.plan.dropout import DropoutPlan
+from hwconv.plan.mc_statistics import StatisticsPlan
 
 
 def describe_frame(spec: FrameSpec) -> str:
@@ -39,5 +41,34 @@ s_axis_tuser, of a frame's first beat (damaged: of its last):
 {user_fields()}
 
 Latency {cycles.latency} cycles from the first input beat to the last output beat; a frame every {cycles.interval} cycles.
+
+{STREAMS.format(version=version)}"""
+
+
+_SECOND = {
+    "moments": "Q = sum of in[n]**2",
+    "variance": "V = passes * (sum of in[n]**2) - S**2",
+}
+
+
+def describe_statistics(spec: StatisticsSpec) -> str:
+    """Returns one line: what a statistics block does."""
+    return f"{spec.statistics} of {spec.passes} passes over a frame: {describe_frame(spec)} to two int32 for each value"
+
+
+def statistics_header(plan: StatisticsPlan, version: str) -> str:
+    """Returns the comment that a statistics block's Verilog begins with."""
+    spec, config, cycles = plan.spec, plan.config, plan.cycles
+    return f"""\
+{plan.top_name}: {describe_statistics(spec)}
+
+  over {spec.passes} frames, one after the other: out[n] = S, {_SECOND[spec.statistics][0]}, as two little-endian int32
+  S = sum of in[n]; {_SECOND[spec.statistics]}
+  mean S / {spec.passes}, variance of the population (passes * Q - S**2) / {spec.passes**2}; no sum leaves its {config.sum_width},
+  {config.square_width} or {config.second_width} bits
+
+s_axis_tuser: with a frame's last beat, the frame is damaged. A result is marked by m_axis_tuser when any of its passes was.
+
+Latency {cycles.latency} cycles from the first input beat to the last output beat; a result every {cycles.interval} cycles.
 
 {STREAMS.format(version=version)}"""

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import LoopCounter
-from hwconv.plan.dropout import FrameConfig
+from hwconv.plan.frame import FrameConfig
 
 
 class FrameBeat(data.StructLayout):

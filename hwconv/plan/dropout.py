@@ -5,11 +5,10 @@ from math import gcd
 from typing import Any
 
 from ..dropout import USER_BITS, DropoutSpec
-from ..errors import SpecError
 from .engine_plan import module_name
+from .frame import GUARD_LATENCY, SEND_LATENCY, FrameConfig, StreamCycles, frame_config
 from .rom import RomImage
 
-MAX_BEAT_BYTES = 128
 ROUNDS = 13
 """Of Threefry, a pipeline stage each."""
 GENERATOR_LATENCY = ROUNDS + ROUNDS // 4
@@ -22,28 +21,6 @@ BLOCK_NUMBERS = 4
 """Elements that share a block of 64 bits."""
 QUEUE_DEPTH = 32
 """Beats of the output queue: what is in the pipeline, and some more so that a source that never pauses never waits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrameConfig:
-    """A stream of frames, as :class:`~hwconv.gateware.frame_guard.FrameGuard` takes it."""
-
-    elements: int
-    """Bytes of a frame."""
-    beat_bytes: int
-    zero_point: int
-    """What completes a frame that ends early."""
-    parameter_bits: int = 0
-    """Bits that come with a frame's first beat."""
-
-    @property
-    def beats(self) -> int:
-        return -(-self.elements // self.beat_bytes)
-
-    @property
-    def last_bytes(self) -> int:
-        """Bytes of a frame's last beat."""
-        return self.elements - (self.beats - 1) * self.beat_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,22 +45,6 @@ class DropoutConfig:
     def latency(self) -> int:
         """Cycles from a beat behind the guard to its result: numbers, comparison, choice."""
         return NUMBERS_LATENCY + 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamCycles:
-    """The predicted cycles of one output frame."""
-
-    latency: int
-    """First input handshake to last output handshake, pipeline empty."""
-    interval: int
-    """Last output handshake of a frame to that of the next, frames back to back."""
-
-
-GUARD_LATENCY = 2
-"""Cycles from an input handshake to the beat behind the guard: skid buffer, guard."""
-SEND_LATENCY = 2
-"""Cycles from a result to its output handshake: queue, output register."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,11 +119,3 @@ def plan_dropout(spec: DropoutSpec, beat_bytes: int | None = None) -> DropoutPla
     return DropoutPlan(
         spec=spec, config=DropoutConfig(name=module_name(spec.name), frame=frame, stream=spec.stream)
     )
-
-
-def frame_config(name: str, elements: int, zero_point: int, beat_bytes: int | None, parameter_bits: int) -> FrameConfig:
-    """The input stream of a block; raises :class:`SpecError` for a beat out of range."""
-    chosen = min(4, elements) if beat_bytes is None else beat_bytes
-    if not 1 <= chosen <= MAX_BEAT_BYTES:
-        raise SpecError(name, "beat_bytes", chosen, f"from 1 to {MAX_BEAT_BYTES}")
-    return FrameConfig(elements=elements, beat_bytes=chosen, zero_point=zero_point, parameter_bits=parameter_bits)
