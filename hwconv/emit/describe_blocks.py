@@ -1,10 +1,13 @@
 """What stream blocks compute, in words: the first lines of their Verilog and of their READMEs."""
 
 from hwconv.dropout import FIELDS, DropoutSpec
-from hwconv.emit.describe import STREAMS
+from hwconv.emit.describe import STREAMS, describe
 from hwconv.frame_spec import FrameSpec
 from hwconv.mc_statistics import StatisticsSpec
+from hwconv.plan.block import BlockPlan
+from hwconv.plan.chain import ChainPlan
 from hwconv.plan.dropout import DropoutPlan
+from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.mc_statistics import StatisticsPlan
 
 
@@ -72,3 +75,29 @@ s_axis_tuser: with a frame's last beat, the frame is damaged. A result is marked
 Latency {cycles.latency} cycles from the first input beat to the last output beat; a result every {cycles.interval} cycles.
 
 {STREAMS.format(version=version)}"""
+
+
+def describe_block(plan: BlockPlan) -> str:
+    """Returns one line: what any block does."""
+    match plan:
+        case DropoutPlan():
+            return describe_dropout(plan.spec)
+        case StatisticsPlan():
+            return describe_statistics(plan.spec)
+        case EnginePlan():
+            return describe(plan.spec)
+        case ChainPlan():
+            return "; then ".join(describe_block(block) for block in plan.blocks)
+    raise TypeError(f"Expected the plan of a block, not {type(plan).__name__}")
+
+
+def chain_header(plan: ChainPlan, version: str) -> str:
+    """Returns the comment that the Verilog of blocks in a row begins with."""
+    blocks = "\n".join(f"  {index}. {describe_block(each)}" for index, each in enumerate(plan.blocks, start=1))
+    user = f"s_axis_tuser, of a frame's first beat (damaged: of its last):\n{user_fields()}\n\n" if plan.dropouts else ""
+    return f"""\
+{plan.top_name}: {len(plan.blocks)} blocks in a row
+
+{blocks}
+
+{user}{STREAMS.format(version=version)}"""

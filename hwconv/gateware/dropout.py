@@ -173,10 +173,10 @@ class DropoutCore(wiring.Component):
         config, frame = self._config, self._config.frame
         m.submodules.queue = queue = Queue(DroppedBeat(frame.beat_bytes), QUEUE_DEPTH)
         m.submodules.front = front = ResetInserter(self.resetting)(StreamRegister(Beat(frame.beat_bytes)))
-        # those behind the guard, the one that is on its way there, and the one that is permitted now
-        in_flight = config.latency + 3
+        room = Signal(range(QUEUE_DEPTH + 1), init=QUEUE_DEPTH)
+        m.d.sync += room.eq(room - guard.step + (queue.o.valid & queue.o.ready))
         m.d.comb += [
-            guard.permitted.eq(~queue.filled[QUEUE_DEPTH - in_flight]),
+            guard.permitted.eq(room >= 2),  # one that comes now is not yet counted
             queue.push.eq(delayed(m, "valid", guard.valid, config.latency)),
             queue.payload.data.eq(results),
             queue.payload.last.eq(delayed(m, "last", guard.last, config.latency, reset=False)),

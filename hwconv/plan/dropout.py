@@ -20,7 +20,8 @@ SCALE_LATENCY = 9
 BLOCK_NUMBERS = 4
 """Elements that share a block of 64 bits."""
 QUEUE_DEPTH = 32
-"""Beats of the output queue: what is in the pipeline, and some more so that a source that never pauses never waits."""
+"""Beats of the output queue, those that are still in the pipeline included: more than the pipeline holds, so that it
+flows again at once after a pause."""
 
 
 @dataclass(frozen=True, kw_only=True)
