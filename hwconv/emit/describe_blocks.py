@@ -23,27 +23,30 @@ def describe_dropout(spec: DropoutSpec) -> str:
 
 def user_fields() -> str:
     """Returns the fields of `s_axis_tuser`, one a line."""
-    lines = [
-        (f"[{low + width - 1}:{low}]" if width > 1 else f"[{low}]", name) for name, (low, width) in FIELDS.items()
-    ]
+    lines = [(f"[{low + width - 1}:{low}]" if width > 1 else f"[{low}]", name) for name, (low, width) in FIELDS.items()]
     return "\n".join(f"  {bits:<8} {name}" for bits, name in lines)
+
+
+def _speed(plan: BlockPlan) -> str:
+    latency = f"Latency {plan.cycles.latency} cycles from the first input beat to the last output beat"
+    return f"{latency}; an output frame every {plan.cycles.interval} cycles."
 
 
 def dropout_header(plan: DropoutPlan, version: str) -> str:
     """Returns the comment that a dropout block's Verilog begins with."""
-    spec, cycles = plan.spec, plan.cycles
+    spec, zero_point = plan.spec, plan.spec.zero_point
     return f"""\
 {plan.top_name}: {describe_dropout(spec)}
 
-  out[n] = {spec.zero_point} if number(n) < drop_threshold, else
-           clamp({spec.zero_point} + floor((in[n] - ({spec.zero_point})) * multiplier * 2**(shift - 14) + 1/2), -128, 127)
-  number(n): 16 bits of threefry2x32_R(13, (n / 4, seed), (0, {spec.stream})), the part n % 4 from the first word's low half
+  out[n] = {zero_point} if number(n) < drop_threshold, else
+           clamp({zero_point} + floor((in[n] - ({zero_point})) * multiplier * 2**(shift - 14) + 1/2), -128, 127)
+  number(n): the 16 bits n % 4, from the first word's low half on, of threefry2x32_R(13, (n / 4, seed), (0, {spec.stream}))
   a deterministic frame leaves as it came
 
 s_axis_tuser, of a frame's first beat (damaged: of its last):
 {user_fields()}
 
-Latency {cycles.latency} cycles from the first input beat to the last output beat; a frame every {cycles.interval} cycles.
+{_speed(plan)}
 
 {STREAMS.format(version=version)}"""
 
@@ -61,18 +64,19 @@ def describe_statistics(spec: StatisticsSpec) -> str:
 
 def statistics_header(plan: StatisticsPlan, version: str) -> str:
     """Returns the comment that a statistics block's Verilog begins with."""
-    spec, config, cycles = plan.spec, plan.config, plan.cycles
+    spec, config = plan.spec, plan.config
+    widths = f"{config.sum_width}, {config.square_width} or {config.second_width} bits"
     return f"""\
 {plan.top_name}: {describe_statistics(spec)}
 
   over {spec.passes} frames, one after the other: out[n] = S, {_SECOND[spec.statistics][0]}, as two little-endian int32
   S = sum of in[n]; {_SECOND[spec.statistics]}
-  mean S / {spec.passes}, variance of the population (passes * Q - S**2) / {spec.passes**2}; no sum leaves its {config.sum_width},
-  {config.square_width} or {config.second_width} bits
+  mean S / {spec.passes}, variance of the population (passes * Q - S**2) / {spec.passes**2}; S, Q and V never leave their
+  {widths}
 
-s_axis_tuser: with a frame's last beat, the frame is damaged. A result is marked by m_axis_tuser when any of its passes was.
+s_axis_tuser: with a frame's last beat, the frame is damaged. m_axis_tuser marks a result if any of its passes was.
 
-Latency {cycles.latency} cycles from the first input beat to the last output beat; a result every {cycles.interval} cycles.
+{_speed(plan)}
 
 {STREAMS.format(version=version)}"""
 
@@ -94,7 +98,9 @@ def describe_block(plan: BlockPlan) -> str:
 def chain_header(plan: ChainPlan, version: str) -> str:
     """Returns the comment that the Verilog of blocks in a row begins with."""
     blocks = "\n".join(f"  {index}. {describe_block(each)}" for index, each in enumerate(plan.blocks, start=1))
-    user = f"s_axis_tuser, of a frame's first beat (damaged: of its last):\n{user_fields()}\n\n" if plan.dropouts else ""
+    user = (
+        f"s_axis_tuser, of a frame's first beat (damaged: of its last):\n{user_fields()}\n\n" if plan.dropouts else ""
+    )
     return f"""\
 {plan.top_name}: {len(plan.blocks)} blocks in a row
 

@@ -18,7 +18,9 @@ from hwconv.plan.mc_statistics import StatisticsPlan
 
 
 def _stream(beat_bytes: int, parameter_bits: int) -> FrameBeat:
-    return FrameBeat(FrameConfig(elements=beat_bytes, beat_bytes=beat_bytes, zero_point=0, parameter_bits=parameter_bits))
+    return FrameBeat(
+        FrameConfig(elements=beat_bytes, beat_bytes=beat_bytes, zero_point=0, parameter_bits=parameter_bits)
+    )
 
 
 class Carried(wiring.Component):
@@ -38,9 +40,7 @@ class Carried(wiring.Component):
         That can be inside at a time.
     """
 
-    def __init__(
-        self, core: wiring.Component, beat_in: int, beat_out: int, parameter_bits: int, frames: int
-    ) -> None:
+    def __init__(self, core: wiring.Component, beat_in: int, beat_out: int, parameter_bits: int, frames: int) -> None:
         self._core = core
         self._bits = parameter_bits
         self._depth = 1 << max(1, frames.bit_length())

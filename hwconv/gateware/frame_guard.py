@@ -10,7 +10,8 @@ from hwconv.plan.frame import FrameConfig
 
 class FrameBeat(data.StructLayout):
     """A beat whose `user` says with a frame's last beat that it is damaged, and whose `parameters` count with its
-    first."""
+    first.
+    """
 
     def __init__(self, config: FrameConfig) -> None:
         count = config.beat_bytes

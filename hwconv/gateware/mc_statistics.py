@@ -157,9 +157,7 @@ class Result(data.StructLayout):
     """Both integers of a value."""
 
     def __init__(self, config: StatisticsConfig) -> None:
-        super().__init__(
-            {"total": signed(config.sum_width), "second": config.second_width, "last": 1, "user": 1}
-        )
+        super().__init__({"total": signed(config.sum_width), "second": config.second_width, "last": 1, "user": 1})
 
 
 class StatisticsCore(wiring.Component):
@@ -269,7 +267,8 @@ class StatisticsCore(wiring.Component):
 
     def _permit(self, m: Module, guard: FrameGuard, last_pass: Value, taken: Value) -> None:
         """Beats of the last pass wait for room in the queue and for the results of the beat before; a short frame's
-        last beat for its sums to be written."""
+        last beat for its sums to be written.
+        """
         config, frame = self._config, self._config.frame
         lanes, depth = frame.beat_bytes, config.queue_depth
         pauses = [config.pause(bool(index & 1), bool(index & 2)) for index in range(4)]
@@ -286,7 +285,7 @@ class StatisticsCore(wiring.Component):
         room = Signal(range(depth + 1), init=depth)
         given = Mux(guard.step & last_pass, Mux(guard.final, frame.last_bytes, lanes), 0)
         m.d.sync += room.eq(room - given + taken)
-        # A beat that is taken now is not yet counted. Whether a pass is the last is known only when it begins: all wait.
+        # A beat that is taken now is not yet counted. Which pass comes next is not known here, so all of them wait.
         m.d.comb += guard.permitted.eq(follows & (room >= 2 * lanes))
 
 

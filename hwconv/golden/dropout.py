@@ -1,4 +1,6 @@
-"""Dropout from its definition: element ``n`` of a frame becomes
+"""Dropout from its definition.
+
+Element ``n`` of a frame becomes
 
     zero_point                                                       if number(n) < drop_threshold
     clamp(zero_point + round((x - zero_point) * scale), -128, 127)   otherwise
@@ -71,7 +73,7 @@ def _frame(spec: DropoutSpec, frame: NDArray[np.int8], parameters: FrameParamete
         return frame
     centred = frame.astype(np.int64) - spec.zero_point
     # the mode's multiplier has 31 bits, and its shift counts from a mantissa below one
-    multiplier, shift = np.int64(parameters.multiplier << 16), np.int64(parameters.shift + 1)
+    multiplier, shift = np.array(parameters.multiplier << 16), np.array(parameters.shift + 1)
     scaled = np.clip(by_reduced_multiplier(centred, multiplier, shift) + spec.zero_point, -128, 127)
     return np.where(dropped(spec, parameters), spec.zero_point, scaled).astype(np.int8)
 

@@ -77,7 +77,11 @@ class ChainPlan:
         raise ValueError(f"Expected a dropout block and a statistics block, not {len(self.blocks)} blocks")
 
     def summary(self) -> dict[str, Any]:
-        described = {"block": self.name, "kind": "chain", "blocks": [block.summary() for block in self.blocks]}
+        described: dict[str, Any] = {
+            "block": self.name,
+            "kind": "chain",
+            "blocks": [block.summary() for block in self.blocks],
+        }
         if len(self.blocks) == 2 and self.dropouts:
             described |= {"latency": self.cycles.latency, "interval": self.cycles.interval}
         return described
@@ -102,12 +106,11 @@ def plan_chain(name: str, blocks: tuple[ChainBlock, ...]) -> ChainPlan:
         if found != wanted:
             expected = "frames of {} bytes in beats of {}, as {} takes them".format(*wanted, after.top_name)
             raise SpecError(name, "output of " + before.top_name, "{} bytes in beats of {}".format(*found), expected)
-    for field, values in (
-        ("names of blocks", [block.top_name for block in blocks]),
-        ("streams", [block.spec.stream for block in blocks if isinstance(block, DropoutPlan)]),
-    ):
+    names = [block.top_name for block in blocks]
+    streams = [str(block.spec.stream) for block in blocks if isinstance(block, DropoutPlan)]
+    for field, values in (("names of blocks", names), ("streams", streams)):
         if len(set(values)) < len(values):
-            raise SpecError(name, field, values, "all different")
+            raise SpecError(name, field, ", ".join(values), "all different")
     return ChainPlan(name=name, blocks=blocks)
 
 

@@ -117,6 +117,4 @@ def plan_dropout(spec: DropoutSpec, beat_bytes: int | None = None) -> DropoutPla
         A beat out of range.
     """
     frame = frame_config(spec.name, spec.elements, spec.zero_point, beat_bytes, USER_BITS - 1)
-    return DropoutPlan(
-        spec=spec, config=DropoutConfig(name=module_name(spec.name), frame=frame, stream=spec.stream)
-    )
+    return DropoutPlan(spec=spec, config=DropoutConfig(name=module_name(spec.name), frame=frame, stream=spec.stream))

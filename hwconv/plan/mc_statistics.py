@@ -56,8 +56,10 @@ class StatisticsConfig:
 
     @property
     def queue_depth(self) -> int:
-        """Results that the output queue holds: those between a beat's permission and the sink, and three beats' more, so
-        that a sink that never pauses is never waited for. A power of two.
+        """Results that the output queue holds, a power of two.
+
+        Those between a beat's permission and the sink, and three beats' more: a sink that never pauses is never waited
+        for.
         """
         needed = self.result_latency + 4 + 3 * self.frame.beat_bytes
         return 1 << (needed - 1).bit_length()
