@@ -98,7 +98,7 @@ def faults_of(name: str) -> list[Fault]:
 
 
 def frames_with_faults(name: str, placed: dict[int, Fault], least: int, seed: int) -> np.ndarray:
-    """Enough frames for whole results, beside those that a missing TLAST swallows."""
+    """Enough frames for whole results, beside those that a missing TLAST swallows; the last result has no fault."""
     swallowed = sum(isinstance(fault, MissingLast) for fault in placed.values())
     results = -(-max(least, max(placed, default=0) + 2) // block(name).plan.passes)
-    return block(name).frames(results, seed, more=swallowed)
+    return block(name).frames(results + 1, seed, more=swallowed)
