@@ -23,9 +23,11 @@ from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare,
 from hwconv.emit.package import Vectors, check_directory, engine_files, make_package, model_files
 from hwconv.errors import FitError
 from hwconv.frontend import LayerFile, load
+from hwconv.frontend.archive import write_whole
 from hwconv.frontend.source_file import read_start
 from hwconv.layer import Layer
 from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.plan.picture import draw_plan
 from hwconv.simulation.bench import bench_description, run_cocotb
 from hwconv.targets import load_target
 from hwconv.trials import TrialResult, run_trials
@@ -143,6 +145,15 @@ def plan(
         HwconvError: a file that cannot be read, a layer that is not supported, or a target that is too small.
     """
     return _plan(_load(source, layer).layer, multipliers, target)
+
+
+def draw(engine: EnginePlan, path: str | Path) -> None:
+    """Writes a picture (SVG) of a plan: what a pixel tile reads, and what it becomes (:mod:`hwconv.plan.picture`).
+
+    Raises:
+        FormatError: a path that cannot be written.
+    """
+    write_whole(Path(path), draw_plan(engine).encode())
 
 
 def generate(

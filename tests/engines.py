@@ -9,7 +9,7 @@ from hwconv.layer import Layer
 from hwconv.plan.array import Folding, best_folding, foldings
 from hwconv.plan.engine_plan import EnginePlan, make_plan
 from hwconv.simulation import Design, SimulationResult, Simulator, build, explain, run
-from hwconv.spec import ConvSpec
+from hwconv.spec import ConvSpec, dtype_range, storage_dtype
 
 MEASURED_FRAMES = 4
 """Frames in which an engine settles: its last interval is the one that the plan predicts."""
@@ -48,8 +48,9 @@ def plan_of(layer: Layer, folding: Folding | None = None, **options: int | None)
 
 
 def random_frames(spec: ConvSpec, count: int, random: np.random.Generator) -> np.ndarray:
-    """Frames of every int8 value, ``(count, H, W, C)``."""
-    return random.integers(-128, 128, (count, *spec.input_shape)).astype(np.int8)
+    """Frames of every value of the input type, ``(count, H, W, C)``."""
+    low, high = dtype_range(spec.input_dtype)
+    return random.integers(low, high + 1, (count, *spec.input_shape)).astype(storage_dtype(spec.input_dtype))
 
 
 def repeated(values: np.ndarray, count: int) -> np.ndarray:
@@ -82,7 +83,7 @@ def describe(plan: EnginePlan) -> str:
     folding, spec = plan.folding, plan.spec
     kind = "depthwise" if folding.depthwise else "dense"
     return (
-        f"{kind} {folding.pixels}x{folding.columns}, {folding.ports} ports of {folding.word_bytes}, "
+        f"{kind} {folding.pixels}x{folding.columns}, {folding.ports} ports of {folding.word_channels}, "
         f"{folding.requantisers} requantisers ({plan.config.requantiser.kind}), beats {plan.input_beat_bytes} in "
         f"{plan.output_beat_bytes} out, {spec.to_json()}"
     )

@@ -35,10 +35,15 @@ def render(folder: Path) -> str:
 
 
 def losses_text(row: dict[str, Any]) -> str:
-    """Where the rest goes, in shares of the interval times the multipliers asked for."""
-    total = row["predicted_interval"] * row["multipliers_asked"]
+    """Where the rest goes, in shares of the interval times what the multipliers asked for would make."""
+    total = row["predicted_interval"] * row["multipliers_asked"] * products_of_each(row)
     found = sorted(row["losses"].items(), key=lambda each: -int(each[1]))
     return ", ".join(f"{TITLES.get(name, name)} {amount / total:.1%}" for name, amount in found)
+
+
+def products_of_each(row: dict[str, Any]) -> int:
+    """Products that a multiplier of a row's array makes in a cycle: two where short weights share it."""
+    return int(row.get("products", row["multipliers"]) // row["multipliers"])
 
 
 def multipliers_text(row: dict[str, Any]) -> str:
@@ -63,7 +68,7 @@ def _utilisation(rows: list[dict[str, Any]]) -> str:
             "layer": row["layer"],
             "asked": row["multipliers_asked"],
             "array": f"{row['rows']} x {row['columns']}" + (" depthwise" if row["mode"] == "depthwise" else ""),
-            "multipliers": row["multipliers"],
+            "multipliers": f"{row['multipliers']}" + (" of two products" if products_of_each(row) > 1 else ""),
             "requantisers (multipliers)": multipliers_text(row),
             "latency": _equals(row, "latency"),
             "interval": _equals(row, "interval"),

@@ -78,6 +78,7 @@ def planned_row(engine: Engine) -> dict[str, Any]:
         "ports": config.ports,
         "word_bytes": config.word_bytes,
         "multipliers": plan.multipliers,
+        "products": plan.products,
         "requantisers": config.requantisers,
         "requantiser_multipliers": plan.requantiser_multipliers,
         "macs": plan.spec.macs,
@@ -108,8 +109,8 @@ def measured_row(engine: Engine, frames: int = FRAMES, seed: int = 1) -> dict[st
         "passed": result.passed,
         "latency": result.latency,
         "interval": interval,
-        "utilisation": round(plan.spec.macs / (interval * plan.multipliers), 6) if interval else None,
-        "utilisation_asked": round(plan.spec.macs / (interval * plan.asked), 6) if interval else None,
+        "utilisation": round(plan.spec.macs / (interval * plan.products), 6) if interval else None,
+        "utilisation_asked": round(plan.spec.macs / (interval * plan.products_asked), 6) if interval else None,
     }
 
 

@@ -45,7 +45,7 @@ def compare(
 ) -> None:
     """Simulate the Verilog of a layer and compare it with the golden model: exact, or exit code 1.
 
-    Latency and interval as measured stand beside the plan's prediction.
+    Latency and interval must be those that the plan predicts.
     """
     from hwconv import api
 
@@ -77,7 +77,7 @@ def compare(
         print_json(results[0].to_json() if len(results) == 1 else {"results": [each.to_json() for each in results]})
     else:
         print_text(*(each.describe() for each in results))
-    failed = [each for each in results if not each.exact]
+    failed = [each for each in results if each.failure]
     if failed:
         rest = f" (and {len(failed) - 1} more of {len(results)} layers)" if len(failed) > 1 else ""
-        raise MismatchError(f"{failed[0].layer}: {failed[0].problem}{rest}")
+        raise MismatchError(f"{failed[0].layer}: {failed[0].failure}{rest}")

@@ -1,5 +1,6 @@
 """`hwconv plan`: what will be built, how fast it will be, and where each lost cycle goes."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,10 @@ def plan(
             "--clock", min=1, max=10_000, metavar="MHZ", help="The clock of times; by default 100.", show_default=False
         ),
     ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", metavar="F.svg", help="Draw what a pixel tile reads.", show_default=False),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Print the loop nest, the array, the memories, the cycles, and where each lost cycle goes.
@@ -28,6 +33,8 @@ def plan(
     from hwconv import api
 
     if layer is None and api.is_model(file):
+        if picture is not None:
+            raise typer.BadParameter("--picture goes with one layer: --layer N")
         layers = api.list_layers(file)
         if json:
             print_json({"layers": layers})
@@ -35,6 +42,8 @@ def plan(
             print_text(_table(str(file), layers))
         return
     engine = api.plan(file, layer=layer, multipliers=multipliers, target=target)
+    if picture is not None:
+        api.draw(engine, picture)
     if json:
         print_json(engine.summary())
         return

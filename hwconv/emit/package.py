@@ -254,6 +254,7 @@ def _constants(plan: EnginePlan, vectors: Vectors, value_bytes: int) -> list[dic
                 "INPUT_HEIGHT": spec.height,
                 "INPUT_WIDTH": spec.width,
                 "INPUT_CHANNELS": spec.in_channels,
+                "INPUT_VALUE_BYTES": spec.input_bytes // spec.input_elements,
                 "INPUT_BYTES": spec.input_bytes,
                 "INPUT_BEAT_BYTES": plan.input_beat_bytes,
                 "INPUT_BEATS": vectors.input_beats,

@@ -214,7 +214,7 @@ class EngineCore(wiring.Component):
     def _flush(self, m: Module) -> Signal:
         """After a reset: clears every accumulator while the operands of before the reset run out."""
         config = self._config
-        cycles = config.word_bytes + config.lanes + config.clusters + 16
+        cycles = config.word_channels + config.lanes + config.clusters + 16
         left = Signal(range(cycles + 1), init=cycles)
         flushing = Signal(init=1)
         m.d.sync += flushing.eq(left > 1)

@@ -33,7 +33,7 @@ class WeightSupply(wiring.Component):
     active : In, a step multiplies
     start, row_phase : In, where a layer has several phases
         A tile begins in the next cycle, and its row phase, whose weights are read.
-    o : Out, signed 8, one a column
+    o : Out, one lane a multiplier: a weight, or two in one number (see :mod:`hwconv.plan.formats`)
     """
 
     latency = ROM_LATENCY
@@ -41,7 +41,8 @@ class WeightSupply(wiring.Component):
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self.program = ProgramCounter("weights", config.passes)
-        members = {"active": In(1), "o": Out(data.ArrayLayout(signed(8), config.columns))}
+        lanes = data.ArrayLayout(signed(config.operands.lane_bits), config.weight_lanes)
+        members = {"active": In(1), "o": Out(lanes)}
         if self.program.phased:
             members |= {"start": In(1), "row_phase": In(row_phase_shape(self.program))}
         super().__init__(members)
@@ -71,10 +72,10 @@ class WeightSupply(wiring.Component):
                 hop = Signal.like(address, name=f"address_{cluster}", reset_less=True)
                 m.d.sync += hop.eq(address)
                 address = hop
-            weights = Signal(8 * config.cluster, name=f"weights_{cluster}")
+            weights = Signal(config.operands.lane_bits * config.cluster_lanes, name=f"weights_{cluster}")
             m.submodules[f"rom_{cluster}"] = Instance(
                 rom_name(config, cluster), i_clk=ClockSignal(), i_addr=address, o_data=weights
             )
-            first = cluster * config.cluster
-            m.d.comb += Cat(*(self.o[first + index].as_unsigned() for index in range(config.cluster))).eq(weights)
+            first = cluster * config.cluster_lanes
+            m.d.comb += Cat(*(self.o[first + index].as_unsigned() for index in range(config.cluster_lanes))).eq(weights)
         return m

@@ -1,11 +1,13 @@
 """The numbers an engine is built from: one :class:`EngineConfig`, one :class:`PassConfig` for each layer it runs.
 
 Everything here is decided by the plan; the gateware only reads it. Words are activation words of
-``EngineConfig.word_bytes`` channels of one pixel; result words are ``EngineConfig.requantisers`` values.
+``EngineConfig.word_channels`` channels of one pixel; result words are ``EngineConfig.requantisers`` values.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .formats import BYTES, OperandFormat
 
 if TYPE_CHECKING:
     from hwconv.plan.requantise import RequantiserPlan
@@ -81,6 +83,7 @@ class PassConfig:
     phases: tuple[tuple[FoldPhase, ...], ...]
     """The folds of each row phase and column phase."""
     input_zero_point: int
+    """Of the activations as the array sees them."""
     groups: int
     """Word groups: groups of a dense layer, channel words of a depthwise one."""
     group_words: int
@@ -194,7 +197,7 @@ class EngineConfig:
     """Columns of the array: output channels computed at once."""
     ports: int
     """Activation memory read ports; each serves ``pixels / ports`` rows."""
-    word_bytes: int
+    word_channels: int
     """Channels of one activation word."""
     cluster: int
     """Columns that share one hop register and one weight ROM."""
@@ -211,6 +214,8 @@ class EngineConfig:
     """Pixel tiles of results that the output buffer holds."""
     requantiser: "RequantiserPlan"
     passes: tuple[PassConfig, ...]
+    operands: OperandFormat = BYTES
+    """What the array multiplies."""
 
     @property
     def lanes(self) -> int:
@@ -218,8 +223,32 @@ class EngineConfig:
         return self.pixels // self.ports
 
     @property
+    def word_bytes(self) -> int:
+        """Bytes of one activation word."""
+        return self.word_channels * self.operands.activation_bytes
+
+    @property
     def clusters(self) -> int:
         return self.columns // self.cluster
+
+    @property
+    def weight_lanes(self) -> int:
+        """Multipliers of a row of the array, each with a lane of the weight ROMs."""
+        return self.columns // self.operands.products
+
+    @property
+    def cluster_lanes(self) -> int:
+        """Lanes of one weight ROM."""
+        return self.cluster // self.operands.products
+
+    def lane_columns(self, lane: int) -> tuple[int, ...]:
+        """The column that takes its weight from a lane; two where they share a multiplier, the lower product first.
+
+        They need the same activation: neighbours of a dense array, neighbouring channels of a depthwise one.
+        """
+        count = self.operands.products
+        together = range(lane * count, (lane + 1) * count)
+        return tuple(self.channel_column(item) if self.depthwise and count > 1 else item for item in together)
 
     @property
     def drain(self) -> int:
@@ -251,12 +280,17 @@ class EngineConfig:
     @property
     def lanes_per_channel(self) -> int:
         """Columns fed by one lane of the activation word (depthwise channel multiplier)."""
-        return self.columns // self.word_bytes
+        return self.columns // self.word_channels
 
     def column_channel(self, column: int) -> int:
         """The output channel of its tile that a column computes (see `gateware.drain`)."""
         requantiser, turn = divmod(column, self.drain)
         return turn * self.requantisers + requantiser
+
+    def channel_column(self, channel: int) -> int:
+        """The column that computes an output channel of its tile."""
+        turn, requantiser = divmod(channel, self.requantisers)
+        return requantiser * self.drain + turn
 
     @property
     def ring(self) -> bool:

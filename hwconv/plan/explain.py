@@ -99,6 +99,7 @@ def _arithmetic(plan: "EnginePlan") -> Table:
     config, unit = plan.config, plan.config.requantiser
     proof = unit.proof
     rows = [
+        ("operands", _operands(plan)),
         ("accumulators", f"{config.accumulator_width} bits: no input of this layer can leave them"),
         ("requantisers", f"{config.requantisers}, each for {_number(config.drain, 'column')}: {_unit(plan)}"),
         ("", f"{_number(unit.multipliers, 'multiplier')}, latency {unit.latency}, entries of {unit.entry_width} bits"),
@@ -115,9 +116,24 @@ def _unit(plan: "EnginePlan") -> str:
     unit = plan.config.requantiser
     if unit.kind == "narrow":
         return f"narrow, {unit.operand_width} x {unit.multiplier_width + 1} bits, shift {unit.shift}"
-    if unit.kind == "wide":
-        return "wide, 32 x 32 bits, the definition itself"
-    return "none, adds the bias"
+    if unit.kind == "none":
+        return "none, adds the bias"
+    names = {"wide": "wide", "single": "one product and one rounding", "float": "float32 in integers"}
+    return "{}, {} x {} bits, the definition itself".format(names[unit.kind], *unit.product_operands)
+
+
+def _array_multipliers(plan: "EnginePlan") -> str:
+    """The multipliers of the array, and what each of them makes if that is not one product a cycle."""
+    number = _number(plan.multipliers, "multiplier")
+    return number if plan.products == plan.multipliers else f"{number} of two products"
+
+
+def _operands(plan: "EnginePlan") -> str:
+    operands = plan.config.operands
+    said = f"activations of {operands.activation_bits} bits"
+    said += f", {operands.offset} less than in the stream" if operands.offset else ""
+    said += f"; weights of {operands.weight_bits} bits"
+    return said + (", two of them to a multiplier" if operands.pair_shift else "")
 
 
 def _memories(plan: "EnginePlan") -> Iterable[RenderableType]:
@@ -160,7 +176,7 @@ def _cycles(plan: "EnginePlan", clock: float) -> Table:
             ("", f"= {cycles.waited:,} waiting for rows{others} + {cycles.tail:,} for the last tile and its way out"),
             ("  interval", f"{time(cycles.interval)}: {1e6 * clock / cycles.interval:,.1f} frames/s"),
             ("", f"= {bound}; array {cycles.compute:,}, input {cycles.input:,}"),
-            ("  utilisation", f"{plan.utilisation:.2%} of {_number(plan.multipliers, 'multiplier')} in the array"),
+            ("  utilisation", f"{plan.utilisation:.2%} of {_array_multipliers(plan)} in the array"),
             ("", f"{plan.utilisation_asked:.2%} of {plan.asked} asked for"),
             ("", f"beside them {plan.requantiser_multipliers} in {_number(plan.config.requantisers, 'requantiser')}"),
         ]
@@ -168,14 +184,14 @@ def _cycles(plan: "EnginePlan", clock: float) -> Table:
 
 
 def _losses(plan: "EnginePlan") -> Table:
-    total = plan.cycles.interval * plan.asked
+    total = plan.cycles.interval * plan.products_asked
     table = _table("", "multiplier-cycles", "share", "because")
     table.columns[0].justify = "left"
     table.add_row("needed: MACs", f"{plan.spec.macs:,}", f"{plan.spec.macs / total:.2%}", "")
     for loss in account(plan):
         if loss.amount:
             table.add_row(loss.title, f"{loss.amount:,}", f"{loss.amount / total:.2%}", loss.reason)
-    table.add_row("all", f"{total:,}", "100.00%", f"interval x {plan.asked} multipliers")
+    table.add_row("all", f"{total:,}", "100.00%", f"interval x {plan.products_asked} multipliers")
     return table
 
 
