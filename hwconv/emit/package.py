@@ -136,10 +136,11 @@ def engine_files(plan: BlockPlan, family: str = "generic") -> dict[str, str]:
     if family not in FAMILIES:
         raise SpecError(plan.top_name, "family", family, f"one of {one_of(FAMILIES)}")
     component, text = component_of(plan)
-    files = {f"{plan.top_name}.v": to_verilog(component, plan.top_name, text)}
+    verilog = to_verilog(component, plan.top_name, text)
+    files = {f"{plan.top_name}.v": verilog}
     for rom in plan.roms:
         files |= render_rom(rom, family)
-    blocks = (*BLOCKS, LUT_MULTIPLIER) if plan.lut_multipliers else BLOCKS
+    blocks = (*BLOCKS, LUT_MULTIPLIER) if LUT_MULTIPLIER.removesuffix(".v") in verilog else BLOCKS
     return files | {name: _shipped(f"rtl/{family}/{name}") for name in blocks}
 
 
