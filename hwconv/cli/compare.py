@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFiles, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.options import Json, LayerIndex, Loadable, ModelFiles, Multipliers, Simulator, SimulatorName, Target
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
@@ -41,6 +41,7 @@ def compare(
         Path | None,
         typer.Option("--capture", metavar="Y.npy", help="Write the outputs as the hardware gave them."),
     ] = None,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Simulate the Verilog of a layer and compare it with the golden model: exact, or exit code 1.
@@ -70,6 +71,7 @@ def compare(
                     netlist=netlist,
                     waveform=waveform,
                     capture=capture,
+                    loadable=loadable,
                 )
             )
             step()

@@ -37,4 +37,7 @@ Target = Annotated[
     typer.Option("--target", metavar="NAME", help="An FPGA; `hwconv targets` lists them.", show_default=False),
 ]
 Simulator = Annotated[SimulatorName, typer.Option("--simulator", help="Which simulator runs the Verilog.")]
+Loadable = Annotated[
+    bool, typer.Option("--loadable", help="Weights and requantisation come by a stream; see docs/loadable.md.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.options import Json, LayerIndex, Loadable, ModelFile, Multipliers, Target
 from hwconv.cli.terminal import print_json, print_text
 
 
@@ -19,6 +19,7 @@ def plan(
             "--clock", min=1, max=10_000, metavar="MHZ", help="The clock of times; by default 100.", show_default=False
         ),
     ] = None,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Print the loop nest, the array, the memories, the cycles, and where each lost cycle goes.
@@ -34,7 +35,7 @@ def plan(
         else:
             print_text(_table(str(file), layers))
         return
-    engine = api.plan(file, layer=layer, multipliers=multipliers, target=target)
+    engine = api.plan(file, layer=layer, multipliers=multipliers, target=target, loadable=loadable)
     if json:
         print_json(engine.summary())
         return

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.options import Json, LayerIndex, Loadable, ModelFile, Multipliers, Simulator, SimulatorName, Target
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
@@ -17,6 +17,7 @@ def sim(
     target: Target = None,
     frames: Annotated[int, typer.Option("--frames", min=4, metavar="N", help="Frames of each run.")] = 4,
     seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of frames, pauses and faults.")] = 1,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Run the Verilog of a layer through pauses, damaged frames and resets; exit code 1 if a beat is wrong."""
@@ -31,6 +32,7 @@ def sim(
             target=target,
             frames=frames,
             seed=seed,
+            loadable=loadable,
         )
     if json:
         print_json(result.to_json())

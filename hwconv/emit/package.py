@@ -26,6 +26,7 @@ from hwconv.emit.templates import render
 from hwconv.emit.verilog import design_hash, to_verilog
 from hwconv.errors import HwconvError, SpecError, one_of
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.weight_image import image_bytes, weights_summary
 from hwconv.resources import resource_path
 
 BLOCKS = ("hwconv_accumulate.v", "hwconv_hop.v", "hwconv_mult.v", "hwconv_ram.v")
@@ -34,6 +35,8 @@ MODELS = {"ecp5": ("fabric_models.v", "models.v")}
 """Behavioural models of the primitives that the blocks of a family instantiate: simulated, never synthesised."""
 BENCH = ("harness_top.v", "stream_harness.v", "run.py", "test_engine.py", "axi_stream.py")
 """The benches, in `sim/` here and in every package."""
+LOADABLE_BENCH = ("weights_source.v",)
+"""What the benches need more where weights are loaded."""
 DEFAULT_CLOCK_MHZ = 100.0
 
 
@@ -47,6 +50,7 @@ class Vectors:
         input_beats, output_beats: beats of one frame.
         bench: what sim/run.py reads, but for the lists of files.
         origin: one sentence on where the input comes from.
+        weights_image: the memory of sim/weights_source.v, where weights are loaded.
     """
 
     input: NDArray[np.generic]
@@ -57,6 +61,7 @@ class Vectors:
     output_beats: int
     bench: Mapping[str, object]
     origin: str
+    weights_image: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +139,7 @@ def engine_files(plan: EnginePlan, family: str = "generic") -> dict[str, str]:
     from hwconv.gateware.engine import Engine
 
     files = {f"{plan.top_name}.v": to_verilog(Engine(plan.config), plan.top_name, header(plan, __version__))}
-    for rom in plan.roms:
+    for rom in () if plan.loadable else plan.roms:
         files |= render_rom(rom, family)
     return files | {name: _shipped(f"rtl/{family}/{name}") for name in BLOCKS}
 
@@ -171,7 +176,7 @@ def make_package(
     }
     top = plan.top_name
     files = {f"rtl/{name}": text.encode() for name, text in engine.items()}
-    bench = {name: _shipped(f"sim/{name}") for name in BENCH}
+    bench = {name: _shipped(f"sim/{name}") for name in (*BENCH, *(LOADABLE_BENCH if plan.loadable else ()))}
     files |= {f"sim/{name}": text.encode() for name, text in (models | bench).items()}
     files |= {
         "sim/bench.json": _json(
@@ -186,6 +191,8 @@ def make_package(
         "sim/input.npy": _npy(vectors.input),
         "sim/expected.npy": _npy(vectors.expected),
     }
+    if plan.loadable:
+        files |= {"weights.bin": image_bytes(plan), "sim/weights.mem": vectors.weights_image.encode()}
     for name, template in {
         f"{top}.f": "engine.f.j2",
         f"{top}.core": "engine.core.j2",
@@ -207,6 +214,7 @@ def _values(plan: EnginePlan, vectors: Vectors, family: str, clock_mhz: float) -
     """What the templates ask for."""
     spec = plan.spec
     frames = len(vectors.input)
+    weights = weights_summary(plan.config) if plan.loadable else None
     value_bytes = vectors.expected.dtype.itemsize
     stimulus_beats, expected_beats = frames * vectors.input_beats, frames * vectors.output_beats
     return {
@@ -228,17 +236,20 @@ def _values(plan: EnginePlan, vectors: Vectors, family: str, clock_mhz: float) -
         "output_beats": vectors.output_beats,
         "frames": frames,
         "stimulus_origin": vectors.origin,
+        "weights": weights,
         "parameters": {
             "IN_BYTES": plan.input_beat_bytes,
             "OUT_BYTES": plan.output_beat_bytes,
             "IN_DEPTH": stimulus_beats,
             "OUT_DEPTH": expected_beats,
+            **({"WEIGHT_BYTES": weights["beat_bytes"], "WEIGHT_DEPTH": weights["beats"]} if weights else {}),
         },
         "plusargs": {
             "input_beats": stimulus_beats,
             "output_beats": expected_beats,
             "frame_beats": vectors.output_beats,
             "value_bytes": value_bytes,
+            **({"weight_beats": weights["beats"]} if weights else {}),
         },
         "constants": _constants(plan, vectors, value_bytes),
     }
@@ -285,7 +296,21 @@ def _constants(plan: EnginePlan, vectors: Vectors, value_bytes: int) -> list[dic
             "title": "clock cycles",
             "constants": {"LATENCY_CYCLES": summary["latency"], "INTERVAL_CYCLES": summary["interval"]},
         },
+        *([_weight_constants(summary["weights"])] if plan.loadable else []),
     ]
+
+
+def _weight_constants(weights: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "title": "weights, an image for w_axis; the constants above that it brings are those of weights.bin",
+        "constants": {
+            "WEIGHTS_BYTES": weights["bytes"],
+            "WEIGHTS_BEAT_BYTES": weights["beat_bytes"],
+            "WEIGHTS_BEATS": weights["beats"],
+            "WEIGHTS_CYCLES": weights["cycles"],
+            "WEIGHTS_IDENTITY": f"0x{weights['identity']:08x}u",
+        },
+    }
 
 
 def _c_integer(value: int) -> str:
@@ -302,6 +327,7 @@ def _manifest(plan: EnginePlan, family: str, digest: str, files: Mapping[str, by
         "spec": plan.spec.to_dict(),
         "plan": plan.summary(),
         "streams": {"input_beat_bytes": plan.input_beat_bytes, "output_beat_bytes": plan.output_beat_bytes},
+        **({"weights": weights_summary(plan.config)} if plan.loadable else {}),
         "files": {name: hashlib.sha256(text).hexdigest() for name, text in sorted(files.items())},
         "versions": {
             "hwconv": __version__,
@@ -358,6 +384,9 @@ def _purpose(name: str, top: str) -> str:
         "sim/expected.mem": "beats that must come out",
         "sim/input.npy": "the frames that go in",
         "sim/expected.npy": "the frames that must come out",
+        "sim/weights_source.v": "sends the image of the weights in the plain Verilog bench",
+        "sim/weights.mem": "the image of the weights, beat by beat",
+        "weights.bin": "the image of the weights, for w_axis: byte 0 is lane 0 of the first beat",
     }
     if name in known:
         return known[name]

@@ -35,6 +35,8 @@ class Requantiser(wiring.Component):
         The raw sum ``sum(x * w)``.
     entry : In, ``plan.entry_width``
         The table entry of the accumulator's channel, in the same cycle.
+    shared : In, ``plan.shared_width``, where there are shared fields
+        Their values, which do not change while any result is on its way.
     o : Out, signed ``plan.output_width``
         The output value; the bits of an unsigned one if the clamp exceeds 127.
     """
@@ -47,6 +49,7 @@ class Requantiser(wiring.Component):
             {
                 "accumulator": In(signed(plan.accumulator_width)),
                 "entry": In(plan.entry_width),
+                **({"shared": In(plan.shared_width)} if plan.shared else {}),
                 "o": Out(signed(plan.output_width)),
             }
         )
@@ -65,7 +68,8 @@ class Requantiser(wiring.Component):
         """Builds the pipeline of the plan's kind."""
         m = Module()
         builder = {"narrow": _Narrow, "wide": _Wide, "none": _Sum}[self._plan.kind]
-        result = builder(m, self._plan, self.accumulator, self.entry).build()
+        shared = self.shared if self._plan.shared else C(0, 0)
+        result = builder(m, self._plan, self.accumulator, self.entry, shared).build()
         if result.stage != self.latency:
             raise ValueError(f"Expected a pipeline of {self.latency} stages, not {result.stage}")
         m.d.comb += self.o.eq(result.value)
@@ -75,7 +79,7 @@ class Requantiser(wiring.Component):
 class _Unit:
     """What the three kinds share: the entry's fields, products and the clamp."""
 
-    def __init__(self, m: Module, plan: RequantiserPlan, accumulator: Value, entry: Value) -> None:
+    def __init__(self, m: Module, plan: RequantiserPlan, accumulator: Value, entry: Value, shared: Value) -> None:
         self.m = m
         self.plan = plan
         self.pipeline = Pipeline(m)
@@ -87,17 +91,24 @@ class _Unit:
             is_signed = name in SIGNED_FIELDS or (name in ("minimum", "maximum") and plan.out_min < 0)
             self._fields[name] = Part(bits.as_signed() if is_signed else bits, 0)
             position += width
+        self._shared: dict[str, Value] = {}
+        position = 0
+        for name, width in plan.shared:
+            self._shared[name] = shared[position : position + width].as_signed()
+            position += width
 
     def build(self) -> Part:
         """Adds the pipeline to the module."""
         raise NotImplementedError
 
     def has(self, name: str) -> bool:
-        """Whether entries have a field."""
-        return name in self._fields
+        """Whether a field is not a constant."""
+        return name in self._fields or name in self._shared
 
     def field(self, name: str, stage: int) -> Value:
-        """A field of the entry that came with the accumulator now at a stage."""
+        """A field of the entry that came with the accumulator now at a stage, or one that all channels share."""
+        if name in self._shared:
+            return self._shared[name]
         return self.pipeline.at(self._fields[name], stage, name)
 
     def products(self, a: Value, b: Value, stage: int, segments: tuple[int, ...]) -> list[Staged]:

@@ -109,11 +109,19 @@ class RequantiserPlan:
     """The clamp differs between channels (layers): ``minimum`` and ``maximum`` are fields of the entry."""
     output_zero_point: int = 0
     """Wide: added after the last shift."""
+    shared: tuple[tuple[str, int], ...] = ()
+    """Wide: name and bits of each signed field that is one value for all channels, and not in their entries but in
+    registers, which keep it while frames are computed: in an engine whose weights are loaded."""
 
     @property
     def entry_width(self) -> int:
         """Bits of an entry."""
         return sum(width for _, width in self.fields)
+
+    @property
+    def shared_width(self) -> int:
+        """Bits of the shared fields."""
+        return sum(width for _, width in self.shared)
 
     @property
     def multipliers(self) -> int:
