@@ -26,6 +26,7 @@ from hwconv.errors import FitError
 from hwconv.frontend import LayerFile, load
 from hwconv.frontend.source_file import read_start
 from hwconv.layer import Layer
+from hwconv.load_trials import run_load_trials
 from hwconv.plan.engine_plan import EnginePlan, make_plan
 from hwconv.plan.loadable import engine_for
 from hwconv.plan.weight_image import image_bytes, weights_summary
@@ -270,7 +271,10 @@ def simulate(
     engine = _plan(loaded.layer, multipliers, target, loadable)
     design, chosen, cycles = design_of(engine), cast(simulation.Simulator, simulator), engine.cycles
     sent = with_random(loaded.layer, loaded.input, max(4, frames), seed)
-    results = tuple(run_trials(loaded.layer, simulation.build(design, chosen), sent, cycles.latency, seed))
+    binary = simulation.build(design, chosen)
+    results = tuple(run_trials(loaded.layer, binary, sent, cycles.latency, seed))
+    if engine.loadable:
+        results += tuple(run_load_trials(engine, binary, sent, seed))
     right = golden.run(loaded.layer, sent)
     bench = run_cocotb(design, sent, right, chosen, latency=cycles.latency, interval=cycles.interval, seed=seed)
     return SimulateResult(
@@ -445,4 +449,5 @@ def _vectors(engine: EnginePlan, loaded: LayerFile, design: simulation.Design) -
         output_beats=target.frame_beats,
         bench=bench,
         origin=f"Of the frames {', '.join(kinds)}." if given else "The frames are random.",
+        weights_image=simulation.Loads.of(design).text() if engine.loadable else "",
     )

@@ -109,13 +109,14 @@ def run_trials(layer: Layer, binary: Binary, frames: Frames, latency: int, seed:
             reset=trial.reset,
             watchdog=patience,
         )
-        yield _result(trial, result)
+        yield trial_result(trial.name, result)
 
 
-def _result(trial: Trial, result: SimulationResult) -> TrialResult:
+def trial_result(name: str, result: SimulationResult) -> TrialResult:
+    """What a run found, for people."""
     where = f": {result.first_mismatch}" if result.first_mismatch is not None else ""
     return TrialResult(
-        name=trial.name,
+        name=name,
         passed=result.passed,
         problem=result.problem + where,
         outputs=result.outputs,

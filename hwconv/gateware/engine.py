@@ -256,9 +256,7 @@ class EngineCore(wiring.Component):
                 "minimum": numbers.activation_min,
                 "maximum": numbers.activation_max,
             }
-            m.d.comb += drain.shared.eq(
-                Cat(*(values[name][:width] for name, width in config.requantiser.shared))
-            )
+            m.d.comb += drain.shared.eq(Cat(*(values[name][:width] for name, width in config.requantiser.shared)))
 
     def _gate(self, m: Module, loader: WeightLoader, output: OutputBuffer) -> Signal:
         """Whether beats may come: between frames only while there are weights and none wait."""

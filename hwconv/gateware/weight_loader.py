@@ -101,7 +101,8 @@ class WeightLoader(wiring.Component):
 
     def _position(self, m: Module, taken: Value, reload: Value) -> tuple[Value, Value, list[Value], Value]:
         """Where in the image a beat belongs: whether it ends a word, the word's address, the section (one bit for
-        each), and whether it is the image's last."""
+        each), and whether it is the image's last.
+        """
         config, layout = self._config, self._layout
         header, weights, table = (layout.sections[index] for index in (0, 1, 1 + config.clusters))
         count = len(layout.sections)

@@ -148,7 +148,9 @@ def _streams(plan: "EnginePlan") -> Table:
         table.add_row(name, str(beat), f"{frame:,}", f"{-(-frame // beat):,}", f"{frame / interval:.3f}")
     if plan.loadable:
         image = weights_summary(plan.config)
-        table.add_row("weights", str(image["beat_bytes"]), f"{image['bytes']:,}", f"{image['beats']:,}", "between frames")
+        table.add_row(
+            "weights", str(image["beat_bytes"]), f"{image['bytes']:,}", f"{image['beats']:,}", "between frames"
+        )
     return table
 
 

@@ -64,7 +64,9 @@ def plan_requantisers(
                 spec.output_dtype,
                 f"{chosen[0].spec.output_dtype} in all layers of an engine",
             )
-        channels += [layer_channel(layer, index, int(lows[index]), int(highs[index])) for index in range(spec.out_channels)]
+        channels += [
+            layer_channel(layer, index, int(lows[index]), int(highs[index])) for index in range(spec.out_channels)
+        ]
     needed = max(max((-channel.low - 1).bit_length(), channel.high.bit_length()) + 1 for channel in channels)
     width = needed if accumulator_width is None else accumulator_width
     if needed > width:

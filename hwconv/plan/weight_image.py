@@ -80,7 +80,8 @@ class WeightImage:
     @property
     def cycles(self) -> int:
         """Cycles from an image's first beat to the first beat of a frame that the engine accepts after it, if neither
-        is kept waiting: a beat a cycle, then the array's flush."""
+        is kept waiting: a beat a cycle, then the array's flush.
+        """
         return self.beats + self.flush_cycles
 
 

@@ -104,16 +104,12 @@ def build_with(design: Design, options: Options) -> Binary:
     if options.simulator == "icarus":
         version, name = find_icarus().version, "harness.vvp"
         # The harness comes first: with it comes the time scale, which the design leaves to its user.
-        shipped = ("harness_top.v", "stream_harness.v")
-        if design.weight_beat_bytes:
-            shipped += ("weights_source.v",)
+        shipped = ("harness_top.v", "stream_harness.v", *_weights_source(design))
         # Icarus writes waveforms without another build, and does not optimise.
         options = replace(options, waveform=True, optimise=False, random_initial=False)
     else:
         version, name = find_verilator().version, "harness"
-        shipped = ("verilator_main.cpp", "stream_harness.v")
-        if design.weight_beat_bytes:
-            shipped += ("weights_source.v",)
+        shipped = ("verilator_main.cpp", "stream_harness.v", *_weights_source(design))
     harness = {file: resource_path(f"sim/{file}").read_text() for file in shipped}
     settings = vars(_program(design, options))
     key = [_FORMAT, vars(options), version, design.top, design.sources, settings, harness, WAIVED]
@@ -153,6 +149,10 @@ def _parameters(design: Design, options: Options) -> dict[str, int]:
     }
 
 
+def _weights_source(design: Design) -> list[str]:
+    return ["weights_source.v"] if design.weight_beat_bytes else []
+
+
 def _macros(design: Design) -> list[str]:
     return [f"-DHWCONV_TOP={design.top}", *(["-DHWCONV_LOADABLE"] if design.weight_beat_bytes else [])]
 
@@ -164,7 +164,7 @@ def _program(design: Design, options: Options) -> Program:
     return Program(
         top="stream_harness",
         prefix="Vharness",
-        sources=["stream_harness.v", *(["weights_source.v"] if design.weight_beat_bytes else []), *design.sources],
+        sources=["stream_harness.v", *_weights_source(design), *design.sources],
         waived=design.waived,
         arguments=arguments,
         main="verilator_main.cpp",

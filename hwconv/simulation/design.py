@@ -87,6 +87,12 @@ class Loads:
         if any(not load.image or len(load.image) % self.beat_bytes for load in self.loads):
             raise ValueError(f"Expected images of whole beats of {self.beat_bytes} bytes")
 
+    @classmethod
+    def of(cls, design: Design, loads: Sequence[Load] | None = None) -> "Loads":
+        """The images given, or the one that comes with a design."""
+        chosen = (Load(image=design.weights),) if loads is None else tuple(loads)
+        return cls(loads=chosen, beat_bytes=design.weight_beat_bytes)
+
     @property
     def beats(self) -> int:
         return sum(len(load.image) for load in self.loads) // self.beat_bytes

@@ -188,8 +188,7 @@ def _loads(binary: Binary, given: Sequence[Load] | None) -> Loads | None:
         if given is not None:
             raise ValueError(f"Expected {design.top} to have a weight stream")
         return None
-    loads = (Load(image=design.weights),) if given is None else tuple(given)
-    return Loads(loads=loads, beat_bytes=design.weight_beat_bytes)
+    return Loads.of(design, given)
 
 
 def run_many(calls: Iterable[Callable[[], T]], workers: int = 2) -> list[T]:
