@@ -182,12 +182,10 @@ def test_another_shape_attribute_type_or_mode_is_refused_by_its_name(fields, fie
 
 def test_narrower_weights_fit_and_wider_ones_do_not():
     narrow, wide = spec_of("dense", weight_dtype="int4", name="narrow"), spec_of("dense")
-    weights = LayerParameters(
-        weights=np.full(wide.weight_shape, -8, np.int8), multiplier=np.int32(5), shift=np.int32(0)
-    )
-    assert len(image_bytes(engine_for(engine_of("dense"), Layer(narrow, weights)))) == len(
-        image_bytes(engine_of("dense"))
-    )
+    weights = np.full(wide.weight_shape, -8, np.int8)
+    parameters = LayerParameters(weights=weights, multiplier=np.int32(5), shift=np.int32(0))
+    plan = engine_of("dense")
+    assert len(image_bytes(engine_for(plan, Layer(narrow, parameters)))) == len(image_bytes(plan))
     with pytest.raises(SpecError, match="weight_dtype"):
         engine_for(make_plan(narrow, loadable=True), Layer(wide, parameters))
 
