@@ -25,6 +25,7 @@ from hwconv.errors import FitError
 from hwconv.frontend import LayerFile, load
 from hwconv.frontend.source_file import read_start
 from hwconv.layer import Layer
+from hwconv.plan.block import BlockPlan
 from hwconv.plan.engine_plan import EnginePlan, make_plan
 from hwconv.simulation.bench import bench_description, run_cocotb
 from hwconv.targets import load_target
@@ -297,12 +298,12 @@ def build(
     return flow.build(files, engine.top_name, chosen, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
 
 
-def design_of(engine: EnginePlan, family: str = "generic") -> simulation.Design:
+def design_of(engine: BlockPlan, family: str = "generic") -> simulation.Design:
     """Returns a planned engine as the text that simulators take."""
     return _design(engine, engine_files(engine, family) | model_files(family))
 
 
-def netlist_of(engine: EnginePlan) -> simulation.Design:
+def netlist_of(engine: BlockPlan) -> simulation.Design:
     """Returns the netlist that `build` places and routes for a planned engine, as the text that simulators take.
 
     Raises:
@@ -312,12 +313,14 @@ def netlist_of(engine: EnginePlan) -> simulation.Design:
     return replace(_design(engine, files), generated=(f"{engine.top_name}.v", flow.CELLS))
 
 
-def _design(engine: EnginePlan, files: Mapping[str, str]) -> simulation.Design:
+def _design(engine: BlockPlan, files: Mapping[str, str]) -> simulation.Design:
     return simulation.Design(
         top=engine.top_name,
         files=files,
         input_beat_bytes=engine.input_beat_bytes,
         output_beat_bytes=engine.output_beat_bytes,
+        input_user_bits=engine.input_user_bits,
+        passes=engine.passes,
     )
 
 

@@ -109,10 +109,11 @@ def run_trials(layer: Layer, binary: Binary, frames: Frames, latency: int, seed:
             reset=trial.reset,
             watchdog=patience,
         )
-        yield _result(trial, result)
+        yield result_of(trial, result)
 
 
-def _result(trial: Trial, result: SimulationResult) -> TrialResult:
+def result_of(trial: Trial, result: SimulationResult) -> TrialResult:
+    """What a run of a trial found, in the words of people."""
     where = f": {result.first_mismatch}" if result.first_mismatch is not None else ""
     return TrialResult(
         name=trial.name,

@@ -19,12 +19,15 @@ from cocotb.triggers import RisingEdge
 
 @dataclass(frozen=True)
 class Beat:
-    """One transfer: lane 0 is in bits 7..0 of `data` and in bit 0 of `keep`."""
+    """One transfer: lane 0 is in bits 7..0 of `data` and in bit 0 of `keep`. `sideband` is TUSER on its way in, where
+    it may be wide; `user` is TUSER on its way out.
+    """
 
     data: int
     keep: int
     last: bool
     user: bool = False
+    sideband: int = 0
 
 
 @dataclass
@@ -117,6 +120,8 @@ class AxiStreamSource:
         self._bus.data.value = self._noise.getrandbits(len(self._bus.data))
         self._bus.keep.value = self._noise.getrandbits(len(self._bus.keep))
         self._bus.last.value = self._noise.getrandbits(1)
+        if self._bus.user is not None:
+            self._bus.user.value = self._noise.getrandbits(len(self._bus.user))
 
     async def _run(self) -> None:
         edge = RisingEdge(self._dut.aclk)
@@ -136,6 +141,8 @@ class AxiStreamSource:
                     self._bus.data.value = self._offered.data
                     self._bus.keep.value = self._offered.keep
                     self._bus.last.value = int(self._offered.last)
+                    if self._bus.user is not None:
+                        self._bus.user.value = self._offered.sideband
                     self._bus.valid.value = 1
                 else:
                     self._rest()

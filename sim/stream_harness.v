@@ -2,9 +2,10 @@
 //
 // The engine is the module named by the macro HWCONV_TOP, with the ports of docs/architecture.md. The clock is an
 // input, so that one text serves Icarus (harness_top.v) and Verilator (verilator_main.cpp, no --timing needed).
+// With the macro HWCONV_TUSER, the module has a port s_axis_tuser of as many bits as the macro says.
 //
 // Memories, both loaded by $readmemh, one entry a beat, every field in whole bytes:
-//   stimulus  { flags, tkeep, tdata }            flags[0] = tlast
+//   stimulus  { flags, tuser, tkeep, tdata }     flags[0] = tlast; tuser with HWCONV_TUSER only
 //   expected  { flags, tkeep, tdata }            flags[0] = tlast, flags[1] = tuser, flags[2] = compare tdata
 //
 // Plusargs (the default in brackets):
@@ -38,9 +39,14 @@ module stream_harness #(
 );
     localparam integer IN_KEEP_BYTES = (IN_BYTES + 7) / 8;
     localparam integer OUT_KEEP_BYTES = (OUT_BYTES + 7) / 8;
-    localparam integer IN_WIDTH = 8 * (IN_BYTES + IN_KEEP_BYTES + 1);
+`ifdef HWCONV_TUSER
+    localparam integer IN_USER_BYTES = (`HWCONV_TUSER + 7) / 8;
+`else
+    localparam integer IN_USER_BYTES = 0;
+`endif
+    localparam integer IN_WIDTH = 8 * (IN_BYTES + IN_KEEP_BYTES + IN_USER_BYTES + 1);
     localparam integer OUT_WIDTH = 8 * (OUT_BYTES + OUT_KEEP_BYTES + 1);
-    localparam integer IN_FLAGS = 8 * (IN_BYTES + IN_KEEP_BYTES);
+    localparam integer IN_FLAGS = 8 * (IN_BYTES + IN_KEEP_BYTES + IN_USER_BYTES);
     localparam integer OUT_FLAGS = 8 * (OUT_BYTES + OUT_KEEP_BYTES);
 
     // ------------------------------------------------------------------------------------------------ settings
@@ -125,6 +131,9 @@ module stream_harness #(
     reg [8*IN_BYTES-1:0] s_axis_tdata = 0;
     reg [IN_BYTES-1:0] s_axis_tkeep = 0;
     reg s_axis_tlast = 1'b0;
+`ifdef HWCONV_TUSER
+    reg [`HWCONV_TUSER-1:0] s_axis_tuser = 0;
+`endif
     reg s_axis_tvalid = 1'b0;
     wire s_axis_tready;
     wire [8*OUT_BYTES-1:0] m_axis_tdata;
@@ -141,6 +150,9 @@ module stream_harness #(
         .s_axis_tdata(s_axis_tdata),
         .s_axis_tkeep(s_axis_tkeep),
         .s_axis_tlast(s_axis_tlast),
+`ifdef HWCONV_TUSER
+        .s_axis_tuser(s_axis_tuser),
+`endif
         .s_axis_tvalid(s_axis_tvalid),
         .s_axis_tready(s_axis_tready),
         .m_axis_tdata(m_axis_tdata),
@@ -217,6 +229,9 @@ module stream_harness #(
                     s_axis_tdata <= entry[8*IN_BYTES-1:0];
                     s_axis_tkeep <= entry[8*IN_BYTES+:IN_BYTES];
                     s_axis_tlast <= entry[IN_FLAGS];
+`ifdef HWCONV_TUSER
+                    s_axis_tuser <= entry[8*(IN_BYTES+IN_KEEP_BYTES)+:`HWCONV_TUSER];
+`endif
                     s_axis_tvalid <= 1'b1;
                     input_index <= input_index + 1;
                 end else begin
@@ -224,6 +239,9 @@ module stream_harness #(
                     s_axis_tdata <= {IN_BYTES{input_random[31:24]}};
                     s_axis_tkeep <= {IN_BYTES{input_random[9]}};
                     s_axis_tlast <= input_random[10];
+`ifdef HWCONV_TUSER
+                    s_axis_tuser <= {`HWCONV_TUSER{input_random[11]}};
+`endif
                     s_axis_tvalid <= 1'b0;
                 end
             end

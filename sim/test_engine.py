@@ -1,13 +1,13 @@
 """The cocotb bench of an engine: frames, stalls, damaged frames, resets, and the rules of AXI4-Stream.
 
 It reads `bench.json` and the two memories named there from the folder it runs in, and needs nothing but cocotb. The
-memories are those of stream_harness.v: one beat a line, { flags, tkeep, tdata } in whole bytes.
+memories are those of stream_harness.v: one beat a line, { flags, tuser, tkeep, tdata } in whole bytes.
 """
 
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cocotb
@@ -20,8 +20,9 @@ DRAIN = 300  # cycles after the last beat in which no other may come
 
 @dataclass(frozen=True)
 class Bench:
-    """What bench.json says: beats of a frame and bytes of a beat on either side, frames in the memories, the seed, the
-    cycles without a handshake that count as a hang, and the cycles predicted (None if they were not).
+    """What bench.json says: beats of a frame and bytes of a beat on either side, frames that come out, the input frames
+    (passes) of each, the seed, the cycles without a handshake that count as a hang, and the cycles predicted (None if
+    they were not).
     """
 
     input_beats: int
@@ -29,35 +30,40 @@ class Bench:
     input_beat_bytes: int
     output_beat_bytes: int
     frames: int
+    passes: int
     seed: int
     watchdog: int
     latency: int | None
     interval: int | None
-    stimulus: list[list[Beat]]
+    stimulus: list[list[list[Beat]]]
     expected: list[list[Beat]]
 
     @classmethod
     def load(cls, folder: Path) -> "Bench":
         """Reads bench.json and the memories it names."""
         values = json.loads((folder / "bench.json").read_text())
-        names = ("input_beats", "output_beats", "input_beat_bytes", "output_beat_bytes", "frames", "seed", "watchdog")
+        names = ("input_beats", "output_beats", "input_beat_bytes", "output_beat_bytes", "frames", "passes", "seed")
+        user_bytes = (values["input_user_bits"] + 7) // 8
+        passes = _frames(folder / values["stimulus"], values["input_beat_bytes"], values["input_beats"], user_bytes)
         return cls(
             **{name: values[name] for name in names},
+            watchdog=values["watchdog"],
             latency=values.get("latency"),
             interval=values.get("interval"),
-            stimulus=_frames(folder / values["stimulus"], values["input_beat_bytes"], values["input_beats"]),
+            stimulus=[passes[start : start + values["passes"]] for start in range(0, len(passes), values["passes"])],
             expected=_frames(folder / values["expected"], values["output_beat_bytes"], values["output_beats"]),
         )
 
 
-def _frames(path: Path, beat_bytes: int, frame_beats: int) -> list[list[Beat]]:
+def _frames(path: Path, beat_bytes: int, frame_beats: int, user_bytes: int = 0) -> list[list[Beat]]:
     beats = []
     for line in path.read_text().split():
         word = int(line, 16)
         data = word & ((1 << 8 * beat_bytes) - 1)
         keep = word >> 8 * beat_bytes & ((1 << beat_bytes) - 1)
-        flags = word >> 8 * (beat_bytes + (beat_bytes + 7) // 8)
-        beats.append(Beat(data, keep, bool(flags & 1), bool(flags & 2)))
+        rest = word >> 8 * (beat_bytes + (beat_bytes + 7) // 8)
+        flags, sideband = rest >> 8 * user_bytes, rest & ((1 << 8 * user_bytes) - 1)
+        beats.append(Beat(data, keep, bool(flags & 1), bool(flags & 2), sideband))
     return [beats[start : start + frame_beats] for start in range(0, len(beats), frame_beats)]
 
 
@@ -98,9 +104,17 @@ class TB:
         self.source.queue.extend(beats)
 
     def send_good(self, index: int) -> None:
-        """Queues a frame of the memory, which must come out right."""
-        self.send(BENCH.stimulus[index % BENCH.frames])
+        """Queues a frame of the memory, with all its passes, which must come out right."""
+        for frame in BENCH.stimulus[index % BENCH.frames]:
+            self.send(frame)
         self.expected.append((f"frame {index}", BENCH.expected[index % BENCH.frames], True))
+
+    def send_up_to_last(self, index: int) -> list[Beat]:
+        """Queues the passes of a frame of the memory but the last, which is returned: it is to be damaged."""
+        *others, last = BENCH.stimulus[index % BENCH.frames]
+        for frame in others:
+            self.send(frame)
+        return list(last)
 
     def expect_damaged(self, name: str, index: int, data: bool) -> None:
         """Expects a full frame marked by TUSER; with `data`, its bytes are those of a frame of the memory."""
@@ -213,8 +227,8 @@ async def after_an_early_tlast_the_next_frame_is_right(dut, stall):
     index = 0
     for beat in sorted(beats):
         tb.send_good(index)
-        cut = BENCH.stimulus[(index + 1) % BENCH.frames][: beat + 1]
-        tb.send([*cut[:-1], Beat(cut[-1].data, cut[-1].keep, True)])
+        cut = tb.send_up_to_last(index + 1)[: beat + 1]
+        tb.send([*cut[:-1], replace(cut[-1], last=True)])
         tb.expect_damaged(f"frame cut after beat {beat}", index + 1, data=False)
         index += 2
     tb.send_good(index)
@@ -229,10 +243,10 @@ async def after_a_late_tlast_the_next_frame_is_right(dut, stall):
     index = 0
     for extra in (1, 2, BENCH.input_beats + 1):
         tb.send_good(index)
-        *others, last = BENCH.stimulus[(index + 1) % BENCH.frames]
+        *others, last = tb.send_up_to_last(index + 1)
         noise = [Beat(tb.random.getrandbits(8 * BENCH.input_beat_bytes), FULL, False) for _ in range(extra)]
         noise[-1] = Beat(noise[-1].data, FULL, True)
-        tb.send([*others, Beat(last.data, last.keep, False), *noise])
+        tb.send([*others, replace(last, last=False), *noise])
         tb.expect_damaged(f"frame with {extra} beats too many", index + 1, data=True)
         index += 2
     tb.send_good(index)
@@ -246,9 +260,9 @@ async def after_a_missing_tlast_the_frame_after_the_next_is_right(dut, stall):
     tb.stall(*stall)
     for index in (0, 3):
         tb.send_good(index)
-        *others, last = BENCH.stimulus[(index + 1) % BENCH.frames]
-        tb.send([*others, Beat(last.data, last.keep, False)])
-        tb.send(BENCH.stimulus[(index + 2) % BENCH.frames])  # discarded up to its TLAST
+        *others, last = tb.send_up_to_last(index + 1)
+        tb.send([*others, replace(last, last=False)])
+        tb.send(BENCH.stimulus[(index + 2) % BENCH.frames][0])  # discarded up to its TLAST
         tb.expect_damaged("frame without a TLAST", index + 1, data=True)
     tb.send_good(6)
     await tb.finish()
@@ -262,10 +276,10 @@ async def a_wrong_tkeep_damages_its_frame_alone(dut, stall):
     index = 0
     for beat in sorted({0, BENCH.input_beats - 1, tb.random.randrange(BENCH.input_beats)}):
         tb.send_good(index)
-        beats = list(BENCH.stimulus[(index + 1) % BENCH.frames])
+        beats = tb.send_up_to_last(index + 1)
         right = beats[beat]
         wrong = right.keep ^ (1 << tb.random.randrange(BENCH.input_beat_bytes))
-        beats[beat] = Beat(right.data, wrong, right.last)
+        beats[beat] = replace(right, keep=wrong)
         tb.send(beats)
         tb.expect_damaged(f"frame with TKEEP {wrong:#x} on beat {beat}", index + 1, data=False)
         index += 2

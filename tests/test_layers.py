@@ -8,6 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "hwconv"
 
+# What stream blocks compute.
+BLOCKS = ("frame_spec", "dropout", "mc_statistics")
 # What the modules of a room may import of hwconv, beside their own room.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "cache": (),
@@ -16,18 +18,21 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "resources": (),
     "spec": ("errors",),
     "layer": ("errors", "spec"),
+    "frame_spec": ("errors", "spec"),
+    "dropout": ("errors", "frame_spec"),
+    "mc_statistics": ("errors", "frame_spec", "spec"),
     "packing": ("errors", "spec"),
-    "golden": ("errors", "spec", "layer"),
+    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics"),
     "frontend": ("errors", "spec", "layer", "golden.requantise"),
-    "plan": ("errors", "spec", "layer", "golden.requantise", "keywords", "packing", "targets"),
-    "gateware": ("errors", "plan"),
-    "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__"),
+    "plan": ("errors", "spec", "layer", "golden.requantise", "keywords", "packing", "targets", *BLOCKS),
+    "gateware": ("errors", "plan", *BLOCKS),
+    "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__", *BLOCKS),
     "targets": ("errors", "resources"),
     "simulation": ("cache", "errors", "packing", "resources"),
     "flow": ("cache", "errors", "resources", "targets"),
 }
 # Rooms on top of all these, and of each other; nothing below may import them.
-TOP = {"__init__", "__main__", "api", "bench", "cli", "comparison", "demo", "trials"}
+TOP = {"__init__", "__main__", "api", "bench", "blocks", "cli", "comparison", "demo", "trials"}
 WITHOUT_AMARANTH = set(ALLOWED) - {"gateware", "emit"}
 
 

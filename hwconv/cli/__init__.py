@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from hwconv import __version__
-from hwconv.cli import bench, build, compare, demo, generate, plan, sim, targets
+from hwconv.cli import bench, build, compare, demo, dropout, generate, plan, sim, targets
 from hwconv.cli.terminal import print_error
 from hwconv.errors import HwconvError
 
@@ -30,6 +30,7 @@ for command in (plan.plan, generate.generate, sim.sim, compare.compare, build.bu
     app.command()(command)
 app.command()(targets.targets)
 app.command()(demo.demo)
+app.command()(dropout.dropout)
 
 
 def _print_version(wanted: bool) -> None:

@@ -83,10 +83,10 @@ def header(plan: EnginePlan, version: str) -> str:
 {array}.
 {speed}.
 
-{_STREAMS.format(version=version)}"""
+{STREAMS.format(version=version)}"""
 
 
-_STREAMS = """\
+STREAMS = """\
 AXI4-Stream in and out, one clock aclk, synchronous aresetn, active low. A frame is its values in NHWC order, packed,
 lane 0 (bits 7..0) first; its last beat carries TLAST and may be partial. frame_error pulses once for each frame whose
 TLAST or TKEEP was wrong; such a frame leaves with TUSER on its last beat. No combinational path leads from an input to
@@ -107,7 +107,7 @@ def _program_header(plan: EnginePlan, version: str) -> str:
 Array: {config.pixels} pixels x {config.columns} channels, {plan.multipliers} multipliers; requantisers: \
 {config.requantisers}.
 
-{_STREAMS.format(version=version)}"""
+{STREAMS.format(version=version)}"""
 
 
 def _index(position: str, stride: int, tap: str, dilation: int, pad: int) -> str:

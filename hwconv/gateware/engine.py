@@ -5,11 +5,12 @@ s_axis -> receiver -> activation memory -> operand supply -> systolic array -> d
                       sequencer -> address generator
 """
 
-from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import ClockSignal, Instance, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.address_generator import AddressGenerator
+from hwconv.gateware.axi_stream_top import AxiStreamTop
 from hwconv.gateware.beat_packer import BeatPacker, ResultBeat
 from hwconv.gateware.bounds import ProgramCounter, delayed
 from hwconv.gateware.corner_turn import CornerTurn, LaneSupply
@@ -267,53 +268,8 @@ class EngineCore(wiring.Component):
         ]
 
 
-class Engine(wiring.Component):
+class Engine(AxiStreamTop):
     """An :class:`EngineCore` with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md."""
 
     def __init__(self, config: EngineConfig) -> None:
-        self._config = config
-        beat_in, beat_out = config.input_beat_bytes, config.output_beat_bytes
-        super().__init__(
-            {
-                "aclk": In(1),
-                "aresetn": In(1),
-                "s_axis_tdata": In(8 * beat_in),
-                "s_axis_tkeep": In(beat_in),
-                "s_axis_tlast": In(1),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "m_axis_tdata": Out(8 * beat_out),
-                "m_axis_tkeep": Out(beat_out),
-                "m_axis_tlast": Out(1),
-                "m_axis_tuser": Out(1),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-                "frame_error": Out(1),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        m.domains.sync = sync = ClockDomain()
-        m.submodules.core = core = EngineCore(self._config)
-        # From the port the reset would have to cross the die to every block within a cycle.
-        reset = Signal(init=1, reset_less=True)
-        m.d.sync += reset.eq(~self.aresetn)
-        m.d.comb += [
-            sync.clk.eq(self.aclk),
-            sync.rst.eq(reset),
-            core.resetting.eq(~self.aresetn),
-            core.i.payload.data.eq(self.s_axis_tdata),
-            core.i.payload.keep.eq(self.s_axis_tkeep),
-            core.i.payload.last.eq(self.s_axis_tlast),
-            core.i.valid.eq(self.s_axis_tvalid),
-            self.s_axis_tready.eq(core.i.ready),
-            self.m_axis_tdata.eq(core.o.payload.data),
-            self.m_axis_tkeep.eq(core.o.payload.keep),
-            self.m_axis_tlast.eq(core.o.payload.last),
-            self.m_axis_tuser.eq(core.o.payload.user),
-            self.m_axis_tvalid.eq(core.o.valid),
-            core.o.ready.eq(self.m_axis_tready),
-            self.frame_error.eq(core.frame_error & ~reset),
-        ]
-        return m
+        super().__init__(EngineCore(config), config.input_beat_bytes, config.output_beat_bytes)

@@ -60,6 +60,15 @@ class EnginePlan:
     def output_beat_bytes(self) -> int:
         return self.config.output_beat_bytes
 
+    @property
+    def input_user_bits(self) -> int:
+        return 0
+
+    @property
+    def passes(self) -> int:
+        """Input frames of one output frame."""
+        return 1
+
     @cached_property
     def cycles(self) -> Cycles:
         return predict(self.config)

@@ -17,6 +17,7 @@ from hwconv.simulation.design import (
     WrongKeep,
     expected,
     stimulus,
+    with_user,
 )
 from hwconv.simulation.report import FrameTiming, Mismatch, SimulationResult, explain
 from hwconv.simulation.run import Reset, Stalls, run, run_many
@@ -47,4 +48,5 @@ __all__ = [
     "run_cocotb",
     "run_many",
     "stimulus",
+    "with_user",
 ]

@@ -118,6 +118,7 @@ def build_with(design: Design, options: Options) -> Binary:
         write_sources(folder / "source", {**harness, **design.sources})
         if options.simulator == "icarus":
             arguments = ["-s", "harness_top", f"-DHWCONV_TOP={design.top}"]
+            arguments += _user(design)
             arguments += [f"-Pharness_top.{name}={value}" for name, value in _parameters(design, options).items()]
             compile_icarus(find_icarus(), folder, name, arguments, [*shipped, *design.sources])
         else:
@@ -147,8 +148,12 @@ def _parameters(design: Design, options: Options) -> dict[str, int]:
     }
 
 
+def _user(design: Design) -> list[str]:
+    return [f"-DHWCONV_TUSER={design.input_user_bits}"] if design.input_user_bits else []
+
+
 def _program(design: Design, options: Options) -> Program:
-    arguments = [f"-DHWCONV_TOP={design.top}"]
+    arguments = [f"-DHWCONV_TOP={design.top}", *_user(design)]
     arguments += [f"-G{name}={value}" for name, value in _parameters(design, options).items()]
     arguments += ["--x-initial", "unique", "--x-assign", "unique"] if options.random_initial else []
     return Program(

@@ -1,7 +1,7 @@
 """What a simulation is made of: a design's texts, the beats that go in, and the beats that must come out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ class Design:
         input_beat_bytes, output_beat_bytes: bytes of `s_axis_tdata` and of `m_axis_tdata`.
         generated: the files for which Verilator's warnings about Amaranth's style are waived, each by its name. `None`
             means `<top>.v`. Hand-written Verilog waives nothing.
+        input_user_bits: bits of `s_axis_tuser`; 0 where there is no such port.
+        passes: input frames of one output frame.
     """
 
     top: str
@@ -33,6 +35,8 @@ class Design:
     input_beat_bytes: int
     output_beat_bytes: int
     generated: tuple[str, ...] | None = None
+    input_user_bits: int = 0
+    passes: int = 1
 
     @property
     def sources(self) -> dict[str, str]:
@@ -92,6 +96,7 @@ class Stimulus:
             frame came early to its end, the rest is the zero point.
         damaged: for each of these, whether it must pulse `frame_error` and leave with TUSER.
         comparable: for each of these, whether the contract says what its bytes are.
+        user: the bytes of TUSER, [beats, bytes], the lowest first; none without such a port.
     """
 
     data: Bytes
@@ -100,6 +105,7 @@ class Stimulus:
     seen: Values
     damaged: tuple[bool, ...]
     comparable: tuple[bool, ...]
+    user: Bytes | None = None
 
     @property
     def frame_starts(self) -> list[int]:
@@ -108,7 +114,7 @@ class Stimulus:
 
     def image(self) -> str:
         """The text of the stimulus memory of sim/stream_harness.v."""
-        return _image(self.data, self.keep, self.last.astype(np.uint8))
+        return _image(self.data, self.keep, self.last.astype(np.uint8), self.user)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,6 +232,35 @@ def stimulus(
     )
 
 
+def with_user(
+    feed: Stimulus, bits: int, first: Sequence[int], *, damaged: Sequence[bool] | None = None, seed: int = 1
+) -> Stimulus:
+    """Adds TUSER as blocks with parameters take it: bit 0 counts with a frame's last beat, the others with its first.
+
+    All other bits are noise.
+
+    Parameters:
+        feed: the beats. bits: of TUSER.
+        first: for each frame that the block sees, the value whose bits above the lowest come with its first beat.
+        damaged: for each of these, whether bit 0 comes with its last beat: it was damaged before.
+        seed: of the noise.
+    """
+    starts = feed.frame_starts
+    ends = [*starts[1:], len(feed.data)]
+    marks = [False] * len(starts) if damaged is None else list(damaged)
+    if not len(first) == len(marks) == len(starts):
+        raise ValueError(f"Expected a value and a mark for each of {len(starts)} frames")
+    generator = np.random.default_rng(seed)
+    noise = generator.integers(0, 256, (len(feed.data), -(-bits // 8)), np.uint8)
+    values = [int.from_bytes(row.tobytes(), "little") for row in noise]
+    for start, end, value, mark in zip(starts, ends, first, marks, strict=True):
+        values[start] = value & ~1 | values[start] & 1
+        values[end - 1] = values[end - 1] & ~1 | mark
+    width = noise.shape[1]
+    packed = b"".join((value & (1 << bits) - 1).to_bytes(width, "little") for value in values)
+    return replace(feed, user=np.frombuffer(packed, np.uint8).reshape(-1, width))
+
+
 def expected(
     frames: Values,
     beat_bytes: int,
@@ -266,12 +301,13 @@ def _beats(frame: Values, beat_bytes: int) -> tuple[Bytes, Flags]:
     return np.asarray(data, np.uint8), np.asarray(keep, np.bool_)
 
 
-def _image(data: Bytes, keep: Flags, flags: NDArray[np.uint8]) -> str:
-    """Formats { flags, tkeep, tdata }, each in whole bytes, lane 0 in the least significant."""
+def _image(data: Bytes, keep: Flags, flags: NDArray[np.uint8], user: Bytes | None = None) -> str:
+    """Formats { flags, tuser, tkeep, tdata }, each in whole bytes, lane 0 in the least significant."""
     if len(data) == 0:
         return ""
     kept = np.packbits(keep, axis=1, bitorder="little")
-    rows = np.concatenate([data, kept, flags.reshape(-1, 1)], axis=1)[:, ::-1]
+    fields = [data, kept, *([] if user is None else [user]), flags.reshape(-1, 1)]
+    rows = np.concatenate(fields, axis=1)[:, ::-1]
     text = rows.tobytes().hex()
     width = 2 * rows.shape[1]
     return "\n".join(text[start : start + width] for start in range(0, len(text), width)) + "\n"

@@ -64,6 +64,7 @@ def run(
     *,
     stalls: Stalls | None = None,
     reset: Reset | None = None,
+    frame_errors: int | None = None,
     power_up_reset: int = 8,
     watchdog: int = 100_000,
     drain: int = 256,
@@ -81,6 +82,7 @@ def run(
         outputs: [frames, ...] of the type of an output value, or an `Expected`. For a `Stimulus` with faults, these are
             the outputs for `Stimulus.seen`.
         stalls, reset: pauses and resets; by default none.
+        frame_errors: how often `frame_error` must pulse; by default once for each output frame that is damaged.
         power_up_reset: cycles of reset at the start; with 0 the engine has nothing but its values at power-up.
         watchdog: cycles without a handshake that was due that count as a hang.
         drain: cycles after the last beat in which no further one may come.
@@ -117,7 +119,7 @@ def run(
         "watchdog": watchdog,
         "drain": drain,
         # Pulses before a reset belong to frames that are sent again: their number is not known.
-        "frame_errors": sum(target.damaged) if reset is None else -1,
+        "frame_errors": -1 if reset is not None else sum(target.damaged) if frame_errors is None else frame_errors,
     }
     if reset is not None:
         plusargs |= {
