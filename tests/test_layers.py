@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hwconv"
 
 # What stream blocks compute.
-BLOCKS = ("frame_spec", "dropout", "mc_statistics")
+BLOCKS = ("frame_spec", "dropout", "mc_statistics", "pool", "graph")
 # What the modules of a room may import of hwconv, beside their own room.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "cache": (),
@@ -22,9 +22,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "dropout": ("errors", "frame_spec"),
     "mc_statistics": ("errors", "frame_spec", "spec"),
     "packing": ("errors", "spec"),
-    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics"),
+    "pool": ("errors", "spec"),
+    "graph": ("errors", "spec", "layer", "pool"),
+    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "graph"),
     "frontend": ("errors", "spec", "layer", "golden.requantise"),
-    "plan": ("errors", "spec", "layer", "golden.requantise", "keywords", "packing", "targets", *BLOCKS),
+    "plan": ("errors", "spec", "layer", "golden.requantise", "golden.pool", "keywords", "packing", "targets", *BLOCKS),
     "gateware": ("errors", "plan", *BLOCKS),
     "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__", *BLOCKS),
     "targets": ("errors", "resources"),
