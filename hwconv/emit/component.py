@@ -5,11 +5,13 @@ from amaranth.lib import wiring
 from hwconv import __version__
 from hwconv.emit.describe import header
 from hwconv.emit.describe_blocks import chain_header, dropout_header, statistics_header
+from hwconv.emit.describe_graph import pool_header
 from hwconv.plan.block import BlockPlan
 from hwconv.plan.chain import ChainPlan
 from hwconv.plan.dropout import DropoutPlan
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.mc_statistics import StatisticsPlan
+from hwconv.plan.pool import PoolPlan
 
 
 def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
@@ -19,6 +21,10 @@ def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
             from hwconv.gateware.engine import Engine
 
             return Engine(plan.config), header(plan, __version__)
+        case PoolPlan():
+            from hwconv.gateware.engine import Engine
+
+            return Engine(plan.config), pool_header(plan, __version__)
         case DropoutPlan():
             from hwconv.gateware.dropout import Dropout
 

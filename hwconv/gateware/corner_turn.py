@@ -73,7 +73,8 @@ class LaneSupply(wiring.Component):
     Latency: 1 cycle from `words`, 2 from `inside` and `load`. Throughput: one word a port and cycle. No back-pressure.
     All paths are cut by registers. Without `load` the operands are 0, so an idle array adds nothing.
 
-    Members are those of :class:`CornerTurn`; `o` has one signed 8 for each row and lane.
+    Members are those of :class:`CornerTurn`; `o` has one signed 8 for each row and lane. Where elements are counted,
+    `present` tells of each row whether its operand is one of the frame's.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -85,6 +86,7 @@ class LaneSupply(wiring.Component):
                 "zero_point": In(signed(8)),
                 "load": In(1),
                 "o": Out(data.ArrayLayout(signed(8), config.pixels * config.word_bytes)),
+                **({"present": Out(config.pixels)} if config.largest_count else {}),
             }
         )
 
@@ -105,8 +107,10 @@ class LaneSupply(wiring.Component):
                 register = Signal(8, name=f"row_{row}_lane_{byte}", reset_less=True)
                 loaded = self.words[row][8 * byte : 8 * byte + 8]
                 with m.If(~select[0]):
-                    m.d.sync += register.eq(0)
+                    m.d.sync += register.eq(self._config.idle_operand & 0xFF)
                 with m.Else():
                     m.d.sync += register.eq(Mux(select[1], loaded, self.zero_point[0:8]))
                 m.d.comb += self.o[lane].eq(Cat(register).as_signed())
+                if self._config.largest_count and byte == 0:
+                    m.d.sync += self.present[row].eq(select.all())
         return m

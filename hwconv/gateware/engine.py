@@ -31,6 +31,11 @@ OUTPUT_QUEUE = 16
 """Beats of the output queue: as deep as distributed RAM is."""
 
 
+def flush_cycles(config: EngineConfig) -> int:
+    """Cycles after a reset in which an engine clears its accumulators and takes nothing."""
+    return config.word_bytes + config.lanes + config.clusters + 16
+
+
 class FrameVerdicts(wiring.Component):
     """Remembers in order whether each frame between its input's end and its output's end was damaged.
 
@@ -101,7 +106,10 @@ class EngineCore(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.address_generator = addresses = AddressGenerator(config)
         m.submodules.ledger = ledger = RowLedger(config, addresses.upcoming_row.shape())
-        m.submodules.weights = weights = WeightSupply(config)
+        if config.operation == "multiply":
+            m.submodules.weights = weights = WeightSupply(config)
+        else:
+            weights = None
         m.submodules.operands = operands = LaneSupply(config) if config.depthwise else CornerTurn(config)
         m.submodules.array = array = SystolicArray(config)
         m.submodules.drain = drain = Drain(config)
@@ -132,15 +140,20 @@ class EngineCore(wiring.Component):
         self._operands(m, sequencer, addresses, receiver, operands)
         operand_delay = AddressGenerator.latency + RAM_LATENCY + OPERAND_LATENCY
         weights_behind = operand_delay - WeightSupply.latency
-        if sequencer.program.phased:
+        if weights is not None and sequencer.program.phased:
             m.d.comb += [
                 weights.start.eq(delayed(m, "start", sequencer.start, weights_behind)),
                 weights.row_phase.eq(delayed(m, "row_phase", sequencer.row_phase, weights_behind)),
             ]
+        if weights is not None:
+            m.d.comb += [
+                weights.active.eq(delayed(m, "active", sequencer.active, weights_behind)),
+                array.weights.eq(weights.o),
+            ]
+        if config.largest_count:
+            m.d.comb += [array.present.eq(operands.present), drain.count.eq(array.o_count)]
         m.d.comb += [
-            weights.active.eq(delayed(m, "active", sequencer.active, weights_behind)),
             array.activations.eq(operands.o),
-            array.weights.eq(weights.o),
             array.last.eq(delayed(m, "fold_last", sequencer.fold_last, operand_delay) | flushing),
             array.drain.eq(drain.shift),
             drain.last.eq(delayed(m, "fold_last_drain", sequencer.fold_last, operand_delay)),
@@ -215,7 +228,7 @@ class EngineCore(wiring.Component):
     def _flush(self, m: Module) -> Signal:
         """After a reset: clears every accumulator while the operands of before the reset run out."""
         config = self._config
-        cycles = config.word_bytes + config.lanes + config.clusters + 16
+        cycles = flush_cycles(config)
         left = Signal(range(cycles + 1), init=cycles)
         flushing = Signal(init=1)
         m.d.sync += flushing.eq(left > 1)
@@ -254,7 +267,7 @@ class EngineCore(wiring.Component):
 
     @staticmethod
     def _follow(
-        m: Module, sequencer: Sequencer, addresses: AddressGenerator, ledger: RowLedger, weights: WeightSupply
+        m: Module, sequencer: Sequencer, addresses: AddressGenerator, ledger: RowLedger, weights: WeightSupply | None
     ) -> None:
         """Blocks behind the sequencer take over its next layer when their last work for the old one is done."""
         if sequencer.program.single:
@@ -264,8 +277,9 @@ class EngineCore(wiring.Component):
             # The last addresses are compared with the old layer's bounds three cycles after the sequencer is through.
             addresses.program.index.eq(delayed(m, "address_layer", index, 4)),
             ledger.program.index.eq(index),
-            weights.program.index.eq(delayed(m, "weights_layer", index, 8)),
         ]
+        if weights is not None:
+            m.d.sync += weights.program.index.eq(delayed(m, "weights_layer", index, 8))
 
 
 class Engine(AxiStreamTop):

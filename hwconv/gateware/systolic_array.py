@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, Value, sign
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.pe import PRODUCT_LATENCY, ProcessingElement
+from hwconv.gateware.pe import PRODUCT_LATENCY, PoolingElement, ProcessingElement
 from hwconv.plan.config import EngineConfig
 
 MARK_LOADS = 4
@@ -31,6 +31,8 @@ class SystolicArray(wiring.Component):
     last, drain : In
         Marks of row 0, cluster 0, aligned with the operands.
     o : Out, signed, one a column: the drain registers of row 0
+    present, o_count : In, Out, where elements are counted
+        Whether each row's operands are the frame's, and how many were in the pixel that row 0 shows.
     """
 
     latency = ProcessingElement.latency
@@ -45,6 +47,11 @@ class SystolicArray(wiring.Component):
                 "last": In(1),
                 "drain": In(1),
                 "o": Out(data.ArrayLayout(signed(config.accumulator_width), config.columns)),
+                **(
+                    {"present": In(config.pixels), "o_count": Out(range(config.largest_count + 1))}
+                    if config.largest_count
+                    else {}
+                ),
             }
         )
 
@@ -77,11 +84,15 @@ class SystolicArray(wiring.Component):
                         operand = self.activations[lane]
                     else:
                         operand = activation[0]
-                    pe = ProcessingElement(width)
+                    pe: ProcessingElement | PoolingElement
+                    if config.operation == "multiply":
+                        pe = ProcessingElement(width)
+                        m.d.comb += pe.weight.eq(weights[column])
+                    else:
+                        pe = PoolingElement(width, config.operation)
                     m.submodules[f"pe_{row}_{column}"] = pe
                     m.d.comb += [
                         pe.activation.eq(operand),
-                        pe.weight.eq(weights[column]),
                         pe.restart.eq(near[0]),
                         pe.drain.eq(near[1]),
                         chain[row][column].eq(pe.o_chain),
@@ -90,7 +101,26 @@ class SystolicArray(wiring.Component):
                         m.d.comb += pe.i_chain.eq(chain[row + 1][column])
                 marks = near
         m.d.comb += [self.o[column].eq(chain[0][column]) for column in range(config.columns)]
+        if config.largest_count:
+            self._count(m, row_marks[0])
         return m
+
+    def _count(self, m: Module, marks: Value) -> None:
+        """A column beside the others that adds up how many of each pixel's operands are the frame's."""
+        below: Value | None = None
+        for row in reversed(range(self._config.pixels)):
+            near = self._mark_hop(m, f"mark_{row}_count", marks)
+            counter = PoolingElement(len(self.o_count) + 1, "add")
+            m.submodules[f"count_{row}"] = counter
+            m.d.comb += [
+                counter.activation.eq(self.present[row]),
+                counter.restart.eq(near[0]),
+                counter.drain.eq(near[1]),
+            ]
+            if below is not None:
+                m.d.comb += counter.i_chain.eq(below)
+            below = counter.o_chain
+        m.d.comb += self.o_count.eq(below)
 
     def _marks(self, m: Module) -> list[Signal]:
         """The marks of each row group, a cycle before its first cluster takes them."""

@@ -120,7 +120,7 @@ def foldings(spec: ConvSpec, multipliers: int, result_limit: int | None = None) 
         Bytes of an output beat, where the user fixed it: result words must divide it.
     """
     if spec.group_in_channels == 1 and spec.groups > 1:
-        yield from _depthwise_foldings(spec, multipliers, result_limit)
+        yield from depthwise_foldings(spec, multipliers, result_limit)
     yield from _dense_foldings(spec, multipliers, result_limit)
 
 
@@ -175,7 +175,8 @@ def _dense_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) 
                     break
 
 
-def _depthwise_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) -> Iterator[Folding]:
+def depthwise_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None) -> Iterator[Folding]:
+    """The foldings of :func:`foldings` in which every column has its own lane of an activation word."""
     channels, multiplier = spec.in_channels, spec.channel_multiplier
     pixels_out = strip_shape(spec)[1]
     shapes = [(word, word * multiplier, 1) for word in divisors(channels) if word * multiplier <= multipliers]

@@ -181,6 +181,13 @@ class PassConfig:
         return max(self.row_cycles(row_phase) for row_phase in range(self.row_phases))
 
 
+OPERATIONS = ("multiply", "add", "maximum")
+"""What an element of the array does with an activation: adds its product with a weight, adds it, or keeps the largest."""
+
+ENTRY_WAIT = 3
+"""Cycles from a pixel's results to the table entry that is chosen by their count, less one stage of the choice."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """The structure of an engine, shared by all layers of its program."""
@@ -211,6 +218,20 @@ class EngineConfig:
     """Pixel tiles of results that the output buffer holds."""
     requantiser: "RequantiserPlan"
     passes: tuple[PassConfig, ...]
+    operation: str = "multiply"
+    """One of :data:`OPERATIONS`; others than the first have no weights, and need depthwise operands."""
+    largest_count: int = 0
+    """Where the requantiser's entry depends on how many elements of a window lie inside the frame: the most that do."""
+
+    @property
+    def idle_operand(self) -> int:
+        """What changes no result."""
+        return -128 if self.operation == "maximum" else 0
+
+    @property
+    def entry_wait(self) -> int:
+        """Cycles that results wait for an entry that is chosen by their count."""
+        return max(0, ENTRY_WAIT - self.column_stages) if self.largest_count else 0
 
     @property
     def lanes(self) -> int:
@@ -246,7 +267,8 @@ class EngineConfig:
 
         Array, choice of the column and a register on its way, skew, requantiser.
         """
-        return ARRAY_LATENCY + self.column_stages + 1 + self.skews[-1] + self.requantiser.latency
+        choice = self.column_stages + 1 + self.entry_wait
+        return ARRAY_LATENCY + choice + self.skews[-1] + self.requantiser.latency
 
     @property
     def lanes_per_channel(self) -> int:
@@ -275,6 +297,8 @@ class EngineConfig:
 
     @property
     def table_depth(self) -> int:
+        if self.largest_count:
+            return self.largest_count + 1
         return max(item.table_base + item.table_words(self.drain) for item in self.passes)
 
     @property
