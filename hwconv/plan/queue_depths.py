@@ -1,0 +1,56 @@
+"""How deep the queues between engines are: as shallow as leaves latency and interval what unbounded queues give.
+
+Depths come from :mod:`~hwconv.plan.graph_schedule`, not from a simulation. A deeper queue never makes anything later,
+so the smallest sufficient depth of each is found by halving, one queue after the other, the others being as found
+before or unbounded. The result is tight: any single queue that is one shallower makes a frame later, or deadlocks.
+"""
+
+from dataclasses import dataclass
+
+from .graph_schedule import FRAMES, UNBOUNDED, Deadlock, Edge, Schedule, Streams, TooSlow
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueDepths:
+    """The depth of each edge's queue, 0 where there is none, and the schedule with them."""
+
+    depths: dict[Edge, int]
+    schedule: Schedule
+
+
+def queue_depths(streams: Streams, frames: int = FRAMES) -> QueueDepths:
+    """Chooses the depth of every queue.
+
+    A tensor with several readers has a queue for each, since a beat goes to all of them in the same cycle; elsewhere a
+    queue is there only if it is needed.
+    """
+    edges = streams.edges
+    depths = dict.fromkeys(edges, UNBOUNDED)
+    best = streams.schedule(depths, frames)
+    target = best.latency, best.interval
+
+    def suffices(edge: Edge, depth: int) -> bool:
+        try:
+            found = streams.schedule({**depths, edge: depth}, frames, target=_loose(best, frames))
+        except (Deadlock, TooSlow):
+            return False
+        return (found.latency, found.interval) == target and found.intervals == best.intervals
+
+    for edge in sorted(edges, key=streams.forked):
+        low = 1 if streams.forked(edge) else 0
+        high = max(low, 2)
+        while not suffices(edge, high):
+            low, high = high + 1, 2 * high
+        while low < high:
+            middle = (low + high) // 2
+            if suffices(edge, middle):
+                high = middle
+            else:
+                low = middle + 1
+        depths[edge] = high
+    return QueueDepths(depths=depths, schedule=streams.schedule(depths, frames))
+
+
+def _loose(best: Schedule, frames: int) -> tuple[int, int]:
+    """A latency and an interval which all frames of the best schedule keep."""
+    return best.latency, -(-sum(best.intervals) // max(1, frames - 1))
