@@ -16,7 +16,7 @@ from .config import EngineConfig
 from .frame import GUARD_LATENCY
 from .schedule import EngineSchedule, Times, spaced
 
-FRAMES = 5
+FRAMES = 4
 """Frames over which queues are chosen, and the interval is predicted: the first fill the pipeline."""
 UNBOUNDED = 1 << 40
 """The depth of a queue that never fills."""
@@ -26,7 +26,7 @@ GUARD_ROOM = 10
 """Beats in the guard's queue when it stops the source, at least."""
 GUARD_NOTICE = 4
 """A beat taken from it to the next one from the source, at most."""
-MOST_ROUNDS = 20_000
+MOST_ROUNDS = 4000
 
 Edge = tuple[str, int]
 """Who reads, and by which of its inputs."""
@@ -51,18 +51,22 @@ class Schedule:
     """What was found.
 
     Members:
-        latency: first input handshake to the last output handshake of the first frame.
-        intervals: between the last output handshakes of frames back to back.
+        leaves: the last output handshake of each frame, from the first input handshake on.
         rounds: until nothing changed.
     """
 
-    latency: int
-    intervals: tuple[int, ...]
+    leaves: tuple[int, ...]
     rounds: int
 
     @property
+    def latency(self) -> int:
+        """Of the first frame, the pipeline being empty."""
+        return self.leaves[0]
+
+    @property
     def interval(self) -> int:
-        return self.intervals[-1]
+        """From the last frame but one to the last."""
+        return self.leaves[-1] - self.leaves[-2]
 
 
 class Deadlock(Exception):  # noqa: N818  # it is an outcome that is looked for, not an error
@@ -100,7 +104,7 @@ class Streams:
         return any(edge in edges and len(edges) > 1 for edges in self.readers.values())
 
     def schedule(
-        self, depths: Mapping[Edge, int], frames: int = FRAMES, *, target: tuple[int, int] | None = None
+        self, depths: Mapping[Edge, int], frames: int = FRAMES, *, target: Schedule | None = None
     ) -> Schedule:
         """Finds when frames leave that come back to back, the sink never waiting.
 
@@ -109,7 +113,7 @@ class Streams:
         depths :
             Beats that the queue of each edge holds; 0: there is none.
         target :
-            Latency and interval that must not be exceeded.
+            A schedule than which no frame may be later.
 
         Raises
         ------
@@ -125,11 +129,10 @@ class Streams:
             last = run.leaves
             if last[-1] > run.horizon:
                 raise Deadlock
-            if target is not None and (last[0] > target[0] or (len(last) > 1 and last[-1] > run.latest(target))):
+            if target is not None and np.any(last > np.array(target.leaves)):
                 raise TooSlow
             if before and all(np.array_equal(one, other) for one, other in zip(before, now, strict=True)):
-                intervals = tuple(int(each) for each in np.diff(last))
-                return Schedule(latency=int(last[0]), intervals=intervals, rounds=rounds)
+                return Schedule(leaves=tuple(last.tolist()), rounds=rounds)
             before = now
         raise Deadlock
 
@@ -166,9 +169,6 @@ class _Run:
         beats = len(self.left) // self.frames
         return self.left[beats - 1 :: beats]
 
-    def latest(self, target: tuple[int, int]) -> int:
-        return target[0] + (self.frames - 1) * target[1]
-
     def round(self) -> list[Times]:
         """Times of everything, from those of the round before where a later stage is waited for."""
         streams = self.streams
@@ -187,8 +187,7 @@ class _Run:
                 found += engine.state
             else:
                 taken, ready = self._concatenate(stage, offered)
-            limit = self.limits.get(stage.name)
-            given[stage.name] = spaced(ready if limit is None else np.maximum(ready, limit))
+            given[stage.name] = self._handshakes(stage.name, ready)
             if stage.engine is not None:
                 self.engines[stage.name].give(given[stage.name])
             found.append(given[stage.name])
@@ -198,17 +197,23 @@ class _Run:
         self.left = given[streams.stages[-1].name]
         return [*found, *self.limits.values()]
 
+    def _handshakes(self, name: str, ready: Times) -> Times:
+        """Of a tensor's beats, given when each stands at its output."""
+        limit = self.limits.get(name)
+        # A queue of one beat is empty every other cycle.
+        steps = 2 if any(self.depths[edge] == 1 for edge in self.streams.readers[name]) else 1
+        return spaced(ready if limit is None else np.maximum(ready, limit), steps)
+
     def _enter(self) -> Times:
         """The beats that come in: one a cycle at most, while the guard's queue has room."""
         source = self.streams.source
         count = self.frames * self.streams.beats
         arrivals = np.arange(count, dtype=np.int64)
-        limit = self.limits.get(source)
-        if limit is None:
-            return arrivals + ENTRY_LATENCY
-        left = spaced(np.maximum(arrivals + ENTRY_LATENCY, limit))
+        if source not in self.limits:
+            return self._handshakes(source, arrivals + ENTRY_LATENCY)
+        left = self._handshakes(source, arrivals + ENTRY_LATENCY)
         arrivals[GUARD_ROOM:] = np.maximum(arrivals[GUARD_ROOM:], left[:-GUARD_ROOM] + GUARD_NOTICE)
-        return spaced(np.maximum(spaced(arrivals) + ENTRY_LATENCY, limit))
+        return self._handshakes(source, spaced(arrivals) + ENTRY_LATENCY)
 
     @staticmethod
     def _room(taken: Times, depth: int) -> Times:
@@ -225,9 +230,8 @@ class _Run:
         pixels = self.frames * stage.pixels
         parts = [each.reshape(pixels, count) for each, count in zip(offered, stage.parts, strict=True)]
         arriving = np.concatenate(parts, axis=1).reshape(-1)
-        limit = self.limits.get(stage.name)
         ready = arriving + 1
-        given = spaced(ready if limit is None else np.maximum(ready, limit))
+        given = self._handshakes(stage.name, ready)
         taken = arriving.copy()
         taken[1:] = np.maximum(taken[1:], given[:-1])
         columns = np.split(taken.reshape(pixels, -1), np.cumsum(stage.parts)[:-1], axis=1)

@@ -24,21 +24,21 @@ def queue_depths(streams: Streams, frames: int = FRAMES) -> QueueDepths:
     A tensor with several readers has a queue for each, since a beat goes to all of them in the same cycle; elsewhere a
     queue is there only if it is needed.
     """
-    edges = streams.edges
-    depths = dict.fromkeys(edges, UNBOUNDED)
-    best = streams.schedule(depths, frames)
-    target = best.latency, best.interval
+    depths = dict.fromkeys(streams.edges, UNBOUNDED)
+    for edge in sorted(depths, key=streams.forked):
+        best = streams.schedule(depths, frames)
 
-    def suffices(edge: Edge, depth: int) -> bool:
-        try:
-            found = streams.schedule({**depths, edge: depth}, frames, target=_loose(best, frames))
-        except (Deadlock, TooSlow):
-            return False
-        return (found.latency, found.interval) == target and found.intervals == best.intervals
+        def suffices(edge: Edge, depth: int, best: Schedule = best) -> bool:
+            try:
+                found = streams.schedule({**depths, edge: depth}, frames, target=best)
+            except (Deadlock, TooSlow):
+                return False
+            return all(one <= other for one, other in zip(found.leaves, best.leaves, strict=True))
 
-    for edge in sorted(edges, key=streams.forked):
-        low = 1 if streams.forked(edge) else 0
-        high = max(low, 2)
+        if not streams.forked(edge) and suffices(edge, 0):
+            depths[edge] = 0
+            continue
+        low, high = 1, 2
         while not suffices(edge, high):
             low, high = high + 1, 2 * high
         while low < high:
@@ -49,8 +49,3 @@ def queue_depths(streams: Streams, frames: int = FRAMES) -> QueueDepths:
                 low = middle + 1
         depths[edge] = high
     return QueueDepths(depths=depths, schedule=streams.schedule(depths, frames))
-
-
-def _loose(best: Schedule, frames: int) -> tuple[int, int]:
-    """A latency and an interval which all frames of the best schedule keep."""
-    return best.latency, -(-sum(best.intervals) // max(1, frames - 1))
