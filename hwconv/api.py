@@ -9,8 +9,8 @@ An example:
     assert result.latency == result.predicted_latency
     api.generate("layer.npz", "engine", multipliers=16)
 
-Wherever a `source` is asked for, it is a layer file (.npz), a model (.tflite, with the operator's index as `layer`), or
-what :func:`hwconv.frontend.load` returned.
+Wherever a `source` is asked for, it is a layer file (.npz or .toml), a model (.tflite, with the operator's index as
+`layer`), or what :func:`hwconv.frontend.load` returned.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,14 +19,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from hwconv import flow, golden, simulation
-from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare, with_random
+from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare, read_frames, with_random
 from hwconv.emit.package import Vectors, check_directory, engine_files, make_package, model_files
-from hwconv.errors import FitError
-from hwconv.frontend import LayerFile, load
+from hwconv.errors import FitError, FormatError
+from hwconv.factorise import Factorisation
+from hwconv.factorise import factorise as split
+from hwconv.frontend import LayerFile, load, save_layer
+from hwconv.frontend.archive import write_whole
 from hwconv.frontend.source_file import read_start
 from hwconv.layer import Layer
+from hwconv.plan.algorithm import DIRECT, plan_layer
 from hwconv.plan.block import BlockPlan
-from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.picture import draw_plan
 from hwconv.simulation.bench import bench_description, run_cocotb
 from hwconv.targets import load_target
 from hwconv.trials import TrialResult, run_trials
@@ -131,7 +136,12 @@ def list_layers(file: str | Path) -> list[dict[str, Any]]:
 
 
 def plan(
-    source: Source, *, layer: int | None = None, multipliers: int | None = None, target: str | None = None
+    source: Source,
+    *,
+    layer: int | None = None,
+    multipliers: int | None = None,
+    target: str | None = None,
+    algorithm: str = DIRECT,
 ) -> EnginePlan:
     """Decides how a layer is computed.
 
@@ -139,11 +149,21 @@ def plan(
         source, layer: see above.
         multipliers: how many the array may have; by default what fits the target, or the plan's own choice.
         target: the name of an FPGA, see `hwconv targets`.
+        algorithm: `direct`, `winograd2`, `winograd4` or `auto`, see :mod:`hwconv.plan.algorithm`.
 
     Raises:
         HwconvError: a file that cannot be read, a layer that is not supported, or a target that is too small.
     """
-    return _plan(_load(source, layer).layer, multipliers, target)
+    return _plan(_load(source, layer).layer, multipliers, target, algorithm)
+
+
+def draw(engine: EnginePlan, path: str | Path) -> None:
+    """Writes a picture (SVG) of a plan: what a pixel tile reads, and what it becomes (:mod:`hwconv.plan.picture`).
+
+    Raises:
+        FormatError: a path that cannot be written.
+    """
+    write_whole(Path(path), draw_plan(engine).encode())
 
 
 def generate(
@@ -153,6 +173,7 @@ def generate(
     layer: int | None = None,
     multipliers: int | None = None,
     target: str | None = None,
+    algorithm: str = DIRECT,
     family: str | None = None,
     name: str | None = None,
     clock_mhz: float | None = None,
@@ -161,7 +182,7 @@ def generate(
     """Writes the package of a layer: everything, or nothing.
 
     Parameters:
-        source, layer, multipliers, target: as for `plan`.
+        source, layer, multipliers, target, algorithm: as for `plan`.
         directory: the folder to write; it must not exist or be empty.
         family: `generic` or `ecp5`, the implementation of the vendor blocks; by default the target's, or `generic`.
         name: the name of the top module; by default the layer's.
@@ -176,7 +197,7 @@ def generate(
     if name is not None:
         renamed = Layer(replace(loaded.layer.spec, name=name), loaded.layer.parameters, loaded.layer.origin)
         loaded = LayerFile(renamed, loaded.input, loaded.expected)
-    engine = _plan(loaded.layer, multipliers, target)
+    engine = _plan(loaded.layer, multipliers, target, algorithm)
     if family is None:
         family = "generic" if target is None else load_target(target).family
     files = engine_files(engine, family)
@@ -203,6 +224,7 @@ def compare(
     simulator: str = "verilator",
     multipliers: int | None = None,
     target: str | None = None,
+    algorithm: str = DIRECT,
     frames: int | None = None,
     seed: int = 1,
     netlist: bool = False,
@@ -212,7 +234,7 @@ def compare(
     """Simulates the Verilog of a layer and compares it with the golden model. A difference raises nothing.
 
     Parameters:
-        source, layer, multipliers, target: as for `plan`.
+        source, layer, multipliers, target, algorithm: as for `plan`.
         input: frames as (N, H, W, C) or (H, W, C), or an .npy file of them; by default those of the source, if any.
         expected: outputs for `input` known from elsewhere, in the same way; by default those of the source.
         simulator: `verilator` or `icarus`.
@@ -228,7 +250,7 @@ def compare(
     """
     loaded = _load(source, layer)
     case = prepare(loaded, input, expected, frames=frames, seed=seed)
-    engine = _plan(loaded.layer, multipliers, target)
+    engine = _plan(loaded.layer, multipliers, target, algorithm)
     wave = None if waveform is None else Path(waveform)
     design = netlist_of(engine) if netlist else design_of(engine)
     binary = simulation.build(design, cast(simulation.Simulator, simulator), waveform=wave is not None)
@@ -245,18 +267,19 @@ def simulate(
     simulator: str = "verilator",
     multipliers: int | None = None,
     target: str | None = None,
+    algorithm: str = DIRECT,
     frames: int = 4,
     seed: int = 1,
 ) -> SimulateResult:
     """Runs an engine through pauses, damaged frames and resets. A failure raises nothing.
 
     Parameters:
-        source, layer, multipliers, target: as for `plan`.
+        source, layer, multipliers, target, algorithm: as for `plan`.
         simulator: `verilator` or `icarus`.
         frames: of each run, at least four. seed: of frames, pauses and faults.
     """
     loaded = _load(source, layer)
-    engine = _plan(loaded.layer, multipliers, target)
+    engine = _plan(loaded.layer, multipliers, target, algorithm)
     design, chosen, cycles = design_of(engine), cast(simulation.Simulator, simulator), engine.cycles
     sent = with_random(loaded.layer, loaded.input, max(4, frames), seed)
     results = tuple(run_trials(loaded.layer, simulation.build(design, chosen), sent, cycles.latency, seed))
@@ -271,12 +294,58 @@ def simulate(
     )
 
 
+def factorise(
+    source: Source,
+    directory: str | Path | None = None,
+    *,
+    layer: int | None = None,
+    rank: int | None = None,
+    error: float | None = None,
+    input: str | Path | Frames | None = None,
+    frames: int | None = None,
+    seed: int = 1,
+    force: bool = False,
+) -> Factorisation:
+    """Splits a layer with a K x L kernel into a 1 x L and a K x 1 layer, and measures what that changes.
+
+    Parameters:
+        source, layer: see above.
+        directory: where `horizontal.npz` and `vertical.npz` are written, if anywhere; the frames go with them.
+        rank, error: one of them, see :func:`hwconv.factorise.factorise`.
+        input: frames as (N, H, W, C) or (H, W, C), or an .npy file of them; by default those of the source, or random
+            ones.
+        frames: how many random ones, by default four. seed: of these.
+        force: whether files that are there are replaced.
+
+    Raises:
+        HwconvError: as `plan`; a layer that cannot be split; files that are there.
+    """
+    loaded = _load(source, layer)
+    spec = loaded.layer.spec
+    x = loaded.input
+    if input is not None:
+        x = read_frames(input, spec.name, "input", spec.input_shape, spec.input_dtype)
+    if x is None:
+        x = with_random(loaded.layer, None, frames, seed)
+    files = [] if directory is None else [Path(directory) / f"{part}.npz" for part in ("horizontal", "vertical")]
+    for file in files:
+        if file.exists() and not force:
+            raise FormatError(file, "is there already; --force replaces it")
+    result = split(loaded.layer, x, rank=rank, error=error)
+    if files:
+        files[0].parent.mkdir(parents=True, exist_ok=True)
+        save_layer(files[0], result.horizontal, result.input)
+        save_layer(files[1], result.vertical, result.between)
+    return result
+
+
 def build(
     source: Source,
     *,
     target: str,
     layer: int | None = None,
     multipliers: int | None = None,
+    algorithm: str = DIRECT,
     clock_mhz: float | None = None,
     seeds: tuple[int, ...] = (1,),
     progress: Callable[[], None] | None = None,
@@ -284,7 +353,7 @@ def build(
     """Synthesises, places and routes a layer.
 
     Parameters:
-        source, layer, multipliers, target: as for `plan`.
+        source, layer, multipliers, target, algorithm: as for `plan`.
         clock_mhz: the clock asked for; by default the target's.
         seeds: of placement, one run each.
         progress: called after each run.
@@ -293,7 +362,7 @@ def build(
         HwconvError: as `plan`; a design that does not fit or misses the clock, with what to change.
     """
     chosen = load_target(target)
-    engine = _plan(_load(source, layer).layer, multipliers, target)
+    engine = _plan(_load(source, layer).layer, multipliers, target, algorithm)
     files = engine_files(engine, chosen.family)
     return flow.build(files, engine.top_name, chosen, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
 
@@ -328,13 +397,13 @@ def _load(source: Source, layer: int | None) -> LayerFile:
     return source if isinstance(source, LayerFile) else load(Path(source), layer=layer)
 
 
-def _plan(layer: Layer, multipliers: int | None, target: str | None) -> EnginePlan:
+def _plan(layer: Layer, multipliers: int | None, target: str | None, algorithm: str) -> EnginePlan:
     """Plans for a number of multipliers, or for as many as a target has beside those of the requantisers."""
     if target is None:
-        return make_plan(layer, multipliers=multipliers)
+        return plan_layer(layer, algorithm, multipliers=multipliers)
     available = load_target(target).multipliers
     asked = available if multipliers is None else multipliers
-    engine = make_plan(layer, multipliers=asked)
+    engine = plan_layer(layer, algorithm, multipliers=asked)
     while engine.multipliers + engine.requantiser_multipliers > available:
         needed = engine.multipliers + engine.requantiser_multipliers
         asked = min(asked, engine.multipliers) - 1
@@ -344,7 +413,7 @@ def _plan(layer: Layer, multipliers: int | None, target: str | None) -> EnginePl
                 f"{engine.requantiser_multipliers} of the requantisers) do not fit {target}, which has {available}: "
                 f"ask for fewer, or take a larger target"
             )
-        engine = make_plan(layer, multipliers=asked)
+        engine = plan_layer(layer, algorithm, multipliers=asked)
     return engine
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from .errors import SpecError, UnsupportedError, one_of
 from .layer import Layer, LayerParameters
 from .pool import PoolSpec
-from .spec import MAX_EXTENT, ConvSpec, dtype_range
+from .spec import MAX_EXTENT, ConvSpec, dtype_bits, dtype_range
 
 INPUT = "input"
 """The name of the tensor that comes in."""
@@ -89,7 +89,7 @@ class Tensor:
     @property
     def bytes(self) -> int:
         """Bytes of one frame in a stream."""
-        return self.pixels * self.channels * (4 if self.dtype == "int32" else 1)
+        return self.pixels * self.channels * (dtype_bits(self.dtype) // 8)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,7 @@ from hwconv.simulation import (
     run,
     stimulus,
 )
+from hwconv.spec import storage_dtype
 
 STALLED = Stalls(input=90, output=110, burst=4, seed=7)
 PAUSES = (None, STALLED)
@@ -61,7 +62,7 @@ class Bench:
     def send(self, feed: Stimulus, stalls: Stalls | None = None, reset: Reset | None = None) -> SimulationResult:
         """Sends beats; what must come out is what the layers compute of the frames that an engine sees in them."""
         target = expected(
-            outputs_of(self.plan, feed.seen.astype(np.int8)),
+            outputs_of(self.plan, feed.seen.astype(storage_dtype(self.plan.spec.input_dtype))),
             self.plan.output_beat_bytes,
             damaged=feed.damaged,
             comparable=feed.comparable,

@@ -17,6 +17,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "keywords": (),
     "resources": (),
     "spec": ("errors",),
+    "attributes": ("spec",),
     "layer": ("errors", "spec"),
     "frame_spec": ("errors", "spec"),
     "dropout": ("errors", "frame_spec"),
@@ -25,6 +26,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pool": ("errors", "spec"),
     "graph": ("errors", "spec", "layer", "pool"),
     "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "graph"),
+    "factorise": ("errors", "spec", "layer", "golden"),
     "frontend": ("errors", "spec", "layer", "golden.requantise"),
     "plan": ("errors", "spec", "layer", "golden.requantise", "golden.pool", "keywords", "packing", "targets", *BLOCKS),
     "gateware": ("errors", "plan", *BLOCKS),
@@ -34,7 +36,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "flow": ("cache", "errors", "resources", "targets"),
 }
 # Rooms on top of all these, and of each other; nothing below may import them.
-TOP = {"__init__", "__main__", "api", "bench", "blocks", "cli", "comparison", "demo", "trials"}
+TOP = {"__init__", "__main__", "api", "bench", "blocks", "cli", "comparison", "demo", "gallery", "trials"}
 WITHOUT_AMARANTH = set(ALLOWED) - {"gateware", "emit"}
 
 

@@ -57,7 +57,7 @@ WAIVERS = (
 
 
 # The engine's own file is the same for every family: of the others, those that bring every vendor block.
-ENGINES = {"generic": KINDS, "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise")}
+ENGINES = {"generic": KINDS, "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise", "int16", "packed")}
 
 
 @dataclass(frozen=True)

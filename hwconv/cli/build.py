@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers
+from hwconv.cli.options import Algorithm, AlgorithmName, Json, LayerIndex, ModelFile, Multipliers
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -13,6 +13,7 @@ def build(
     target: Annotated[str, typer.Option("--target", metavar="NAME", help="An FPGA; `hwconv targets` lists them.")],
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     clock: Annotated[
         float | None,
         typer.Option("--clock", min=1, max=10_000, metavar="MHZ", help="The clock to reach.", show_default=False),
@@ -27,6 +28,7 @@ def build(
         result = api.build(
             file,
             target=target,
+            algorithm=algorithm.value,
             layer=layer,
             multipliers=multipliers,
             clock_mhz=clock,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import FamilyName, Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.options import Algorithm, AlgorithmName, FamilyName, Json, LayerIndex, ModelFile, Multipliers, Target
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -15,6 +15,7 @@ def generate(
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     family: Annotated[
         FamilyName | None,
         typer.Option("--family", help="Vendor blocks; by default those of the target.", show_default=False),
@@ -36,6 +37,7 @@ def generate(
             layer=layer,
             multipliers=multipliers,
             target=target,
+            algorithm=algorithm.value,
             family=family.value if family else None,
             name=name,
             force=force,

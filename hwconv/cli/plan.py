@@ -1,10 +1,11 @@
 """`hwconv plan`: what will be built, how fast it will be, and where each lost cycle goes."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.options import Algorithm, AlgorithmName, Json, LayerIndex, ModelFile, Multipliers, Target
 from hwconv.cli.terminal import print_json, print_text
 
 
@@ -13,11 +14,16 @@ def plan(
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     clock: Annotated[
         float | None,
         typer.Option(
             "--clock", min=1, max=10_000, metavar="MHZ", help="The clock of times; by default 100.", show_default=False
         ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", metavar="F.svg", help="Draw what a pixel tile reads.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -28,20 +34,30 @@ def plan(
     from hwconv import api
 
     if layer is None and api.is_model(file):
+        if picture is not None:
+            raise typer.BadParameter("--picture goes with one layer: --layer N")
         layers = api.list_layers(file)
         if json:
             print_json({"layers": layers})
         else:
             print_text(_table(str(file), layers))
         return
-    engine = api.plan(file, layer=layer, multipliers=multipliers, target=target)
+    engine = api.plan(file, layer=layer, multipliers=multipliers, target=target, algorithm=algorithm.value)
+    if picture is not None:
+        api.draw(engine, picture)
     if json:
         print_json(engine.summary())
         return
     from hwconv.plan.explain import explain
+    from hwconv.plan.winograd import WinogradPlan
+    from hwconv.plan.winograd_explain import explain_winograd
     from hwconv.targets import load_target
 
-    print_text(explain(engine, target=load_target(target) if target else None, clock_mhz=clock))
+    chosen = load_target(target) if target else None
+    if isinstance(engine, WinogradPlan):
+        print_text(explain_winograd(engine, target=chosen, clock_mhz=clock))
+    else:
+        print_text(explain(engine, target=chosen, clock_mhz=clock))
 
 
 def _table(title: str, layers: list[dict[str, object]]) -> object:

@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    Json,
+    LayerIndex,
+    ModelFile,
+    Multipliers,
+    Simulator,
+    SimulatorName,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
@@ -15,6 +25,7 @@ def sim(
     simulator: Simulator = SimulatorName.verilator,
     multipliers: Multipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     frames: Annotated[int, typer.Option("--frames", min=4, metavar="N", help="Frames of each run.")] = 4,
     seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of frames, pauses and faults.")] = 1,
     json: Json = False,
@@ -29,6 +40,7 @@ def sim(
             simulator=simulator.value,
             multipliers=multipliers,
             target=target,
+            algorithm=algorithm.value,
             frames=frames,
             seed=seed,
         )

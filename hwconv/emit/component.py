@@ -13,6 +13,7 @@ from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.mc_statistics import StatisticsPlan
 from hwconv.plan.pool import PoolPlan
+from hwconv.plan.winograd_config import WinogradConfig
 
 
 def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
@@ -21,6 +22,10 @@ def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
         case EnginePlan():
             from hwconv.gateware.engine import Engine
 
+            if isinstance(plan.config, WinogradConfig):
+                from hwconv.gateware.winograd_engine import WinogradCore
+
+                return Engine(plan.config, WinogradCore(plan.config)), header(plan, __version__)
             return Engine(plan.config), header(plan, __version__)
         case GraphPlan():
             from hwconv.gateware.graph import GraphTop

@@ -81,6 +81,7 @@ def _engine_constants(
                 "INPUT_HEIGHT": spec.height,
                 "INPUT_WIDTH": spec.width,
                 "INPUT_CHANNELS": spec.in_channels,
+                "INPUT_VALUE_BYTES": spec.input_bytes // spec.input_elements,
                 "INPUT_BYTES": spec.input_bytes,
                 "INPUT_BEAT_BYTES": plan.input_beat_bytes,
                 "INPUT_BEATS": input_beats,

@@ -1,11 +1,14 @@
 """What an engine computes, in words: the first lines of its Verilog and of its README."""
 
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.winograd_config import WinogradConfig
 from hwconv.spec import ConvSpec
 
 _REQUANTISED = {
     "none": "the accumulator itself, 32 bits, little-endian",
     "shift": "shifted right by the channel's distance, halves rounded up",
+    "onnx": "as float32 times the channel's scale, rounded to the nearest integer, halves to the even one",
+    "tflite16": "times the channel's multiplier of 16 bits and a power of two, halves rounded up",
     "tflite": "times the channel's Q31 multiplier and a power of two, rounded as TensorFlow Lite does",
 }
 
@@ -66,24 +69,37 @@ def header(plan: EnginePlan, version: str) -> str:
     else:
         group = f"(o / {spec.group_out_channels}) * {spec.group_in_channels} + " if spec.groups > 1 else ""
         channel, taps, source = "o", "ky, kx, i", f"{group}i"
-    array = f"Array: {config.pixels} pixels x {config.columns} channels, {plan.multipliers} multipliers"
-    array += f"; requantisers: {config.requantisers}"
+    array = f"{_array(plan)}; requantisers: {config.requantisers}"
     speed = f"Latency {cycles.latency} cycles from the first input beat to the last output beat"
     speed += f"; a frame every {cycles.interval} cycles"
+    weight = f"(weight - ({spec.weight_zero_point}))" if spec.weight_zero_point else "weight"
+    requantised = _REQUANTISED[spec.requantisation]
+    if spec.requantisation == "tflite" and spec.input_dtype == "int16":
+        requantised += "; an acc beyond 32 bits counts as the nearest of 32"
     clamp = f"{spec.activation_min}, {spec.activation_max}"
     return f"""\
 {plan.top_name}: {describe_kind(spec)}
 {describe_shapes(spec)}
 
   out[y, x, {channel}] = clamp({spec.output_zero_point} + requantised(acc), {clamp})
-  acc = bias + sum over {taps} of weight * (in[{row}, {column}, {source}] - ({spec.input_zero_point})){meets}
-  requantised: {_REQUANTISED.get(spec.requantisation, spec.requantisation)}
+  acc = bias + sum over {taps} of {weight} * (in[{row}, {column}, {source}] - ({spec.input_zero_point})){meets}
+  requantised: {requantised}
   outside of the frame `in` reads as its zero point, {spec.input_zero_point}
 
 {array}.
 {speed}.
 
 {STREAMS.format(version=version)}"""
+
+
+def _array(plan: EnginePlan) -> str:
+    config = plan.config
+    if isinstance(config, WinogradConfig):
+        tile = f"{config.vertical.name} down and {config.horizontal.name} across"
+        return f"""\
+Winograd: tiles of {config.vertical.outputs} x {config.horizontal.outputs} outputs, {tile}, exact in integers
+Array: {config.rows} positions x {config.columns} channels, {plan.multipliers} multipliers"""
+    return f"Array: {config.pixels} pixels x {config.columns} channels, {plan.multipliers} multipliers"
 
 
 STREAMS = """\

@@ -18,11 +18,11 @@ def describe_pool(spec: PoolSpec) -> str:
 def pool_header(plan: PoolPlan, version: str) -> str:
     """Returns the comment that a pooling engine's Verilog begins with."""
     spec, cycles = plan.spec, plan.cycles
-    rule = "the largest element of each window" if spec.kind == "max" else "the mean of each window, half away from zero"
+    means = {"max": "the largest element of each window", "average": "the mean of each window, half away from zero"}
     return f"""\
 {plan.top_name}: {describe_pool(spec)}
 
-  {rule}, of those inside the frame; clamped to {spec.activation_min} .. {spec.activation_max}
+  {means[spec.kind]}, of those inside the frame; clamped to {spec.activation_min} .. {spec.activation_max}
 
 latency {cycles.latency} cycles, a frame every {cycles.interval} cycles
 

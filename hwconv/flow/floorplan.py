@@ -13,7 +13,7 @@ from typing import Any
 
 from hwconv.targets import Target
 
-_ELEMENT = re.compile(r"\bpe_(\d+)_(\d+)\.multiplier\b")
+_ELEMENT = re.compile(r"\b(?:pe|pair)_(\d+)_(\d+)\.multiplier\b")
 # Within a block of nine columns of tiles: the columns and names of its four multipliers.
 _SITES = ((0, "MULT18_0"), (1, "MULT18_1"), (4, "MULT18_4"), (5, "MULT18_5"))
 

@@ -1,5 +1,8 @@
 """From drained sums to requantised result words in NHWC order."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -11,6 +14,10 @@ from hwconv.plan.config import ENTRY_WAIT, EngineConfig
 
 ENTRY_LATENCY = 3
 """Table address to the entry at its requantiser: the ROM (2) and a register beside the requantiser, maybe far away."""
+
+
+PAIRED_COLUMNS = (5, 8)
+"""Columns of a requantiser, from and to, of which one is chosen by pairs."""
 
 
 def table_name(config: EngineConfig, requantiser: int) -> str:
@@ -106,7 +113,10 @@ class Drain(wiring.Component):
             m.submodules[f"table_{index}"] = Instance(
                 table_name(config, index), i_clk=ClockSignal(), i_addr=near_address, o_data=entry
             )
-            column = self._column(m, index, columns, self._kept(m, f"near_select_{index}", select))
+            if PAIRED_COLUMNS[0] <= len(columns) <= PAIRED_COLUMNS[1]:
+                column = self._column_of_pairs(m, index, columns, select)
+            else:
+                column = self._column(m, index, columns, self._kept(m, f"near_select_{index}", select))
             m.d.comb += [
                 requantiser.accumulator.eq(
                     delayed(m, f"accumulator_{index}", column, 1 + config.entry_wait, reset=False)
@@ -128,6 +138,26 @@ class Drain(wiring.Component):
         hop = name.replace("near", "hop")
         m.submodules[hop] = Instance("hwconv_hop", p_WIDTH=len(value), i_clk=ClockSignal(), i_d=value, o_q=kept)
         return kept
+
+    def _column_of_pairs(self, m: Module, index: int, columns: list[Value], select: Value) -> Value:
+        """The selected column of five to eight: a select for each, pairs of columns in a look-up table, then all pairs.
+
+        Five tables a bit in two stages, where 4:1 multiplexers take seven or more.
+        """
+        width = self._config.accumulator_width
+        choices = self._kept(m, f"near_select_{index}", Cat(*(select == turn for turn in range(len(columns)))))
+        pairs = []
+        for start in range(0, len(columns), 2):
+            pair = Signal(width, name=f"column_{index}_0_{start // 2}", reset_less=True)
+            chosen = [
+                columns[turn].as_unsigned() & choices[turn].replicate(width)
+                for turn in range(start, min(start + 2, len(columns)))
+            ]
+            m.d.sync += pair.eq(reduce(or_, chosen))
+            pairs.append(pair)
+        column = Signal(signed(width), name=f"column_{index}_1_0", reset_less=True)
+        m.d.sync += column.eq(reduce(or_, pairs))
+        return column
 
     def _column(self, m: Module, index: int, columns: list[Value], select: Value) -> Value:
         """The selected column: a tree of 4:1 multiplexers with a register after each."""

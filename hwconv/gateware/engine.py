@@ -33,7 +33,7 @@ OUTPUT_QUEUE = 16
 
 def flush_cycles(config: EngineConfig) -> int:
     """Cycles after a reset in which an engine clears its accumulators and takes nothing."""
-    return config.word_bytes + config.lanes + config.clusters + 16
+    return config.word_channels + config.lanes + config.clusters + 16
 
 
 class FrameVerdicts(wiring.Component):
@@ -139,7 +139,7 @@ class EngineCore(wiring.Component):
         self._permit(m, receiver, ledger)
         self._operands(m, sequencer, addresses, receiver, operands)
         operand_delay = AddressGenerator.latency + RAM_LATENCY + OPERAND_LATENCY
-        weights_behind = operand_delay - WeightSupply.latency
+        weights_behind = operand_delay - weights.latency if weights is not None else 0
         if weights is not None and sequencer.program.phased:
             m.d.comb += [
                 weights.start.eq(delayed(m, "start", sequencer.start, weights_behind)),
@@ -200,12 +200,14 @@ class EngineCore(wiring.Component):
             )
         latency = AddressGenerator.latency + RAM_LATENCY
         early = 1 if config.depthwise else 0  # LaneSupply has a register for each few lanes
-        zero_point = ProgramCounter("operands", config.passes)
         m.d.comb += [
             operands.inside.eq(delayed(m, "inside", addresses.inside, RAM_LATENCY - early)),
             operands.load.eq(delayed(m, "block_first", sequencer.block_first, latency - early)),
-            operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point)),
         ]
+        if isinstance(operands, LaneSupply):
+            return
+        zero_point = ProgramCounter("operands", config.passes)
+        m.d.comb += operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point))
         if not zero_point.single:
             m.d.sync += zero_point.index.eq(delayed(m, "operand_layer", sequencer.program.index, latency))
 
@@ -283,7 +285,15 @@ class EngineCore(wiring.Component):
 
 
 class Engine(AxiStreamTop):
-    """An :class:`EngineCore` with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md."""
+    """A core with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md.
 
-    def __init__(self, config: EngineConfig) -> None:
-        super().__init__(EngineCore(config), config.input_beat_bytes, config.output_beat_bytes)
+    Parameters
+    ----------
+    config : EngineConfig
+    core : optional
+        What computes, with the members of an :class:`EngineCore`, which it is by default.
+    """
+
+    def __init__(self, config: EngineConfig, core: wiring.Component | None = None) -> None:
+        core = EngineCore(config) if core is None else core
+        super().__init__(core, config.input_beat_bytes, config.output_beat_bytes)

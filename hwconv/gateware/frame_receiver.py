@@ -2,7 +2,7 @@
 
 from math import gcd
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,7 @@ from hwconv.plan.config import EngineConfig, PassConfig
 
 
 class FrameReceiver(wiring.Component):
-    """Cuts a byte stream into words of `word_bytes` channels and writes them row after row.
+    """Cuts a byte stream into words of `word_bytes` bytes and writes them row after row.
 
     A beat is taken apart into units of ``gcd(beat, word)`` bytes, one a cycle, and units are gathered into words.
     A frame whose TLAST comes early is filled up with zero points; after one whose TLAST is missing at its end,
@@ -133,16 +133,18 @@ class FrameReceiver(wiring.Component):
             discarding_next.eq(late | (discarding & ~(self.i.valid & self.i.p.last))),
         ]
 
-        filler = Signal(signed(8))
+        operands = config.operands
+        filler = Signal(signed(operands.activation_bits))
         m.d.comb += filler.eq(program.bound(lambda item: item.input_zero_point))
         # What is taken waits in a register, so that the loops above stay close together, away from the word's bytes.
         incoming = Signal(8 * unit_bytes, reset_less=True)
+        taken = unit ^ C(operands.offset, 8).replicate(unit_bytes) if operands.offset else unit  # x - 128
         gathering = Signal()
         word_gathered = Signal()
         row_gathered = Signal()
         row_written = Signal()
         m.d.sync += [
-            incoming.eq(Mux(filling, filler.as_unsigned().replicate(unit_bytes), unit)),
+            incoming.eq(Mux(filling, filler.as_unsigned().replicate(unit_bytes // operands.activation_bytes), taken)),
             gathering.eq(unit_taken),
             word_gathered.eq(word_taken),
             row_gathered.eq(row_taken),

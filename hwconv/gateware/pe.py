@@ -5,11 +5,17 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.plan.config import OPERATIONS
+from hwconv.plan.formats import OperandFormat
 
 MULTIPLIER_LATENCY = 3
-PRODUCT_WIDTH = 16
 PRODUCT_LATENCY = MULTIPLIER_LATENCY + 1
 """Operands to the product at the accumulator. The last register is in the fabric: the multiplier may lie far away."""
+
+
+def check_accumulator(width: int, operands: OperandFormat) -> None:
+    """Raises ValueError for an accumulator that is not wider than a product."""
+    if width < operands.least_accumulator:
+        raise ValueError(f"Expected accumulator_width of at least {operands.least_accumulator}, not {width!r}")
 
 
 class ProcessingElement(wiring.Component):
@@ -23,10 +29,12 @@ class ProcessingElement(wiring.Component):
     ----------
     accumulator_width : int
         Bits of the sum; the plan proves that it cannot overflow.
+    operands : OperandFormat
+        Bits of activation and weight.
 
     Members
     -------
-    activation, weight : In, signed 8
+    activation, weight : In, signed
     restart : In
         The sum is complete: hand it to the drain register, and start over with the product that comes now. It travels
         with the data, PRODUCT_LATENCY + 1 cycles behind the last step.
@@ -38,14 +46,13 @@ class ProcessingElement(wiring.Component):
 
     latency = PRODUCT_LATENCY + 2
 
-    def __init__(self, accumulator_width: int) -> None:
-        if accumulator_width <= PRODUCT_WIDTH:
-            raise ValueError(f"Expected accumulator_width of more than {PRODUCT_WIDTH}, not {accumulator_width!r}")
-        self._width = accumulator_width
+    def __init__(self, accumulator_width: int, operands: OperandFormat) -> None:
+        check_accumulator(accumulator_width, operands)
+        self._width, self._operands = accumulator_width, operands
         super().__init__(
             {
-                "activation": In(signed(8)),
-                "weight": In(signed(8)),
+                "activation": In(signed(operands.activation_bits)),
+                "weight": In(signed(operands.weight_bits)),
                 "restart": In(1),
                 "drain": In(1),
                 "i_chain": In(signed(accumulator_width)),
@@ -55,14 +62,15 @@ class ProcessingElement(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        hard_product = Signal(signed(PRODUCT_WIDTH))
-        product = Signal(signed(PRODUCT_WIDTH), reset_less=True)
+        operands = self._operands
+        hard_product = Signal(signed(operands.product_bits))
+        product = Signal(signed(operands.product_bits), reset_less=True)
         total = Signal(signed(self._width))
         result = Signal(signed(self._width), reset_less=True)
         m.submodules.multiplier = Instance(
             "hwconv_mult",
-            p_A_WIDTH=8,
-            p_B_WIDTH=8,
+            p_A_WIDTH=operands.activation_bits,
+            p_B_WIDTH=operands.weight_bits,
             i_clk=ClockSignal(),
             i_a=self.activation,
             i_b=self.weight,
@@ -71,7 +79,7 @@ class ProcessingElement(wiring.Component):
         m.submodules.accumulator = Instance(
             "hwconv_accumulate",
             p_WIDTH=self._width,
-            p_PRODUCT_WIDTH=PRODUCT_WIDTH,
+            p_PRODUCT_WIDTH=operands.product_bits,
             i_clk=ClockSignal(),
             i_restart=self.restart,
             i_product=product,

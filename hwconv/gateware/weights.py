@@ -25,23 +25,24 @@ class WeightSupply(wiring.Component):
     """Reads a word of weights for each active step, in the order of the loop nest, and starts over with each pixel
     tile.
 
-    Latency: ROM_LATENCY cycles from `active` to the weights of cluster 0; cluster `c` comes `c` cycles later.
-    Throughput: a word a cycle. No back-pressure. All paths are cut by registers.
+    Latency: `latency` cycles from `active` to the weights of cluster 0; cluster `c` comes `c` cycles later.
+    Throughput: a word a cycle. No back-pressure. All paths are cut by registers. Depthwise: the last word of the ROM is
+    read where no step is active, which is 0.
 
     Members
     -------
     active : In, a step multiplies
     start, row_phase : In, where a layer has several phases
         A tile begins in the next cycle, and its row phase, whose weights are read.
-    o : Out, signed 8, one a column
+    o : Out, one lane a multiplier: a weight, or two in one number (see :mod:`hwconv.plan.formats`)
     """
-
-    latency = ROM_LATENCY
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
+        self.latency = ROM_LATENCY + (1 if config.depthwise else 0)
         self.program = ProgramCounter("weights", config.passes)
-        members = {"active": In(1), "o": Out(data.ArrayLayout(signed(8), config.columns))}
+        lanes = data.ArrayLayout(signed(config.operands.lane_bits), config.weight_lanes)
+        members = {"active": In(1), "o": Out(lanes)}
         if self.program.phased:
             members |= {"start": In(1), "row_phase": In(row_phase_shape(self.program))}
         super().__init__(members)
@@ -53,7 +54,7 @@ class WeightSupply(wiring.Component):
         address = Signal(range(max(2, config.weight_depth)))
         if program.phased:
             with m.If(self.active):  # and stay within the ROM while nothing is active
-                m.d.sync += address.eq(Mux(address == config.weight_depth - 1, 0, address + 1))
+                m.d.sync += address.eq(Mux(address == program.first.weight_words - 1, 0, address + 1))
             with m.If(self.start):
                 m.d.sync += address.eq(program.phase_bound(_row_base, self.row_phase, Const(0, 1)))
         elif program.single:
@@ -66,15 +67,20 @@ class WeightSupply(wiring.Component):
                 m.d.sync += address.eq(Mux(counter.last, base, address + 1))
             with m.If(reload):
                 m.d.sync += address.eq(base)
+        if config.depthwise:
+            nothing = config.weight_depth - 1
+            read = Signal.like(address, name="read_address", init=nothing)
+            m.d.sync += read.eq(Mux(self.active, address, nothing))
+            address = read
         for cluster in range(config.clusters):
             if cluster > 0:
                 hop = Signal.like(address, name=f"address_{cluster}", reset_less=True)
                 m.d.sync += hop.eq(address)
                 address = hop
-            weights = Signal(8 * config.cluster, name=f"weights_{cluster}")
+            weights = Signal(config.operands.lane_bits * config.cluster_lanes, name=f"weights_{cluster}")
             m.submodules[f"rom_{cluster}"] = Instance(
                 rom_name(config, cluster), i_clk=ClockSignal(), i_addr=address, o_data=weights
             )
-            first = cluster * config.cluster
-            m.d.comb += Cat(*(self.o[first + index].as_unsigned() for index in range(config.cluster))).eq(weights)
+            first = cluster * config.cluster_lanes
+            m.d.comb += Cat(*(self.o[first + index].as_unsigned() for index in range(config.cluster_lanes))).eq(weights)
         return m

@@ -1,11 +1,13 @@
 """The numbers an engine is built from: one :class:`EngineConfig`, one :class:`PassConfig` for each layer it runs.
 
 Everything here is decided by the plan; the gateware only reads it. Words are activation words of
-``EngineConfig.word_bytes`` channels of one pixel; result words are ``EngineConfig.requantisers`` values.
+``EngineConfig.word_channels`` channels of one pixel; result words are ``EngineConfig.requantisers`` values.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .formats import BYTES, OperandFormat
 
 if TYPE_CHECKING:
     from hwconv.plan.requantise import RequantiserPlan
@@ -81,6 +83,7 @@ class PassConfig:
     phases: tuple[tuple[FoldPhase, ...], ...]
     """The folds of each row phase and column phase."""
     input_zero_point: int
+    """Of the activations as the array sees them."""
     groups: int
     """Word groups: groups of a dense layer, channel words of a depthwise one."""
     group_words: int
@@ -182,7 +185,7 @@ class PassConfig:
 
 
 OPERATIONS = ("multiply", "add", "maximum")
-"""What an element of the array does with an activation: adds its product with a weight, adds it, or keeps the largest."""
+"""What an element of the array does with activations: adds their products with weights, adds them, keeps the largest."""
 
 ENTRY_WAIT = 3
 """Cycles from a pixel's results to the table entry that is chosen by their count, less one stage of the choice."""
@@ -201,7 +204,7 @@ class EngineConfig:
     """Columns of the array: output channels computed at once."""
     ports: int
     """Activation memory read ports; each serves ``pixels / ports`` rows."""
-    word_bytes: int
+    word_channels: int
     """Channels of one activation word."""
     cluster: int
     """Columns that share one hop register and one weight ROM."""
@@ -218,15 +221,12 @@ class EngineConfig:
     """Pixel tiles of results that the output buffer holds."""
     requantiser: "RequantiserPlan"
     passes: tuple[PassConfig, ...]
+    operands: OperandFormat = BYTES
+    """What the array multiplies."""
     operation: str = "multiply"
     """One of :data:`OPERATIONS`; others than the first have no weights, and need depthwise operands."""
     largest_count: int = 0
     """Where the requantiser's entry depends on how many elements of a window lie inside the frame: the most that do."""
-
-    @property
-    def idle_operand(self) -> int:
-        """What changes no result."""
-        return -128 if self.operation == "maximum" else 0
 
     @property
     def entry_wait(self) -> int:
@@ -239,8 +239,32 @@ class EngineConfig:
         return self.pixels // self.ports
 
     @property
+    def word_bytes(self) -> int:
+        """Bytes of one activation word."""
+        return self.word_channels * self.operands.activation_bytes
+
+    @property
     def clusters(self) -> int:
         return self.columns // self.cluster
+
+    @property
+    def weight_lanes(self) -> int:
+        """Multipliers of a row of the array, each with a lane of the weight ROMs."""
+        return self.columns // self.operands.products
+
+    @property
+    def cluster_lanes(self) -> int:
+        """Lanes of one weight ROM."""
+        return self.cluster // self.operands.products
+
+    def lane_columns(self, lane: int) -> tuple[int, ...]:
+        """The column that takes its weight from a lane; two where they share a multiplier, the lower product first.
+
+        They need the same activation: neighbours of a dense array, neighbouring channels of a depthwise one.
+        """
+        count = self.operands.products
+        together = range(lane * count, (lane + 1) * count)
+        return tuple(self.channel_column(item) if self.depthwise and count > 1 else item for item in together)
 
     @property
     def drain(self) -> int:
@@ -273,12 +297,17 @@ class EngineConfig:
     @property
     def lanes_per_channel(self) -> int:
         """Columns fed by one lane of the activation word (depthwise channel multiplier)."""
-        return self.columns // self.word_bytes
+        return self.columns // self.word_channels
 
     def column_channel(self, column: int) -> int:
         """The output channel of its tile that a column computes (see `gateware.drain`)."""
         requantiser, turn = divmod(column, self.drain)
         return turn * self.requantisers + requantiser
+
+    def channel_column(self, channel: int) -> int:
+        """The column that computes an output channel of its tile."""
+        turn, requantiser = divmod(channel, self.requantisers)
+        return requantiser * self.drain + turn
 
     @property
     def ring(self) -> bool:
@@ -293,7 +322,8 @@ class EngineConfig:
 
     @property
     def weight_depth(self) -> int:
-        return max(item.weight_base + item.weight_words for item in self.passes)
+        """Words of a weight ROM; a depthwise array has one of zeros, which its idle steps read."""
+        return max(item.weight_base + item.weight_words for item in self.passes) + (1 if self.depthwise else 0)
 
     @property
     def table_depth(self) -> int:

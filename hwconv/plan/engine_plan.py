@@ -12,6 +12,7 @@ from ..spec import ConvSpec
 from .array import Folding, best_folding, divisors, strip_shape
 from .config import EngineConfig, PassConfig
 from .cycles import Cycles, predict, ring_rows_needed, units_needed
+from .formats import OperandFormat, array_sum_range, array_zero_point, operand_format, paired_format, signed_bits
 from .images import rom_images
 from .phases import axis_phases, has_phases, phase_layers
 from .requantise import plan_requantisers
@@ -23,11 +24,12 @@ PERMISSION_LAG = 5
 """Words that the receiver may write before it notices that a row is complete."""
 CLUSTER = 4
 """Columns that share a hop register: as many weights as a block RAM is wide."""
+BLOCK_RAM_WIDTH = 36
+"""Bits of the widest word of a block RAM."""
 LEAST_BEAT_BYTES = 4
 """Streams are at least this wide where the channels allow, although a narrower one would keep up."""
 RATE_MARGIN = 0.8
 """Share of the interval that the input may take: the rest hides the start of a frame."""
-MINIMUM_ACCUMULATOR = 17
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,9 +80,19 @@ class EnginePlan:
         return rom_images(self.config, self.layers)
 
     @property
-    def multipliers(self) -> int:
-        """Multipliers of the array."""
+    def products(self) -> int:
+        """Products that the array makes in a cycle."""
         return self.config.pixels * self.config.columns
+
+    @property
+    def products_asked(self) -> int:
+        """Products that the multipliers asked for would make in a cycle."""
+        return self.asked * self.config.operands.products
+
+    @property
+    def multipliers(self) -> int:
+        """Hard multipliers of the array: half as many as products where two columns share one."""
+        return self.products // self.config.operands.products
 
     @property
     def requantiser_multipliers(self) -> int:
@@ -89,13 +101,13 @@ class EnginePlan:
 
     @property
     def utilisation(self) -> float:
-        """MACs needed / (interval x multipliers of the array)."""
-        return self.spec.macs / (self.cycles.interval * self.multipliers)
+        """MACs needed / (interval x products of the array in a cycle)."""
+        return self.spec.macs / (self.cycles.interval * self.products)
 
     @property
     def utilisation_asked(self) -> float:
-        """MACs needed / (interval x multipliers asked for)."""
-        return self.spec.macs / (self.cycles.interval * self.asked)
+        """MACs needed / (interval x products that the multipliers asked for would make)."""
+        return self.spec.macs / (self.cycles.interval * self.products_asked)
 
     def summary(self) -> dict[str, Any]:
         """Everything decided and predicted, as values that JSON has; see :mod:`hwconv.plan.summary`."""
@@ -130,11 +142,15 @@ def make_plan(
     """
     spec = layer.spec
     asked = DEFAULT_MULTIPLIERS if multipliers is None else multipliers
-    _check(spec, asked, input_beat_bytes, output_beat_bytes)
-    folding = folding or best_folding(spec, asked, output_beat_bytes)
-    low, high = layer.raw_accumulator_range()
-    width = max(MINIMUM_ACCUMULATOR, signed_bits(int(low.min()), int(high.max())))
-    requantiser = plan_requantisers([part for _, _, part in phase_layers(layer)], width)
+    check_request(spec, asked, input_beat_bytes, output_beat_bytes)
+    packable = paired_format(layer) is not None
+    folding = folding or best_folding(spec, asked, output_beat_bytes, packable=packable)
+    operands = _operands(layer, folding)
+    parts = [part for _, _, part in phase_layers(layer)]
+    lows, highs = zip(*map(array_sum_range, parts), strict=True)
+    low, high = min(int(values.min()) for values in lows), max(int(values.max()) for values in highs)
+    width = max(operands.least_accumulator, signed_bits(low, high))
+    requantiser = plan_requantisers(parts, width)
     item = pass_config(spec, folding)
     words_out = item.out_pixel_words
     value_bytes = requantiser.output_width // 8
@@ -148,8 +164,8 @@ def make_plan(
         pixels=folding.pixels,
         columns=folding.columns,
         ports=folding.ports,
-        word_bytes=folding.word_bytes,
-        cluster=folding.columns if folding.depthwise else largest_divisor(folding.columns, CLUSTER),
+        word_channels=folding.word_channels,
+        cluster=folding.columns if folding.depthwise else cluster_columns(folding.columns, operands),
         requantisers=folding.requantisers,
         accumulator_width=width,
         input_beat_bytes=input_beat_bytes or _input_beat(spec, folding),
@@ -159,6 +175,7 @@ def make_plan(
         units=3,
         requantiser=requantiser,
         passes=(item,),
+        operands=operands,
     )
     config = replace(config, units=units_needed(config))
     config = replace(config, ring_rows=ring_rows_needed(config))
@@ -177,7 +194,7 @@ def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:
     return PassConfig(
         height=spec.height,
         width=spec.width,
-        pixel_words=spec.in_channels // folding.word_bytes,
+        pixel_words=spec.in_channels // folding.word_channels,
         out_height=spec.out_height,
         out_width=folding.strip_tiles * folding.pixels if has_phases(spec) else spec.out_width,
         strips=strips,
@@ -192,7 +209,7 @@ def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:
         column_starts=tuple(column_starts),
         phases=folding.phases,
         last_phases=(spec.out_width - 1) % len(columns.phases) + 1,
-        input_zero_point=spec.input_zero_point,
+        input_zero_point=array_zero_point(spec),
         state_rows=spec.state_rows,
         groups=folding.groups,
         group_words=folding.blocks,
@@ -209,9 +226,12 @@ def module_name(name: str) -> str:
     return cleaned if cleaned[0].isalpha() and cleaned not in KEYWORDS else f"conv_{cleaned}"
 
 
-def signed_bits(low: int, high: int) -> int:
-    """Bits of a signed number that holds `low` to `high`."""
-    return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1
+def cluster_columns(columns: int, operands: OperandFormat) -> int:
+    """Columns that share a hop register and a weight ROM: :data:`CLUSTER` multipliers, more with short weights."""
+    lanes = columns // operands.products
+    fitting = min(2 * CLUSTER, max(CLUSTER, BLOCK_RAM_WIDTH // operands.lane_bits))
+    limit = fitting if operands.products == 1 else CLUSTER
+    return operands.products * largest_divisor(lanes, limit)
 
 
 def largest_divisor(value: int, limit: int) -> int:
@@ -221,9 +241,10 @@ def largest_divisor(value: int, limit: int) -> int:
 def _input_beat(spec: ConvSpec, folding: Folding) -> int:
     """The narrowest beat that feeds the array in time, but some bytes where the channels allow."""
     allowed = RATE_MARGIN * folding.compute_cycles
-    choices = divisors(folding.word_bytes)
+    value_bytes = operand_format(spec).activation_bytes
+    choices = [value_bytes * channels for channels in divisors(folding.word_channels)]
     fast_enough = next((item for item in choices if spec.input_bytes / item <= allowed), choices[-1])
-    return max(fast_enough, largest_divisor(folding.word_bytes, LEAST_BEAT_BYTES))
+    return max(fast_enough, *(item for item in choices if item <= max(LEAST_BEAT_BYTES, value_bytes)))
 
 
 def _output_beat(words: int, result_bytes: int) -> int:
@@ -231,15 +252,26 @@ def _output_beat(words: int, result_bytes: int) -> int:
     return result_bytes * largest_divisor(words, max(1, LEAST_BEAT_BYTES // result_bytes))
 
 
-def _check(spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int | None) -> None:
+def check_request(spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int | None) -> None:
+    """Refuses numbers out of range, and types and modes for which there is no hardware."""
     if not 1 <= asked <= 4096:
         raise SpecError(spec.name, "multipliers", asked, "from 1 to 4096")
     for field, value in (("input_beat_bytes", input_beat), ("output_beat_bytes", output_beat)):
         if value is not None and not 1 <= value <= 128:
             raise SpecError(spec.name, field, value, "from 1 to 128")
-    if spec.input_dtype not in ("int8", "int4"):
-        raise UnsupportedError(spec.name, "input_dtype", spec.input_dtype, "int8 in hardware")
-    if spec.weight_dtype == "uint8" or spec.weight_zero_point:
-        raise UnsupportedError(spec.name, "weight_zero_point", spec.weight_zero_point, "0 in hardware")
-    if spec.requantisation not in ("tflite", "shift", "none"):
-        raise UnsupportedError(spec.name, "requantisation", spec.requantisation, "tflite, shift, none in hardware")
+    value_bytes = operand_format(spec).activation_bytes
+    if input_beat is not None and input_beat % value_bytes:
+        raise SpecError(spec.name, "input_beat_bytes", input_beat, f"a multiple of {value_bytes}, the bytes of a value")
+
+
+def _operands(layer: Layer, folding: Folding) -> OperandFormat:
+    """The operands' format under a folding, which may have been chosen by hand."""
+    if not folding.packed:
+        return operand_format(layer.spec)
+    packed = paired_format(layer)
+    if packed is None:
+        expected = (
+            "weights of 4 bits, or of 5 without the smallest, and activations of 8 where columns share multipliers"
+        )
+        raise UnsupportedError(layer.spec.name, "folding", "packed", expected)
+    return packed

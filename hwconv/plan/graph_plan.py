@@ -129,7 +129,9 @@ class GraphPlan:
                 for name, tensor in graph.tensors.items()
             },
             "queues": [
-                {"reader": name, "input": index, "beats": depth} for (name, index), depth in self.depths.items() if depth
+                {"reader": name, "input": index, "beats": depth}
+                for (name, index), depth in self.depths.items()
+                if depth
             ],
             "queue_bits": self.queue_bits,
             "nodes": [
@@ -177,7 +179,7 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
             engine = _pool(node, pace, widths)
         name = module_name(f"{graph.name}_{node.name}")
         engines[node.name] = replace(engine, config=replace(engine.config, name=name))
-    names = [engine.top_name for engine in engines.values()]
+    names = [module_name(node.name) for node in graph.nodes]
     for name in names:
         if names.count(name) > 1:
             raise SpecError(graph.name, "name of a node", name, "a module name that no other node has")
@@ -222,7 +224,7 @@ def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None) -> dict[s
 
 
 def _pool(node: Pool, pace: int, widths: dict[str, int]) -> PoolPlan:
-    """The narrowest pooling engine that keeps up with the others; without others, the narrowest that its input feeds."""
+    """The narrowest pooling engine that keeps up with the others; without others, with its input."""
     spec = node.spec
     beats = -(-spec.height * spec.width * spec.channels // widths["input_beat_bytes"])
     found = None

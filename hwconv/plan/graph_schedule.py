@@ -103,9 +103,7 @@ class Streams:
         """Whether the tensor that is read has other readers: its beats then wait in a queue for each."""
         return any(edge in edges and len(edges) > 1 for edges in self.readers.values())
 
-    def schedule(
-        self, depths: Mapping[Edge, int], frames: int = FRAMES, *, target: Schedule | None = None
-    ) -> Schedule:
+    def schedule(self, depths: Mapping[Edge, int], frames: int = FRAMES, *, target: Schedule | None = None) -> Schedule:
         """Finds when frames leave that come back to back, the sink never waiting.
 
         Parameters

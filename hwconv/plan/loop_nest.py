@@ -35,13 +35,13 @@ def loop_nest(plan: "EnginePlan") -> list[Loop]:
     """The loops of `plan`, outermost first; the last two are the array itself."""
     config, item, folding = plan.config, plan.config.passes[0], plan.folding
     if config.depthwise:
-        group = f"{_count(config.word_bytes, 'input channel')}, all at once"
+        group = f"{_count(config.word_channels, 'input channel')}, all at once"
         block = "one word for each row"
         step = "a cycle"
         column = "an output channel, fed by its own lane of the word"
     else:
         group = "a group of the convolution" if item.groups > 1 else "all channels"
-        block = f"{_count(config.word_bytes, 'input channel')}: one word for each row"
+        block = f"{_count(config.word_channels, 'input channel')}: one word for each row"
         step = "a cycle: one input channel moves through the array"
         loading = item.block_steps - item.active_steps
         if loading:

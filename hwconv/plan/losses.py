@@ -20,7 +20,8 @@ class Loss:
     title : str
         For people.
     amount : int
-        Multiplier-cycles of one interval: multipliers times the cycles they lose.
+        Multiplier-cycles of one interval: multipliers times the cycles they lose. A multiplier that makes two products
+        counts twice.
     reason : str
         What makes the plan lose them; empty where nothing is lost.
     """
@@ -34,13 +35,13 @@ class Loss:
 def account(plan: "EnginePlan") -> tuple[Loss, ...]:
     """Splits what one frame's interval has to offer into what is used and what is lost.
 
-    ``interval * multipliers asked for == macs + sum of all amounts``, without rounding. A multiplier-cycle is booked
-    once: multipliers that were not built first, then cycles in which the whole array waits, then rows and columns that
-    idle while the others work.
+    ``interval * multipliers asked for * products of each == macs + sum of all amounts``, without rounding. A
+    multiplier-cycle is booked once: multipliers that were not built first, then cycles in which the whole array waits,
+    then rows and columns that idle while the others work.
     """
     config, folding = plan.config, plan.folding
     item = config.passes[0]
-    multipliers, cycles = plan.multipliers, plan.cycles
+    multipliers, asked, cycles = plan.products, plan.products_asked, plan.cycles
     repeats = item.groups * item.tiles
     strips = [(len(range(row, item.strips, item.row_phases)), phases) for row, phases in enumerate(item.phases)]
     walked = [(count, index, phase) for count, phases in strips for index, phase in enumerate(phases)]
@@ -74,8 +75,8 @@ def account(plan: "EnginePlan") -> tuple[Loss, ...]:
         Loss(
             name="not_instantiated",
             title="multipliers asked for and not built",
-            amount=cycles.interval * (plan.asked - multipliers),
-            reason=f"{config.pixels} rows x {config.columns} columns = {multipliers} of {plan.asked}: the best folding",
+            amount=cycles.interval * (asked - multipliers),
+            reason=f"{config.pixels} rows x {config.columns} columns = {multipliers} of {asked}: the best folding",
         ),
         Loss(
             name="waiting_for_input",

@@ -137,7 +137,7 @@ def plan_pool(
         pixels=folding.pixels,
         columns=folding.columns,
         ports=folding.ports,
-        word_bytes=folding.word_bytes,
+        word_channels=folding.word_channels,
         cluster=folding.columns,
         requantisers=folding.requantisers,
         accumulator_width=requantiser.accumulator_width,

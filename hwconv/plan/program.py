@@ -12,15 +12,13 @@ from .array import MOST_PORTS, MOST_WORD_BYTES, Folding, divisors, strip_shape, 
 from .config import MINIMUM_TILE_CYCLES, EngineConfig, PassConfig
 from .cycles import units_needed
 from .engine_plan import (
-    CLUSTER,
     DEFAULT_MULTIPLIERS,
-    MINIMUM_ACCUMULATOR,
     EnginePlan,
-    largest_divisor,
+    cluster_columns,
     module_name,
     pass_config,
-    signed_bits,
 )
+from .formats import array_sum_range, shared_format, signed_bits
 from .requantise import plan_requantisers
 
 MOST_BEAT_BYTES = 16
@@ -34,7 +32,7 @@ class SharedArray:
     pixels: int
     columns: int
     ports: int
-    word_bytes: int
+    word_channels: int
     requantisers: int
 
     @property
@@ -92,9 +90,10 @@ def make_program(
     beat = _beat_bytes(array) if beat_bytes is None else beat_bytes
     if not 1 <= beat <= 128 or beat % array.requantisers:
         raise SpecError(name, "beat_bytes", beat, f"from 1 to 128, a multiple of {array.requantisers} requantisers")
-    bounds = [layer.raw_accumulator_range() for layer in layers]
+    operands = shared_format(specs)
+    bounds = [array_sum_range(layer) for layer in layers]
     width = max(signed_bits(int(low.min()), int(high.max())) for low, high in bounds)
-    width = max(width, MINIMUM_ACCUMULATOR)
+    width = max(width, operands.least_accumulator)
     folded = [fold(spec, array) for spec in specs]
     config = EngineConfig(
         name=module_name(name),
@@ -102,8 +101,8 @@ def make_program(
         pixels=array.pixels,
         columns=array.columns,
         ports=array.ports,
-        word_bytes=array.word_bytes,
-        cluster=largest_divisor(array.columns, CLUSTER),
+        word_channels=array.word_channels,
+        cluster=cluster_columns(array.columns, operands),
         requantisers=array.requantisers,
         accumulator_width=width,
         input_beat_bytes=beat,
@@ -113,6 +112,7 @@ def make_program(
         units=2,
         requantiser=plan_requantisers(layers, width),
         passes=_placed(specs, folded, array.drain),
+        operands=operands,
     )
     config = replace(config, units=units_needed(config))
     return EnginePlan(layers=tuple(layers), folding=folded[0], config=config, asked=asked)
@@ -132,14 +132,18 @@ def shared_arrays(specs: Sequence[ConvSpec], multipliers: int) -> Iterator[Share
                         drain = columns // requantisers
                         if drain >= 2 or pixels in (1, ports):
                             yield SharedArray(
-                                pixels=pixels, columns=columns, ports=ports, word_bytes=word, requantisers=requantisers
+                                pixels=pixels,
+                                columns=columns,
+                                ports=ports,
+                                word_channels=word,
+                                requantisers=requantisers,
                             )
 
 
 def fold(spec: ConvSpec, array: SharedArray) -> Folding:
     """How a layer is laid on the array."""
-    blocks, tiles = spec.group_in_channels // array.word_bytes, ceil(spec.group_out_channels / array.columns)
-    block_steps = max(array.word_bytes, array.lanes)
+    blocks, tiles = spec.group_in_channels // array.word_channels, ceil(spec.group_out_channels / array.columns)
+    block_steps = max(array.word_channels, array.lanes)
     walked = walked_phases(spec, blocks)
     cycles = max(array.pixels * array.drain, ceil(MINIMUM_TILE_CYCLES / (len(walked[0]) * spec.groups * tiles)))
     strips, strip_pixels = strip_shape(spec)
@@ -148,18 +152,18 @@ def fold(spec: ConvSpec, array: SharedArray) -> Folding:
         pixels=array.pixels,
         columns=array.columns,
         ports=array.ports,
-        word_bytes=array.word_bytes,
+        word_channels=array.word_channels,
         requantisers=array.requantisers,
         strips=strips,
         strip_tiles=ceil(strip_pixels / array.pixels),
         groups=spec.groups,
         tiles=tiles,
         group_outputs=spec.group_out_channels,
-        active_steps=array.word_bytes,
+        active_steps=array.word_channels,
         block_steps=block_steps,
         blocks=blocks,
         phases=waiting(walked, block_steps, cycles, spec.groups * tiles),
-        input_words=spec.input_elements // array.word_bytes,
+        input_words=spec.input_elements // array.word_channels,
     )
 
 
@@ -190,7 +194,7 @@ def _cost(specs: Sequence[ConvSpec], array: SharedArray) -> tuple[int, int]:
 def _beat_bytes(array: SharedArray) -> int:
     """The beat that brings most bytes a cycle, with the results between layers in it; then the narrowest."""
     choices = range(array.requantisers, max(MOST_BEAT_BYTES, array.requantisers) + 1, array.requantisers)
-    return max(choices, key=lambda item: (min(4, gcd(item, array.word_bytes)), -item))
+    return max(choices, key=lambda item: (min(4, gcd(item, array.word_channels)), -item))
 
 
 def _check_layers(layers: Sequence[Layer]) -> None:
@@ -206,8 +210,6 @@ def _check_layers(layers: Sequence[Layer]) -> None:
         for field, value in (("input_dtype", spec.input_dtype), ("output_dtype", spec.output_dtype)):
             if value != "int8":
                 raise UnsupportedError(spec.name, field, value, "int8 in a program")
-        if spec.weight_dtype == "uint8" or spec.weight_zero_point:
-            raise UnsupportedError(spec.name, "weight_zero_point", spec.weight_zero_point, "0 in hardware")
     for before, after in pairwise(layers):
         if after.spec.input_shape != before.spec.output_shape:
             expected = f"{before.spec.output_shape}, which {before.spec.name} computes"
@@ -216,9 +218,9 @@ def _check_layers(layers: Sequence[Layer]) -> None:
 
 def _check_array(specs: Sequence[ConvSpec], array: SharedArray) -> None:
     for spec in specs:
-        if spec.group_in_channels % array.word_bytes:
+        if spec.group_in_channels % array.word_channels:
             divides = f"a divisor of {spec.group_in_channels}, the input channels of a group"
-            raise UnsupportedError(spec.name, "word_bytes", array.word_bytes, divides)
+            raise UnsupportedError(spec.name, "word_channels", array.word_channels, divides)
         if spec.group_out_channels % array.requantisers:
             divides = f"a divisor of {spec.group_out_channels}, the output channels of a group"
             raise UnsupportedError(spec.name, "requantisers", array.requantisers, divides)

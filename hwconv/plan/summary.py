@@ -24,6 +24,7 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
         "interval": cycles.interval,
         "multipliers": plan.multipliers,
         "multipliers_asked": plan.asked,
+        "products": plan.products,
         "requantisers": config.requantisers,
         "requantiser_multipliers": plan.requantiser_multipliers,
         "utilisation": plan.utilisation,
@@ -42,6 +43,7 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
             "fold_cycles": max(item.fold_cycles(phase) for row in item.phases for phase in row),
             "idle_steps": max(phase.idle_steps for row in item.phases for phase in row),
         },
+        "operands": asdict(config.operands),
         "accumulator_width": config.accumulator_width,
         "requantiser": {
             "kind": requantiser.kind,

@@ -195,7 +195,8 @@ def stimulus(
                 values = (beat + 1) * beat_bytes // frame.dtype.itemsize
                 known = (beat + 1) * beat_bytes % frame.dtype.itemsize == 0
                 view = frame.copy()
-                view.reshape(-1)[values:] = zero_point
+                # one beyond the type, which a layer without padding may have, is cut to its bits
+                view.reshape(-1)[values:] = np.array(zero_point).astype(frame.dtype)
             case LateLast(extra=extra):
                 noise = np.arange(extra * beat_bytes, dtype=np.uint8).reshape(extra, beat_bytes)
                 beats, kept = np.concatenate([beats, noise]), np.concatenate([kept, np.ones_like(noise, np.bool_)])

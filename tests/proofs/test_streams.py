@@ -82,7 +82,7 @@ def program():
             shift=np.int32(-3),
         )
         layers.append(Layer(spec, parameters))
-    array = SharedArray(pixels=2, columns=2, ports=2, word_bytes=2, requantisers=1)
+    array = SharedArray(pixels=2, columns=2, ports=2, word_channels=2, requantisers=1)
     return design_of(make_program(layers, array=array))
 
 
