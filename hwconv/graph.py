@@ -143,7 +143,7 @@ class Graph:
             for name in node.inputs:
                 if name not in tensors:
                     raise SpecError(node.name, "input", name, f"a tensor before it: {one_of(tensors)}")
-            tensors[node.name] = _result(node, [tensors[name] for name in node.inputs])
+            tensors[node.name] = result_of(node, [tensors[name] for name in node.inputs])
         object.__setattr__(self, "tensors", tensors)
         for name in tensors:
             if name != self.output and not self.readers(name):
@@ -245,7 +245,7 @@ class Network:
         object.__setattr__(self, "layers", layers)
 
 
-def _result(node: Node, inputs: Sequence[Tensor]) -> Tensor:
+def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
     """The tensor that a node makes, once its inputs are found to be what it takes."""
     first = inputs[0]
     for tensor, name in zip(inputs, node.inputs, strict=True):

@@ -27,7 +27,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "graph": ("errors", "spec", "layer", "pool"),
     "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "graph"),
     "factorise": ("errors", "spec", "layer", "golden"),
-    "frontend": ("errors", "spec", "layer", "golden.requantise"),
+    "frontend": ("errors", "spec", "layer", "golden.requantise", "graph", "pool"),
     "plan": ("errors", "spec", "layer", "golden.requantise", "golden.pool", "keywords", "packing", "targets", *BLOCKS),
     "gateware": ("errors", "plan", *BLOCKS),
     "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__", *BLOCKS),
@@ -36,7 +36,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "flow": ("cache", "errors", "resources", "targets"),
 }
 # Rooms on top of all these, and of each other; nothing below may import them.
-TOP = {"__init__", "__main__", "api", "bench", "blocks", "cli", "comparison", "demo", "gallery", "trials"}
+TOP = {"__init__", "__main__", "api", "bench", "blocks", "cli", "comparison", "demo", "gallery", "graphs", "trials"}
 WITHOUT_AMARANTH = set(ALLOWED) - {"gateware", "emit"}
 
 

@@ -185,7 +185,7 @@ class PassConfig:
 
 
 OPERATIONS = ("multiply", "add", "maximum")
-"""What an element of the array does with activations: adds their products with weights, adds them, keeps the largest."""
+"""What an element does with activations: adds their products with weights; adds them; keeps the largest."""
 
 ENTRY_WAIT = 3
 """Cycles from a pixel's results to the table entry that is chosen by their count, less one stage of the choice."""

@@ -94,6 +94,11 @@ class GraphPlan:
         return sum(engine.multipliers for engine in self.engines.values() if isinstance(engine, EnginePlan))
 
     @property
+    def products(self) -> int:
+        """Products that all arrays make in a cycle."""
+        return sum(engine.products for engine in self.engines.values() if isinstance(engine, EnginePlan))
+
+    @property
     def requantiser_multipliers(self) -> int:
         """Hard 18x18 multipliers of all requantisers."""
         return sum(engine.requantiser_multipliers for engine in self.engines.values())
@@ -106,8 +111,8 @@ class GraphPlan:
 
     @property
     def utilisation(self) -> float:
-        """MACs needed / (interval x multipliers of all arrays)."""
-        return self.graph.macs / (self.cycles.interval * self.multipliers) if self.multipliers else 0.0
+        """MACs needed / (interval x products of all arrays)."""
+        return self.graph.macs / (self.cycles.interval * self.products) if self.products else 0.0
 
     def summary(self) -> dict[str, Any]:
         """Everything decided and predicted, as values that JSON has."""

@@ -69,11 +69,11 @@ class Schedule:
         return self.leaves[-1] - self.leaves[-2]
 
 
-class Deadlock(Exception):  # noqa: N818  # it is an outcome that is looked for, not an error
+class Deadlock(Exception):
     """Some beat never moves."""
 
 
-class TooSlow(Exception):  # noqa: N818
+class TooSlow(Exception):
     """The frames leave later than asked for."""
 
 

@@ -146,7 +146,7 @@ class EngineSchedule:
 
         Afterwards `taken`, `ended` and `ready` hold.
         """
-        config, item = self.config, self.config.passes[0]
+        config = self.config
         earliest = offered[self._beat_of_unit] + 1
         if self._sent is not None:  # rows are free when tiles that came before have read theirs
             wanted = np.arange(len(self._row_starts), dtype=np.int64) - (config.ring_rows - config.row_margin) + 1
