@@ -59,9 +59,10 @@ class Concat:
     inputs: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if isinstance(self.inputs, str) or not isinstance(self.inputs, Sequence) or len(self.inputs) < 2:
-            raise SpecError(str(self.name), "inputs", self.inputs, "two names of tensors at least")
-        object.__setattr__(self, "inputs", tuple(self.inputs))
+        inputs: object = self.inputs
+        if isinstance(inputs, str) or not isinstance(inputs, Sequence) or len(inputs) < 2:
+            raise SpecError(str(self.name), "inputs", inputs, "two names of tensors at least")
+        object.__setattr__(self, "inputs", tuple(inputs))
 
 
 Node = Conv | Pool | Concat

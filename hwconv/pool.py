@@ -81,9 +81,8 @@ class PoolSpec:
         for field in ("height", "width", "channels"):
             self._store(field, self._integer(field, getattr(self, field), 1, MAX_EXTENT))
         self._store("kernel", self._integers("kernel", self.kernel, 2, 1))
-        if self.stride is None:
-            self._store("stride", self.kernel)
-        self._store("stride", self._integers("stride", self.stride, 2, 1))
+        stride: object = self.stride  # None only until here
+        self._store("stride", self._integers("stride", self.kernel if stride is None else stride, 2, 1))
         self._store("padding", self._resolve_padding(self.padding))
         low, high = dtype_range("int8")
         for field in ("activation_min", "activation_max"):

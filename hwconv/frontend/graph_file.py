@@ -118,7 +118,7 @@ def _node(
         for each in node.inputs:
             _tensor(name, each, tensors)
         return node, None
-    source = table.pop("input", next(reversed(tensors)))
+    source = table.pop("input", list(tensors)[-1])
     before = _tensor(name, source, tensors)
     if kind == "conv":
         for key in _TENSORS_OF_FILES:
@@ -134,8 +134,9 @@ def _node(
     for key in ("kernel", "stride"):
         if key in given and not isinstance(given[key], list):
             given[key] = [given[key], given[key]]
-    frame = {"height": before.height, "width": before.width, "channels": before.channels}
-    return Pool(input=source, spec=PoolSpec(name=name, kind=kind.removesuffix("_pool"), **frame, **given)), None
+    given |= {"height": before.height, "width": before.width, "channels": before.channels}
+    spec = PoolSpec.from_dict({"name": name, "kind": kind.removesuffix("_pool"), **given})
+    return Pool(input=source, spec=spec), None
 
 
 def _only(name: str, table: dict[str, Any], known: tuple[str, ...]) -> None:
@@ -163,9 +164,9 @@ def _frames(
         return source.draw(key, found, (found.frames, *tensor.shape), limits, tensor.dtype)
     if not found.size or found.shape not in (tensor.shape, (*found.shape[:1], *tensor.shape)):
         raise SpecError(label, key, f"an array of shape {found.shape}", f"of shape {tensor.shape}, or several")
-    if isinstance(values[key], list) and found.dtype.kind == "i":
-        if limits[0] <= found.min() and found.max() <= limits[1]:
-            found = found.astype(tensor.dtype)
+    written = isinstance(values[key], list)  # and without a type as yet
+    if written and found.dtype.kind == "i" and limits[0] <= found.min() and found.max() <= limits[1]:
+        found = found.astype(tensor.dtype)
     if found.dtype != tensor.dtype:
         raise SpecError(label, key, f"an array of {found.dtype}", f"of {tensor.dtype}")
     return found.reshape(-1, *tensor.shape)

@@ -1,5 +1,7 @@
 """Engines side by side and one after the other: guard, forks, queues, concatenations."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -18,7 +20,7 @@ GUARD_QUEUE = 16
 """Beats of the guard's queue: as deep as distributed RAM is, and more than come after the guard is told to stop."""
 
 
-Stream = wiring.PureInterface
+Stream = Any  # amaranth.lib.stream.Interface, whose payload has fields that no type knows
 """A stream between nodes: whoever gives it drives `valid` and the payload, whoever takes it drives `ready`."""
 
 

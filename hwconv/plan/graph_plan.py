@@ -267,7 +267,7 @@ class _Beats:
         families: dict[str, list[str]] = {}
         for name in self._graph.tensors:
             families.setdefault(self._head(name), []).append(name)
-        beats = {}
+        beats: dict[str, int] = {}
         for members in families.values():
             beats |= dict.fromkeys(members, self._common(members))
         return beats

@@ -5,7 +5,8 @@ from typing import Any
 
 from ..mc_statistics import VALUE_BYTES, StatisticsSpec, largest_variance
 from .block_ram import block_ram_count
-from .engine_plan import module_name, signed_bits
+from .engine_plan import module_name
+from .formats import signed_bits
 from .frame import GUARD_LATENCY, SEND_LATENCY, FrameConfig, StreamCycles, frame_config
 from .rom import RomImage
 

@@ -13,13 +13,14 @@ from ..spec import ConvSpec
 from .array import Folding, depthwise_foldings
 from .config import EngineConfig
 from .cycles import Cycles, predict, ring_rows_needed, units_needed
-from .engine_plan import LEAST_BEAT_BYTES, PERMISSION_LAG, largest_divisor, module_name, pass_config, signed_bits
+from .engine_plan import LEAST_BEAT_BYTES, PERMISSION_LAG, largest_divisor, module_name, pass_config
+from .formats import signed_bits
 from .images import LOGIC_DEPTH
 from .narrow import Channel
 from .requantise import plan_channels
 from .requantiser_config import RequantiserPlan
 from .rom import RomImage
-from .staircase import Int64
+from .staircase import Definition, Int64
 
 DEFAULT_LANES = 4
 LOGIC_STYLE_COUNT = 16
@@ -178,6 +179,9 @@ def _requantiser(spec: PoolSpec) -> RequantiserPlan:
     def clamped(values: Int64) -> Int64:
         return np.clip(values, spec.activation_min, spec.activation_max)
 
+    def mean_of(count: int) -> Definition:
+        return lambda total: clamped(divide(total, count))
+
     if spec.kind == "max":
         low_high = (-128, 127)
         channel = Channel(name=spec.name, definition=clamped, low=-128, high=127, zero=0,
@@ -187,7 +191,7 @@ def _requantiser(spec: PoolSpec) -> RequantiserPlan:
     channels = [
         Channel(
             name=f"{spec.name}, windows of {count}",
-            definition=lambda total, count=count: clamped(divide(total, count)),
+            definition=mean_of(count),
             low=-128 * count,
             high=127 * count,
             zero=0,
