@@ -69,7 +69,7 @@ def run(plan: GraphPlan, frames: np.ndarray, **options) -> simulation.Simulation
 
 
 def check(plan: GraphPlan, **options) -> None:
-    result = run(plan, random_frames(plan.graph, 4), **options)
+    result = run(plan, random_frames(plan.graph, plan.settled), **options)
     assert result.passed, f"{plan.graph.to_json()}: {simulation.explain(result)}"
     assert (result.latency, result.interval) == (plan.cycles.latency, plan.cycles.interval), plan.graph.to_json()
 
@@ -178,7 +178,7 @@ def test_single_beat_frames_go_through_a_graph():
 
 def with_depths(plan: GraphPlan, depths) -> GraphPlan:
     """The same graph with other queues, and what the analysis says of it."""
-    schedule = streams_of(plan.graph, plan.engines, plan.beats).schedule(depths)
+    schedule = streams_of(plan.graph, plan.engines, plan.beats).schedule(depths, plan.settled)
     return replace(plan, queues=QueueDepths(depths=dict(depths), schedule=schedule))
 
 
@@ -221,7 +221,7 @@ def test_every_queue_of_the_blocks_is_tight(name, tmp_path):
         if depth == 1:
             continue
         try:
-            found = streams.schedule({**plan.depths, edge: depth - 1}).leaves
+            found = streams.schedule({**plan.depths, edge: depth - 1}, plan.settled).leaves
         except Deadlock:
             continue
         assert any(one > other for one, other in zip(found, best, strict=True)), (edge, depth)

@@ -20,14 +20,16 @@ from hwconv.trials import TrialResult, result_of, trials
 
 Frames = NDArray[np.integer[Any]]
 MEASURED_FRAMES = 4
-"""Frames that a comparison sends at least: the pipeline has then settled."""
+"""Frames that a comparison sends at least; more where the plan says that the pipeline takes more until it settles."""
 
 
-def frames_of(graph: Graph, given: Frames | None, count: int | None, seed: int) -> Frames:
-    """Returns the frames to send: the given ones, followed by random ones; by default four at least."""
+def frames_of(
+    graph: Graph, given: Frames | None, count: int | None, seed: int, *, least: int = MEASURED_FRAMES
+) -> Frames:
+    """Returns the frames to send: the given ones, followed by random ones; by default `least` at least."""
     parts = [] if given is None else [given[:count]]
     have = sum(len(part) for part in parts)
-    missing = (max(have, MEASURED_FRAMES) if count is None else count) - have
+    missing = (max(have, least) if count is None else count) - have
     random = np.random.default_rng(seed).integers(-128, 128, (missing, *graph.input_shape))
     return np.concatenate([*parts, random.astype(np.int8)])
 
@@ -57,7 +59,7 @@ def compare_graph(
         SpecError: expected outputs of another number or shape than the given frames have.
         ToolError: a simulator that is missing or refuses the Verilog.
     """
-    sent = frames_of(plan.graph, given, frames, seed)
+    sent = frames_of(plan.graph, given, frames, seed, least=plan.settled)
     right = golden_graph.run(plan.network, sent)
     problem, wrong = "", 0
     if expected is not None:
@@ -81,7 +83,7 @@ def compare_graph(
         latency=result.latency,
         predicted_latency=plan.cycles.latency,
         interval=interval,
-        predicted_interval=plan.cycles.interval,
+        predicted_interval=plan.interval_of(len(sent)),
         expected_outputs=0 if expected is None else int(right[: len(expected)].size),
         macs=plan.graph.macs,
         multipliers=plan.multipliers,

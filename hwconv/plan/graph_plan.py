@@ -69,6 +69,17 @@ class GraphPlan:
         )
 
     @property
+    def settled(self) -> int:
+        """Frames back to back after which the interval is the one that is predicted."""
+        return len(self.queues.schedule.leaves)
+
+    def interval_of(self, frames: int) -> int:
+        """Between the last two of so many frames back to back: the interval, once they are as many as `settled`."""
+        if frames < 2 or frames >= self.settled:
+            return self.cycles.interval
+        return streams_of(self.graph, self.engines, self.beats).schedule(self.depths, frames).interval
+
+    @property
     def marks(self) -> int:
         """Frames between the guard and the output at most: a power of two."""
         inside = ceil(self.cycles.latency / self.cycles.interval) + 2

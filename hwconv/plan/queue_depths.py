@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from .graph_schedule import FRAMES, UNBOUNDED, Deadlock, Edge, Schedule, Streams, TooSlow
 
 
+FILLS = 3
+"""How often the frames that fill a pipeline go through it until it has settled."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class QueueDepths:
     """The depth of each edge's queue, 0 where there is none, and the schedule with them."""
@@ -18,13 +22,17 @@ class QueueDepths:
     schedule: Schedule
 
 
-def queue_depths(streams: Streams, frames: int = FRAMES) -> QueueDepths:
+def queue_depths(streams: Streams) -> QueueDepths:
     """Chooses the depth of every queue.
 
     A tensor with several readers has a queue for each, since a beat goes to all of them in the same cycle; elsewhere a
     queue is there only if it is needed.
     """
     depths = dict.fromkeys(streams.edges, UNBOUNDED)
+    first = streams.schedule(depths)
+    inside = -(-first.latency // max(1, first.interval))
+    # Of small frames many are inside at a time: it takes as many until the pipeline has settled.
+    frames = FRAMES if inside < FRAMES else FILLS * inside
     for edge in sorted(depths, key=streams.forked):
         best = streams.schedule(depths, frames)
 
