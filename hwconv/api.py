@@ -22,11 +22,12 @@ from hwconv import flow, golden, simulation
 from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare, read_frames, with_random
 from hwconv.emit.package import Vectors, check_directory, engine_files, is_loadable, make_package, model_files
 from hwconv.emit.packaged import packaged_engine
-from hwconv.errors import FitError, FormatError
+from hwconv.errors import FitError, FormatError, UnsupportedError
 from hwconv.factorise import Factorisation
 from hwconv.factorise import factorise as split
 from hwconv.frontend import LayerFile, load, save_layer
 from hwconv.frontend.archive import write_whole
+from hwconv.frontend.graph_file import is_graph as frontend_is_graph
 from hwconv.frontend.source_file import read_start
 from hwconv.layer import Layer
 from hwconv.load_trials import run_load_trials
@@ -125,6 +126,11 @@ class SimulateResult:
         return "\n".join(lines)
 
 
+def is_graph(source: Source) -> bool:
+    """Whether a source is a description of a graph, see docs/graphs.md. Raises `FormatError` if it cannot be read."""
+    return not isinstance(source, LayerFile) and frontend_is_graph(source)
+
+
 def is_model(file: str | Path) -> bool:
     """Whether a file is a model, of whose layers one has to be chosen. Raises `FormatError` if it cannot be read."""
     return read_start(Path(file), 8)[4:] == b"TFL3"
@@ -200,6 +206,14 @@ def generate(
         HwconvError: as `plan`; or the folder is not empty.
     """
     check_directory(Path(directory), force=force)
+    if is_graph(source):
+        from hwconv import graphs
+
+        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm))
+        read = graphs.load_graph(cast(Path, source), name=name)
+        planned = graphs.plan_graph(read.network, multipliers=multipliers)
+        own = "generic" if family is None else family
+        return graphs.generate_graph(planned, directory, given=read.input, family=own, clock_mhz=clock_mhz, force=force)
     loaded = _load(source, layer)
     if name is not None:
         renamed = Layer(replace(loaded.layer.spec, name=name), loaded.layer.parameters, loaded.layer.origin)
@@ -256,6 +270,26 @@ def compare(
     Raises:
         HwconvError: as `plan`; an input of the wrong shape; a simulator that is missing.
     """
+    if is_graph(source):
+        from hwconv import graphs
+
+        _of_one_layer(
+            source, layer=layer, target=target, algorithm=_other(algorithm), input=input, expected=expected,
+            capture=capture,
+        )  # fmt: skip
+        read = graphs.load_graph(cast(Path, source))
+        planned = graphs.plan_graph(read.network, multipliers=multipliers)
+        found = graphs.compare_graph(
+            planned,
+            given=read.input,
+            expected=read.expected,
+            simulator=simulator,
+            frames=frames,
+            seed=seed,
+            netlist=netlist,
+            waveform=None if waveform is None else Path(waveform),
+        )
+        return replace(found, file=str(source))
     loaded = _load(source, layer)
     case = prepare(loaded, input, expected, frames=frames, seed=seed)
     engine = _plan(loaded.layer, multipliers, target, algorithm, loadable)
@@ -287,6 +321,13 @@ def simulate(
         simulator: `verilator` or `icarus`.
         frames: of each run, at least four. seed: of frames, pauses and faults.
     """
+    if is_graph(source):
+        from hwconv import graphs
+
+        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm))
+        read = graphs.load_graph(cast(Path, source))
+        planned = graphs.plan_graph(read.network, multipliers=multipliers)
+        return graphs.simulate_graph(planned, given=read.input, simulator=simulator, frames=frames, seed=seed)
     loaded = _load(source, layer)
     engine = _plan(loaded.layer, multipliers, target, algorithm, loadable)
     design, chosen, cycles = design_of(engine), cast(simulation.Simulator, simulator), engine.cycles
@@ -470,6 +511,18 @@ def _design(engine: BlockPlan, files: Mapping[str, str]) -> simulation.Design:
         weight_beat_bytes=engine.config.loading.beat_bytes if is_loadable(engine) and engine.config.loading else 0,
         weights=image_bytes(engine) if is_loadable(engine) else b"",
     )
+
+
+def _other(algorithm: str) -> str | None:
+    """An algorithm, unless it is what engines have anyway."""
+    return None if algorithm == DIRECT else algorithm
+
+
+def _of_one_layer(source: Source, **options: object) -> None:
+    """Refuses what goes with one layer only, for a graph."""
+    for name, value in options.items():
+        if value is not None:
+            raise UnsupportedError(Path(cast(Path, source)).stem, name, value, "none with a graph")
 
 
 def _load(source: Source, layer: int | None) -> LayerFile:

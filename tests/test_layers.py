@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hwconv"
 
 # What stream blocks compute.
-BLOCKS = ("frame_spec", "dropout", "mc_statistics")
+BLOCKS = ("frame_spec", "dropout", "mc_statistics", "pool", "graph")
 # What the modules of a room may import of hwconv, beside their own room.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "cache": (),
@@ -23,10 +23,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "dropout": ("errors", "frame_spec"),
     "mc_statistics": ("errors", "frame_spec", "spec"),
     "packing": ("errors", "spec"),
-    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics"),
+    "pool": ("errors", "spec"),
+    "graph": ("errors", "spec", "layer", "pool"),
+    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "graph"),
     "factorise": ("errors", "spec", "layer", "golden"),
-    "frontend": ("errors", "spec", "layer", "golden.requantise"),
-    "plan": ("errors", "spec", "layer", "golden.requantise", "keywords", "packing", "targets", *BLOCKS),
+    "frontend": ("errors", "spec", "layer", "golden.requantise", "graph", "pool"),
+    "plan": ("errors", "spec", "layer", "golden.requantise", "golden.pool", "keywords", "packing", "targets", *BLOCKS),
     "gateware": ("errors", "plan", *BLOCKS),
     "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__", *BLOCKS),
     "targets": ("errors", "resources"),
@@ -44,6 +46,7 @@ TOP = {
     "comparison",
     "demo",
     "gallery",
+    "graphs",
     "load_trials",
     "trials",
 }

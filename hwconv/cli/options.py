@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-MODEL = "A layer file (.npz or .toml), or a model (.tflite) together with --layer."
+MODEL = "A layer file (.npz or .toml), a graph (.toml), or a model (.tflite) together with --layer."
 
 
 class SimulatorName(StrEnum):

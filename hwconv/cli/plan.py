@@ -30,10 +30,16 @@ def plan(
 ) -> None:
     """Print the loop nest, the array, the memories, the cycles, and where each lost cycle goes.
 
-    For a .tflite model without --layer: its layers.
+    For a .tflite model without --layer: its layers. For a graph: its engines and the queues between them.
     """
     from hwconv import api
+    from hwconv.frontend.graph_file import is_graph
 
+    if is_graph(file):
+        if layer is not None or target is not None or picture is not None or algorithm != AlgorithmName.direct:
+            raise typer.BadParameter("--layer, --target, --algorithm and --picture do not go with a graph")
+        _plan_graph(file, multipliers, clock, json)
+        return
     if layer is None and api.is_model(file):
         if picture is not None:
             raise typer.BadParameter("--picture goes with one layer: --layer N")
@@ -61,6 +67,17 @@ def plan(
         print_text(explain_winograd(engine, target=chosen, clock_mhz=clock))
     else:
         print_text(explain(engine, target=chosen, clock_mhz=clock))
+
+
+def _plan_graph(file: Path, multipliers: int | None, clock: float | None, json: bool) -> None:
+    from hwconv import graphs
+    from hwconv.plan.graph_explain import explain_graph
+
+    plan = graphs.plan_file(file, multipliers=multipliers)
+    if json:
+        print_json(plan.summary())
+    else:
+        print_text(explain_graph(plan, clock_mhz=clock))
 
 
 def _table(title: str, layers: list[dict[str, object]]) -> object:

@@ -5,11 +5,14 @@ from amaranth.lib import wiring
 from hwconv import __version__
 from hwconv.emit.describe import header
 from hwconv.emit.describe_blocks import chain_header, dropout_header, statistics_header
+from hwconv.emit.describe_graph import graph_header, pool_header
 from hwconv.plan.block import BlockPlan
 from hwconv.plan.chain import ChainPlan
 from hwconv.plan.dropout import DropoutPlan
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.mc_statistics import StatisticsPlan
+from hwconv.plan.pool import PoolPlan
 from hwconv.plan.winograd import WinogradPlan
 
 
@@ -25,6 +28,14 @@ def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
             from hwconv.gateware.engine import Engine
 
             return Engine(plan.config), header(plan, __version__)
+        case GraphPlan():
+            from hwconv.gateware.graph import GraphTop
+
+            return GraphTop(plan), graph_header(plan, __version__)
+        case PoolPlan():
+            from hwconv.gateware.engine import Engine
+
+            return Engine(plan.config), pool_header(plan, __version__)
         case DropoutPlan():
             from hwconv.gateware.dropout import Dropout
 

@@ -6,12 +6,15 @@ from typing import Any
 
 from hwconv.emit.describe import describe
 from hwconv.emit.describe_blocks import describe_block, user_fields
+from hwconv.emit.describe_graph import describe_graph, node_lines
 from hwconv.frame_spec import FrameSpec
+from hwconv.graph import INPUT
 from hwconv.mc_statistics import StatisticsSpec
 from hwconv.plan.block import BlockPlan
 from hwconv.plan.chain import ChainPlan
 from hwconv.plan.dropout import DropoutPlan
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.mc_statistics import StatisticsPlan
 from hwconv.plan.weight_image import weights_summary
 from hwconv.spec import ConvSpec
@@ -43,6 +46,8 @@ def contents_of(plan: BlockPlan, input_beats: int, output_beats: int, value_byte
     """What the package of a plan says; beats are those of one frame."""
     if isinstance(plan, EnginePlan):
         return _engine(plan, input_beats, output_beats, value_bytes)
+    if isinstance(plan, GraphPlan):
+        return _graph(plan, input_beats, output_beats, value_bytes)
     blocks = plan.blocks if isinstance(plan, ChainPlan) else (plan,)
     return _blocks(plan, blocks, input_beats, output_beats)
 
@@ -88,6 +93,7 @@ def _engine_constants(
                 "INPUT_HEIGHT": spec.height,
                 "INPUT_WIDTH": spec.width,
                 "INPUT_CHANNELS": spec.in_channels,
+                "INPUT_VALUE_BYTES": spec.input_bytes // spec.input_elements,
                 "INPUT_BYTES": spec.input_bytes,
                 "INPUT_BEAT_BYTES": plan.input_beat_bytes,
                 "INPUT_BEATS": input_beats,
@@ -131,6 +137,43 @@ def _weight_constants(weights: Mapping[str, int]) -> dict[str, Any]:
             "WEIGHTS_IDENTITY": f"0x{weights['identity']:08x}u",
         },
     }
+
+
+def _graph(plan: GraphPlan, input_beats: int, output_beats: int, value_bytes: int) -> Contents:
+    graph, cycles = plan.graph, plan.cycles
+    output = graph.tensors[graph.output]
+    before = "{} x {} x {} int8, zero point {}".format(*graph.input_shape, graph.zero_point)
+    after = "{} x {} x {} {}, zero point {}".format(*output.shape, output.dtype, output.zero_point)
+    sides = (("INPUT", graph.tensors[INPUT], input_beats, 1), ("OUTPUT", output, output_beats, value_bytes))
+    constants: Constants = [
+        {
+            "title": f"{side.lower()} frame, NHWC",
+            "constants": {
+                f"{side}_HEIGHT": tensor.height,
+                f"{side}_WIDTH": tensor.width,
+                f"{side}_CHANNELS": tensor.channels,
+                f"{side}_VALUE_BYTES": value,
+                f"{side}_BYTES": tensor.bytes,
+                f"{side}_BEAT_BYTES": plan.beats[INPUT if side == "INPUT" else graph.output],
+                f"{side}_BEATS": beats,
+                f"{side}_ZERO_POINT": f"({tensor.zero_point})",
+            },
+        }
+        for side, tensor, beats, value in sides
+    ]
+    return Contents(
+        description=describe_graph(graph),
+        spec=graph.to_dict(),
+        rows={
+            "input": _stream(before, plan.input_beat_bytes, input_beats),
+            "output": _stream(after, plan.output_beat_bytes, output_beats),
+            "latency": f"{cycles.latency} cycles from the first input beat to the last output beat",
+            "interval": f"{cycles.interval} cycles between frames sent back to back",
+            "arrays": f"{plan.multipliers} multipliers, {graph.macs} multiply-accumulates a frame",
+            **{f"layer {index}": line for index, line in enumerate(node_lines(graph), start=1)},
+        },
+        constants=[*constants, _cycles(plan)],
+    )
 
 
 def _cycles(plan: BlockPlan) -> dict[str, Any]:

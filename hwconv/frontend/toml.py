@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, SpecError, one_of
+from ..errors import FormatError, SpecError, UnsupportedError, one_of
 from ..layer import ACCUMULATOR_16, INT32, Layer, LayerParameters
 from ..spec import ConvSpec, dtype_range, storage_dtype
 from .layer_file import LayerFile
@@ -21,6 +21,7 @@ from .toml_file import read_toml
 from .weights_layout import to_ohwi
 
 _TABLE = "layer"
+GRAPHS = "see docs/graphs.md"
 _SCALES = ("input_scale", "weight_scale", "output_scale")
 _TENSORS = ("weights", "bias", "scale", *_SCALES, "multiplier", "shift", "input", "expected")
 _VECTOR = ("inputs", "outputs")  # of a fully connected layer
@@ -46,15 +47,29 @@ def load_toml(path: str | Path) -> LayerFile:
     UnsupportedError
         A layer that is not supported.
     """
-    return _Reader(Path(path)).layer_file()
+    document = read_toml(Path(path))
+    if isinstance(document.get(_TABLE), list):
+        supported = f"one layer here; a graph has several, and is planned, generated, compared and simulated: {GRAPHS}"
+        raise UnsupportedError(Path(path).stem, f"[[{_TABLE}]]", len(document[_TABLE]), supported)
+    return _Reader(Path(path), document).layer_file()
+
+
+def layer_of(path: Path, values: dict[str, Any]) -> Layer:
+    """The layer that a table of a larger description stands for: `values` are the keys of such a file of its own.
+
+    Raises
+    ------
+    FormatError, SpecError, UnsupportedError
+        As :func:`load_toml`.
+    """
+    return _Reader(path, values).layer_file().layer
 
 
 class _Reader:
     """One description, and what it says together."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, document: dict[str, Any]) -> None:
         self.path = path
-        document = read_toml(path)
         self.values = document
         if isinstance(document.get(_TABLE), dict):
             self.values = document[_TABLE]

@@ -77,7 +77,8 @@ class LaneSupply(wiring.Component):
     flip-flop is set and reset to costs no look-up table. An idle array adds nothing because its weights are 0 then.
 
     Members are those of :class:`CornerTurn`; `o` has an activation for each row and lane. `zero_point` is there where
-    weights are loaded; elsewhere it is a constant.
+    weights are loaded; elsewhere it is a constant. Where elements are counted, `present` tells of each row whether its
+    operand is one of the frame's.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -90,6 +91,7 @@ class LaneSupply(wiring.Component):
                 "load": In(1),
                 **({} if config.loading is None else {"zero_point": In(signed(bits))}),
                 "o": Out(data.ArrayLayout(signed(bits), config.pixels * config.word_channels)),
+                **({"present": Out(config.pixels)} if config.largest_count else {}),
             }
         )
 
@@ -114,4 +116,6 @@ class LaneSupply(wiring.Component):
                 outside = zero_point if config.loading is None else self.zero_point[0:bits]
                 m.d.sync += register.eq(Mux(select, loaded, outside))
                 m.d.comb += self.o[lane].eq(Cat(register).as_signed())
+                if config.largest_count and channel == 0:
+                    m.d.sync += self.present[row].eq(select)
         return m

@@ -11,7 +11,7 @@ from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delay
 from hwconv.gateware.requantise import Requantiser
 from hwconv.gateware.systolic_array import SystolicArray
 from hwconv.gateware.weights import image_memory
-from hwconv.plan.config import EngineConfig
+from hwconv.plan.config import ENTRY_WAIT, EngineConfig
 
 ENTRY_LATENCY = 3
 """Table address to the entry at its requantiser: the ROM (2) and a register beside the requantiser, maybe far away."""
@@ -62,6 +62,8 @@ class Drain(wiring.Component):
         Those of a :class:`~hwconv.gateware.weight_loader.WeightLoader`, for the requantisers.
     shared : In, where the requantisers have shared fields
         These.
+    count : In, where elements are counted
+        Of the pixel in `columns`: it chooses the entry, instead of the channel.
     shift : Out
         The array's drain mark.
     word, marks : Out
@@ -79,6 +81,7 @@ class Drain(wiring.Component):
                 "last": In(1),
                 "columns": In(data.ArrayLayout(signed(config.accumulator_width), config.columns)),
                 **(self._loaded_members() if config.loading is not None else {}),
+                **({"count": In(range(config.largest_count + 1))} if config.largest_count else {}),
                 "shift": Out(1),
                 "word": Out(8 * config.result_bytes),
                 "marks": Out(ResultMarks()),
@@ -105,7 +108,11 @@ class Drain(wiring.Component):
         # The walk is one cycle behind the `last` mark, its marks in registers two, the array's result `latency` cycles.
         lead = SystolicArray.latency - 1
         select = delayed(m, "select", select, lead - 1, reset=False)
-        address = delayed(m, "address", table_address, lead - 1 + config.column_stages - ENTRY_LATENCY, reset=False)
+        if config.largest_count:
+            address = delayed(m, "count", self.count, max(0, config.column_stages - ENTRY_WAIT), reset=False)
+        else:
+            early = lead - 1 + config.column_stages - ENTRY_LATENCY
+            address = delayed(m, "address", table_address, early, reset=False)
         results = []
         for index, requantiser in enumerate(self._requantisers):
             m.submodules[f"requantiser_{index}"] = requantiser
@@ -129,7 +136,9 @@ class Drain(wiring.Component):
             else:
                 column = self._column(m, index, columns, self._kept(m, f"near_select_{index}", select))
             m.d.comb += [
-                requantiser.accumulator.eq(delayed(m, f"accumulator_{index}", column, 1, reset=False)),
+                requantiser.accumulator.eq(
+                    delayed(m, f"accumulator_{index}", column, 1 + config.entry_wait, reset=False)
+                ),
                 requantiser.entry.eq(self._kept(m, f"near_entry_{index}", entry)),
             ]
             result = requantiser.o.as_unsigned()

@@ -111,7 +111,10 @@ class EngineCore(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.address_generator = addresses = AddressGenerator(config)
         m.submodules.ledger = ledger = RowLedger(config, addresses.upcoming_row.shape())
-        m.submodules.weights = weights = WeightSupply(config)
+        if config.operation == "multiply":
+            m.submodules.weights = weights = WeightSupply(config)
+        else:
+            weights = None
         m.submodules.operands = operands = LaneSupply(config) if config.depthwise else CornerTurn(config)
         m.submodules.array = array = SystolicArray(config)
         m.submodules.drain = drain = Drain(config)
@@ -120,11 +123,11 @@ class EngineCore(wiring.Component):
         m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
 
         loader = None
-        if config.loading is not None:
+        if config.loading is not None and weights is not None:
             m.submodules.loader = loader = ResetInserter(self.resetting)(WeightLoader(config))
         flushing = self._flush(m, loader)
         closed = flushing
-        if loader is not None:
+        if loader is not None and weights is not None:
             closed = flushing | ~self._gate(m, loader, output)
             self._load(m, loader, receiver, weights, drain)
         m.d.comb += [
@@ -148,16 +151,21 @@ class EngineCore(wiring.Component):
         self._permit(m, receiver, ledger)
         self._operands(m, sequencer, addresses, receiver, operands, loader)
         operand_delay = AddressGenerator.latency + RAM_LATENCY + OPERAND_LATENCY
-        weights_behind = operand_delay - weights.latency
-        if sequencer.program.phased:
+        weights_behind = operand_delay - weights.latency if weights is not None else 0
+        if weights is not None and sequencer.program.phased:
             m.d.comb += [
                 weights.start.eq(delayed(m, "start", sequencer.start, weights_behind)),
                 weights.row_phase.eq(delayed(m, "row_phase", sequencer.row_phase, weights_behind)),
             ]
+        if weights is not None:
+            m.d.comb += [
+                weights.active.eq(delayed(m, "active", sequencer.active, weights_behind)),
+                array.weights.eq(weights.o),
+            ]
+        if config.largest_count:
+            m.d.comb += [array.present.eq(operands.present), drain.count.eq(array.o_count)]
         m.d.comb += [
-            weights.active.eq(delayed(m, "active", sequencer.active, weights_behind)),
             array.activations.eq(operands.o),
-            array.weights.eq(weights.o),
             array.last.eq(delayed(m, "fold_last", sequencer.fold_last, operand_delay) | flushing),
             array.drain.eq(drain.shift),
             drain.last.eq(delayed(m, "fold_last_drain", sequencer.fold_last, operand_delay)),
@@ -323,7 +331,7 @@ class EngineCore(wiring.Component):
 
     @staticmethod
     def _follow(
-        m: Module, sequencer: Sequencer, addresses: AddressGenerator, ledger: RowLedger, weights: WeightSupply
+        m: Module, sequencer: Sequencer, addresses: AddressGenerator, ledger: RowLedger, weights: WeightSupply | None
     ) -> None:
         """Blocks behind the sequencer take over its next layer when their last work for the old one is done."""
         if sequencer.program.single:
@@ -333,8 +341,9 @@ class EngineCore(wiring.Component):
             # The last addresses are compared with the old layer's bounds three cycles after the sequencer is through.
             addresses.program.index.eq(delayed(m, "address_layer", index, 4)),
             ledger.program.index.eq(index),
-            weights.program.index.eq(delayed(m, "weights_layer", index, 8)),
         ]
+        if weights is not None:
+            m.d.sync += weights.program.index.eq(delayed(m, "weights_layer", index, 8))
 
 
 class Engine(AxiStreamTop):
