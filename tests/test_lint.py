@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from checked_blocks import block
 from every_kind import KINDS, engine_of
 
 from hwconv.emit.package import engine_files, model_files
@@ -57,7 +58,11 @@ WAIVERS = (
 
 
 # The engine's own file is the same for every family: of the others, those that bring every vendor block.
-ENGINES = {"generic": KINDS, "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise", "int16", "packed")}
+BLOCKS = ("dropout_6", "variance", "moments", "mc_dropout")
+ENGINES = {
+    "generic": (*KINDS, *BLOCKS),
+    "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise", "int16", "packed"),
+}
 
 
 @dataclass(frozen=True)
@@ -98,8 +103,8 @@ def lint(files: dict[str, str], top: str, arguments: tuple[str, ...] = ()) -> It
 
 
 def warnings_of(family: str, kind: str) -> tuple[Complaint, ...]:
-    """What Verilator says about an engine under the harness."""
-    plan = engine_of(kind)
+    """What Verilator says about an engine or a block under the harness."""
+    plan = engine_of(kind) if kind in KINDS else block(kind).plan
     files = engine_files(plan, family) | model_files(family)
     files |= {name: resource_path(f"sim/{name}").read_text() for name in _HARNESS}
     roms = {f"{rom.name}.v" for rom in plan.roms}
@@ -108,6 +113,7 @@ def warnings_of(family: str, kind: str) -> tuple[Complaint, ...]:
         f"-DHWCONV_TOP={plan.top_name}",
         f"-GIN_BYTES={plan.input_beat_bytes}",
         f"-GOUT_BYTES={plan.output_beat_bytes}",
+        *([f"-DHWCONV_TUSER={plan.input_user_bits}"] if plan.input_user_bits else []),
         "--timescale",
         "1ns/1ps",
     )

@@ -13,19 +13,20 @@ from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.mc_statistics import StatisticsPlan
 from hwconv.plan.pool import PoolPlan
-from hwconv.plan.winograd_config import WinogradConfig
+from hwconv.plan.winograd import WinogradPlan
 
 
 def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
     """Returns the top level of a plan, and the comment that its Verilog begins with."""
     match plan:
+        case WinogradPlan():
+            from hwconv.gateware.engine import Engine
+            from hwconv.gateware.winograd_engine import WinogradCore
+
+            return Engine(plan.config, WinogradCore(plan.config)), header(plan, __version__)
         case EnginePlan():
             from hwconv.gateware.engine import Engine
 
-            if isinstance(plan.config, WinogradConfig):
-                from hwconv.gateware.winograd_engine import WinogradCore
-
-                return Engine(plan.config, WinogradCore(plan.config)), header(plan, __version__)
             return Engine(plan.config), header(plan, __version__)
         case GraphPlan():
             from hwconv.gateware.graph import GraphTop

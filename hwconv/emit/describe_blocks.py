@@ -40,7 +40,7 @@ def dropout_header(plan: DropoutPlan, version: str) -> str:
 
   out[n] = {zero_point} if number(n) < drop_threshold, else
            clamp({zero_point} + floor((in[n] - ({zero_point})) * multiplier * 2**(shift - 14) + 1/2), -128, 127)
-  number(n): the 16 bits n % 4, from the first word's low half on, of threefry2x32_R(13, (n / 4, seed), (0, {spec.stream}))
+  number(n): 16 bits of threefry2x32_R(13, (n / 4, seed), (0, {spec.stream})), the part n % 4 from the low end on
   a deterministic frame leaves as it came
 
 s_axis_tuser, of a frame's first beat (damaged: of its last):
@@ -71,8 +71,8 @@ def statistics_header(plan: StatisticsPlan, version: str) -> str:
 
   over {spec.passes} frames, one after the other: out[n] = S, {_SECOND[spec.statistics][0]}, as two little-endian int32
   S = sum of in[n]; {_SECOND[spec.statistics]}
-  mean S / {spec.passes}, variance of the population (passes * Q - S**2) / {spec.passes**2}; S, Q and V never leave their
-  {widths}
+  mean S / {spec.passes}, variance of the population (passes * Q - S**2) / {spec.passes**2}
+  S, Q and the second result never leave their {widths}
 
 s_axis_tuser: with a frame's last beat, the frame is damaged. m_axis_tuser marks a result if any of its passes was.
 

@@ -31,7 +31,9 @@ from hwconv.plan.block import BlockPlan
 from hwconv.resources import resource_path
 
 BLOCKS = ("hwconv_accumulate.v", "hwconv_hop.v", "hwconv_mult.v", "hwconv_ram.v")
-"""The vendor blocks, one implementation in each folder of `rtl/`."""
+"""The vendor blocks of every engine, one implementation in each folder of `rtl/`."""
+LUT_MULTIPLIER = "hwconv_lut_mult.v"
+"""The vendor block of engines with multipliers of look-up tables."""
 MODELS = {"ecp5": ("fabric_models.v", "models.v")}
 """Behavioural models of the primitives that the blocks of a family instantiate: simulated, never synthesised."""
 BENCH = ("harness_top.v", "stream_harness.v", "run.py", "test_engine.py", "axi_stream.py")
@@ -134,10 +136,12 @@ def engine_files(plan: BlockPlan, family: str = "generic") -> dict[str, str]:
     if family not in FAMILIES:
         raise SpecError(plan.top_name, "family", family, f"one of {one_of(FAMILIES)}")
     component, text = component_of(plan)
-    files = {f"{plan.top_name}.v": to_verilog(component, plan.top_name, text)}
+    verilog = to_verilog(component, plan.top_name, text)
+    files = {f"{plan.top_name}.v": verilog}
     for rom in plan.roms:
         files |= render_rom(rom, family)
-    return files | {name: _shipped(f"rtl/{family}/{name}") for name in BLOCKS}
+    blocks = (*BLOCKS, LUT_MULTIPLIER) if LUT_MULTIPLIER.removesuffix(".v") in verilog else BLOCKS
+    return files | {name: _shipped(f"rtl/{family}/{name}") for name in blocks}
 
 
 def model_files(family: str) -> dict[str, str]:
@@ -304,6 +308,7 @@ def _purpose(name: str, top: str) -> str:
         f"rtl/{top}.v": "the engine",
         "rtl/hwconv_hop.v": "register that synthesis keeps apart",
         "rtl/hwconv_mult.v": "multiplier with its registers",
+        "rtl/hwconv_lut_mult.v": "multiplier of look-up tables with its registers",
         "rtl/hwconv_accumulate.v": "accumulator of a processing element",
         "rtl/hwconv_ram.v": "memory with its output register",
         "sim/models.v": "models of the FPGA's multipliers and block RAMs, for simulation only",

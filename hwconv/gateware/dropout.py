@@ -137,6 +137,7 @@ class DropoutCore(wiring.Component):
         m.d.comb += [
             self.frame_error.eq(guard.error),
             numbers.step.eq(guard.valid),
+            numbers.first.eq(guard.first),
             numbers.last.eq(guard.last),
             numbers.seed.eq(seed),
         ]

@@ -22,10 +22,10 @@ class ElementNumbers(wiring.Component):
 
     Members
     -------
-    step, last : In
-        A beat comes, and is the last of its frame.
+    step, first, last : In
+        A beat comes, and is the first or the last of its frame.
     seed : In, 32
-        Of its frame.
+        Of the frame, with its first beat.
     o : Out, an array of 16-bit numbers, lane 0 first
     """
 
@@ -37,6 +37,7 @@ class ElementNumbers(wiring.Component):
         super().__init__(
             {
                 "step": In(1),
+                "first": In(1),
                 "last": In(1),
                 "seed": In(WORD),
                 "o": Out(data.ArrayLayout(NUMBER, self._lanes)),
@@ -56,7 +57,8 @@ class ElementNumbers(wiring.Component):
                 m.d.sync += phase.eq(Mux(self.last, 0, end[:2]))
         key = (0, config.stream)
         second = Signal(WORD, reset_less=True)
-        m.d.sync += second.eq(self.seed + key_words(key)[1])
+        with m.If(self.step & self.first):
+            m.d.sync += second.eq(self.seed + key_words(key)[1])
         numbers = []
         for index in range(config.generators):
             m.submodules[f"generator_{index}"] = generator = Threefry(key)

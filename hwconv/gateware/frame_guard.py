@@ -40,7 +40,7 @@ class FrameGuard(wiring.Component):
     user : Out
         With `last`: the frame was damaged, here or before.
     parameters : Out
-        Of the frame, from its first beat to its last.
+        With `first`: of the frame.
     error : Out
         Pulses once for each frame that was damaged here, when it is noticed.
     """
@@ -114,36 +114,30 @@ class FrameGuard(wiring.Component):
         contents = Signal(8 * config.beat_bytes, reset_less=True)
         m.d.sync += contents.eq(Mux(fill, filler, beat.data))
         m.d.comb += self.data.eq(contents)
-        self._first(m, final, Value.cast(beat.parameters))
-        return m
-
-    def _first(self, m: Module, final: Value, parameters: Value) -> None:
-        """Marks a frame's first beat, and keeps what came with it."""
         beginning = Signal(init=1)
-        held = Signal(len(self.parameters), reset_less=True)
-        m.d.sync += self.first.eq(beginning)
+        parameters = Signal(config.parameter_bits, reset_less=True)
         with m.If(self.step):
             m.d.sync += beginning.eq(final)
-            with m.If(beginning):
-                m.d.sync += held.eq(parameters)
-        m.d.comb += self.parameters.eq(held)
+        m.d.sync += [self.first.eq(beginning), parameters.eq(Value.cast(beat.parameters))]
+        m.d.comb += self.parameters.eq(parameters)
+        return m
 
 
 def held_later(m: Module, name: str, value: Value, firsts: list[Value], beats: int) -> Value:
-    """A frame's parameter, ``len(firsts)`` cycles later.
+    """A frame's parameter, ``len(firsts)`` cycles after its first beat, and until that of the next frame.
 
-    It changes with a frame's first beat only, so a register that takes it over when the first beat comes by serves for
-    as many cycles as a frame has beats at least.
+    A register that takes it over when the first beat comes by holds it for a frame, so the next one is needed only as
+    many cycles later as a frame has beats at least.
 
     Parameters
     ----------
-    value : the parameter, in step with a mark of the first beat
+    value : the parameter, valid with the mark of the first beat
     firsts : that mark, and the same one cycle later, and so on
     beats : of a frame
     """
     stage = 0
     while stage < len(firsts):
-        stage = min(stage + beats, len(firsts))
+        stage = min(stage + beats, len(firsts)) if stage else 1
         register = Signal.like(value, name=f"{name}_{stage}", reset_less=True)
         with m.If(firsts[stage - 1]):
             m.d.sync += register.eq(value)

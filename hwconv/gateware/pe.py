@@ -9,7 +9,8 @@ from hwconv.plan.formats import OperandFormat
 
 MULTIPLIER_LATENCY = 3
 PRODUCT_LATENCY = MULTIPLIER_LATENCY + 1
-"""Operands to the product at the accumulator. The last register is in the fabric: the multiplier may lie far away."""
+"""Operands to the product at the accumulator. The last register is in the fabric: the multiplier may lie far away. A
+multiplier of look-up tables (``hwconv_lut_mult``) takes as long, with registers between its adders."""
 
 
 def check_accumulator(width: int, operands: OperandFormat) -> None:
@@ -31,6 +32,8 @@ class ProcessingElement(wiring.Component):
         Bits of the sum; the plan proves that it cannot overflow.
     operands : OperandFormat
         Bits of activation and weight.
+    in_luts : bool
+        The multiplier is made of look-up tables and takes no hard one. All else stays, latency too.
 
     Members
     -------
@@ -46,9 +49,9 @@ class ProcessingElement(wiring.Component):
 
     latency = PRODUCT_LATENCY + 2
 
-    def __init__(self, accumulator_width: int, operands: OperandFormat) -> None:
+    def __init__(self, accumulator_width: int, operands: OperandFormat, *, in_luts: bool = False) -> None:
         check_accumulator(accumulator_width, operands)
-        self._width, self._operands = accumulator_width, operands
+        self._width, self._operands, self._in_luts = accumulator_width, operands, in_luts
         super().__init__(
             {
                 "activation": In(signed(operands.activation_bits)),
@@ -63,18 +66,19 @@ class ProcessingElement(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         operands = self._operands
-        hard_product = Signal(signed(operands.product_bits))
-        product = Signal(signed(operands.product_bits), reset_less=True)
+        shape = signed(operands.product_bits)
+        hard_product = Signal(shape)
+        product = Signal(shape, reset_less=True)
         total = Signal(signed(self._width))
         result = Signal(signed(self._width), reset_less=True)
         m.submodules.multiplier = Instance(
-            "hwconv_mult",
+            "hwconv_lut_mult" if self._in_luts else "hwconv_mult",
             p_A_WIDTH=operands.activation_bits,
             p_B_WIDTH=operands.weight_bits,
             i_clk=ClockSignal(),
             i_a=self.activation,
             i_b=self.weight,
-            o_p=hard_product,
+            o_p=product if self._in_luts else hard_product,
         )
         m.submodules.accumulator = Instance(
             "hwconv_accumulate",
@@ -86,7 +90,8 @@ class ProcessingElement(wiring.Component):
             o_sum=total,
         )
         m.d.comb += self.o_chain.eq(result)
-        m.d.sync += product.eq(hard_product)
+        if not self._in_luts:
+            m.d.sync += product.eq(hard_product)
         with m.If(self.drain):
             m.d.sync += result.eq(Mux(self.restart, total, self.i_chain))
         return m

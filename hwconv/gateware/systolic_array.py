@@ -88,7 +88,8 @@ class SystolicArray(wiring.Component):
                     else:
                         operand = activation[0]
                     after = chain[row + 1] if row + 1 < config.pixels else []
-                    self._element(m, f"{row}_{lane}", operand, weights[lane], near, columns, chain[row], after)
+                    build = self._lut_elements if config.in_luts(row, lane) else self._element
+                    build(m, f"{row}_{lane}", operand, weights[lane], near, columns, chain[row], after)
                 marks = near
         m.d.comb += [self.o[column].eq(chain[0][column]) for column in range(config.columns)]
         if config.largest_count:
@@ -126,21 +127,7 @@ class SystolicArray(wiring.Component):
         """A multiplier and its accumulators; `chain` are its row's drain registers, `after` those of the next row."""
         config = self._config
         if len(columns) == 1:
-            pe: ProcessingElement | PoolingElement
-            if config.operation == "multiply":
-                pe = ProcessingElement(config.accumulator_width, config.operands)
-                m.d.comb += pe.weight.eq(weight)
-            else:
-                pe = PoolingElement(config.accumulator_width, config.operation)
-            m.submodules[f"pe_{place}"] = pe
-            m.d.comb += [
-                pe.activation.eq(activation),
-                pe.restart.eq(marks[0]),
-                pe.drain.eq(marks[1]),
-                chain[columns[0]].eq(pe.o_chain),
-            ]
-            if after:
-                m.d.comb += pe.i_chain.eq(after[columns[0]])
+            self._single(m, f"pe_{place}", activation, weight, marks, columns[0], chain, after)
             return
         pair = PackedElement(config.accumulator_width, config.operands)
         m.submodules[f"pair_{place}"] = pair
@@ -154,6 +141,58 @@ class SystolicArray(wiring.Component):
             m.d.comb += chain[column].eq(pair.o_chain[index])
             if after:
                 m.d.comb += pair.i_chain[index].eq(after[column])
+
+    def _lut_elements(
+        self,
+        m: Module,
+        place: str,
+        activation: Value,
+        weight: Value,
+        marks: Value,
+        columns: tuple[int, ...],
+        chain: list[Signal],
+        after: list[Signal],
+    ) -> None:
+        """The same without a hard multiplier. Two short weights gain nothing from sharing one of look-up tables."""
+        if len(columns) == 1:
+            self._single(m, f"lut_pe_{place}", activation, weight, marks, columns[0], chain, after, in_luts=True)
+            return
+        bits = self._config.operands.weight_bits
+        # The upper weight gets back what a negative lower one has borrowed.
+        low, high = weight[:bits].as_signed(), (weight[bits:] + weight[bits - 1])[:bits].as_signed()
+        for column, name, alone in zip(columns, ("low", "high"), (low, high), strict=True):
+            self._single(m, f"lut_pe_{place}_{name}", activation, alone, marks, column, chain, after, in_luts=True)
+
+    def _single(
+        self,
+        m: Module,
+        name: str,
+        activation: Value,
+        weight: Value,
+        marks: Value,
+        column: int,
+        chain: list[Signal],
+        after: list[Signal],
+        *,
+        in_luts: bool = False,
+    ) -> None:
+        """A multiplier with one accumulator."""
+        config = self._config
+        pe: ProcessingElement | PoolingElement
+        if config.operation == "multiply":
+            pe = ProcessingElement(config.accumulator_width, config.operands, in_luts=in_luts)
+            m.d.comb += pe.weight.eq(weight)
+        else:
+            pe = PoolingElement(config.accumulator_width, config.operation)
+        m.submodules[name] = pe
+        m.d.comb += [
+            pe.activation.eq(activation),
+            pe.restart.eq(marks[0]),
+            pe.drain.eq(marks[1]),
+            chain[column].eq(pe.o_chain),
+        ]
+        if after:
+            m.d.comb += pe.i_chain.eq(after[column])
 
     def _marks(self, m: Module) -> list[Signal]:
         """The marks of each row group, a cycle before its first cluster takes them."""

@@ -11,8 +11,10 @@ from hwconv.plan.winograd_config import BRAM_LATENCY, PRODUCT_LATENCY, TILE_SLOT
 
 MARK_LOADS = 2
 """Elements that share a register of marks: each mark has some 60 loads in an element."""
-ARRAY_LATENCY = BRAM_LATENCY + 1 + PRODUCT_LATENCY + 1
-"""A step of the walk to its operands' registers, to its product, to the sum."""
+MARK_HOPS = 2
+"""Registers of the marks on their way to the elements: one for each column of the slice, one for a few elements."""
+ARRAY_LATENCY = BRAM_LATENCY + 1 + PRODUCT_LATENCY + 1 - MARK_HOPS
+"""A step of the walk to its operands' registers, to its product, to the sum, as early as the marks set out."""
 
 
 def weight_rom_name(config: WinogradConfig, column: int) -> str:
@@ -160,15 +162,15 @@ class WinogradArray(wiring.Component):
     the rows of a tile. Sums leave through chains, one for each row of a tile and each of `drain_columns` columns:
     output channel after output channel, column after column.
 
-    Latency: ARRAY_LATENCY cycles from the last step of a turn to `captured`; its sums are in `o` one cycle later.
-    Throughput: a turn every `turn_cycles`. It never stalls. All paths are cut by registers.
+    Latency: ARRAY_LATENCY cycles from the last step of a turn to `captured`; its sums are in `o` MARK_HOPS + 1 cycles
+    later. Throughput: a turn every `turn_cycles`. It never stalls. All paths are cut by registers.
 
     Members
     -------
     active, first, last, turn, weight : In, of :class:`TileWalk`
     v_0, ... : In, transformed positions, row by row, BRAM_LATENCY cycles after their address
-    shift : In, the chains move
-    captured : Out, the sums of a turn are in the chains from the next cycle on
+    shift : In, the chains move, MARK_HOPS cycles later
+    captured : Out, the sums of a turn are in the chains MARK_HOPS + 1 cycles later
     o_0, ... : Out, ``chain * n + row``
     """
 
@@ -197,13 +199,13 @@ class WinogradArray(wiring.Component):
         operands = self._operands(m)
         weights = self._weights(m)
         operand_delay = BRAM_LATENCY + 1
-        # One register of the marks is beside the elements; `hwconv_hop` is it.
-        first = delayed(m, "first", self.first, operand_delay + PRODUCT_LATENCY - 1)
-        last = delayed(m, "last", self.last, operand_delay + PRODUCT_LATENCY)
-        m.d.comb += self.captured.eq(delayed(m, "capture", last, 1))
-        shift = Signal()
-        m.d.comb += shift.eq(self.shift)
+        # All elements see the same marks in the same cycle: from one register they would cross the die.
+        first = delayed(m, "first", self.first, operand_delay + PRODUCT_LATENCY - MARK_HOPS)
+        last = delayed(m, "last", self.last, ARRAY_LATENCY)
+        m.d.comb += self.captured.eq(last)
+        marks = Cat(first, last, self.shift)
         elements = []
+        slice_marks = [self._hop(m, f"slice_{column}", marks) for column in range(config.slice_columns)]
         for row in range(config.rows):
             place, column_of_slice = row % n, row // n
             chain = column_of_slice % config.drain_columns
@@ -212,10 +214,7 @@ class WinogradArray(wiring.Component):
             ]
             for column in range(config.columns):
                 if column % MARK_LOADS == 0:
-                    near = Signal(2, name=f"mark_{row}_{column}")
-                    m.submodules[f"hop_{row}_{column}"] = Instance(
-                        "hwconv_hop", p_WIDTH=2, i_clk=ClockSignal(), i_d=Cat(first, last), o_q=near
-                    )
+                    near = self._hop(m, f"{row}_{column}", slice_marks[column_of_slice])
                 weight = weights[config.weight_slot(place, column_of_slice)][column]
                 element = WinogradElement(len(operands[row]), len(weight), max(bits), chain_bits(config, place, chain))
                 m.submodules[f"pe_{row}_{column}"] = element
@@ -224,11 +223,20 @@ class WinogradArray(wiring.Component):
                     element.weight.eq(weight),
                     element.restart.eq(near[0]),
                     element.capture.eq(near[1]),
-                    element.shift.eq(shift),
+                    element.shift.eq(near[2]),
                 ]
                 elements.append(element)
         self._chain(m, elements)
         return m
+
+    @staticmethod
+    def _hop(m: Module, name: str, value: Value) -> Signal:
+        """`value`, a cycle later, from a register that synthesis merges with no equal one."""
+        near = Signal(len(value), name=f"near_{name}")
+        m.submodules[f"hop_{name}"] = Instance(
+            "hwconv_hop", p_WIDTH=len(value), i_clk=ClockSignal(), i_d=value, o_q=near
+        )
+        return near
 
     def _chain(self, m: Module, elements: list[WinogradElement]) -> None:
         """For each output channel: its columns, `drain_columns` at once."""
@@ -267,9 +275,9 @@ class WinogradArray(wiring.Component):
     def _weights(self, m: Module) -> list[list[Value]]:
         """The weights of every slot, one a column, in step with the operands."""
         config = self._config
-        address = delayed(m, "weight_address", self.weight, 1, reset=False)
         found: list[list[Value]] = []
         for column, slots in enumerate(config.weight_roms):
+            address = self._hop(m, f"weights_{column}", self.weight)
             word = Signal(config.columns * sum(config.weight_widths[slot] for slot in slots), name=f"weights_{column}")
             m.submodules[f"rom_{column}"] = Instance(
                 weight_rom_name(config, column), i_clk=ClockSignal(), i_addr=address, o_data=word

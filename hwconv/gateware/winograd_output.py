@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import LoopCounter, delayed
 from hwconv.gateware.requantise import Requantiser
-from hwconv.gateware.winograd_array import chain_bits
+from hwconv.gateware.winograd_array import MARK_HOPS, chain_bits
 from hwconv.gateware.winograd_network import AdderNetwork, ExactDivision
 from hwconv.plan.winograd_config import BRAM_LATENCY, ENTRY_LATENCY, WinogradConfig
 
@@ -101,9 +101,9 @@ class TileResults(wiring.Component):
 
     Members
     -------
-    captured : In, the sums of a turn are in the chains from the next cycle on
+    captured : In, the sums of a turn are in the chains MARK_HOPS + 1 cycles later
     last_turn : In, with it: of the last turn
-    shift : Out, the chains move
+    shift : Out, the chains move, MARK_HOPS cycles later
     i_0, ... : In, the chains
     results : Out, one value a pixel; `valid` : Out
     """
@@ -179,7 +179,7 @@ class TileResults(wiring.Component):
             m.submodules[f"column_{chain}"] = network
             m.d.comb += [i.eq(getattr(self, f"i_{chain * n + index}")) for index, i in enumerate(network.inputs)]
             columns.append(network.results)
-        latency = config.vertical.output.latency
+        latency = MARK_HOPS + config.vertical.output.latency
         arrive = delayed(m, "arrive", piece_taken, latency)
         if single:
             return arrive, columns

@@ -82,7 +82,7 @@ class ChainPlan:
             "kind": "chain",
             "blocks": [block.summary() for block in self.blocks],
         }
-        if len(self.blocks) == 2 and self.dropouts:
+        if [type(block) for block in self.blocks] == [DropoutPlan, StatisticsPlan]:
             described |= {"latency": self.cycles.latency, "interval": self.cycles.interval}
         return described
 

@@ -223,6 +223,8 @@ class EngineConfig:
     passes: tuple[PassConfig, ...]
     operands: OperandFormat = BYTES
     """What the array multiplies."""
+    lut_elements: int = 0
+    """Multipliers of the array that are made of look-up tables: see :meth:`in_luts`."""
     operation: str = "multiply"
     """One of :data:`OPERATIONS`; others than the first have no weights, and need depthwise operands."""
     largest_count: int = 0
@@ -256,6 +258,14 @@ class EngineConfig:
     def cluster_lanes(self) -> int:
         """Lanes of one weight ROM."""
         return self.cluster // self.operands.products
+
+    def in_luts(self, row: int, lane: int) -> bool:
+        """Whether a multiplier is made of look-up tables.
+
+        They are the last ones, row by row. Hard multipliers stand on lines of the die, and take the array's first rows
+        (see :mod:`hwconv.flow.floorplan`); the rows below go where there is fabric, beside those that feed them.
+        """
+        return row * self.weight_lanes + lane >= self.pixels * self.weight_lanes - self.lut_elements
 
     def lane_columns(self, lane: int) -> tuple[int, ...]:
         """The column that takes its weight from a lane; two where they share a multiplier, the lower product first.

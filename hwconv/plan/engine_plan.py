@@ -91,8 +91,18 @@ class EnginePlan:
 
     @property
     def multipliers(self) -> int:
-        """Hard multipliers of the array: half as many as products where two columns share one."""
+        """Multipliers of the array: half as many as products where two columns share one."""
         return self.products // self.config.operands.products
+
+    @property
+    def lut_multipliers(self) -> int:
+        """Those of the array's multipliers that are made of look-up tables."""
+        return self.config.lut_elements
+
+    @property
+    def hard_multipliers(self) -> int:
+        """Hard multipliers of the array."""
+        return self.multipliers - self.lut_multipliers
 
     @property
     def requantiser_multipliers(self) -> int:
@@ -118,6 +128,7 @@ def make_plan(
     layer: Layer,
     *,
     multipliers: int | None = None,
+    lut_multipliers: int = 0,
     input_beat_bytes: int | None = None,
     output_beat_bytes: int | None = None,
     folding: Folding | None = None,
@@ -128,6 +139,8 @@ def make_plan(
     ----------
     multipliers : int, optional
         Multipliers of the array at most (default 64). Requantisers come on top.
+    lut_multipliers : int
+        How many of them may be made of look-up tables. The others are taken first where the array has fewer.
     input_beat_bytes, output_beat_bytes : int, optional
         Bytes of a stream beat (default: the narrowest that keeps up).
     folding : Folding, optional
@@ -176,6 +189,7 @@ def make_plan(
         requantiser=requantiser,
         passes=(item,),
         operands=operands,
+        lut_elements=lut_elements(spec.name, folding.multipliers, asked, lut_multipliers),
     )
     config = replace(config, units=units_needed(config))
     config = replace(config, ring_rows=ring_rows_needed(config))
@@ -262,6 +276,19 @@ def check_request(spec: ConvSpec, asked: int, input_beat: int | None, output_bea
     value_bytes = operand_format(spec).activation_bytes
     if input_beat is not None and input_beat % value_bytes:
         raise SpecError(spec.name, "input_beat_bytes", input_beat, f"a multiple of {value_bytes}, the bytes of a value")
+
+
+def lut_elements(name: str, multipliers: int, asked: int, lut_multipliers: int) -> int:
+    """How many of an array's multipliers are made of look-up tables: what the hard ones asked for do not cover.
+
+    Raises
+    ------
+    SpecError
+        More were asked for than multipliers of both kinds.
+    """
+    if not 0 <= lut_multipliers <= asked:
+        raise SpecError(name, "lut_multipliers", lut_multipliers, f"from 0 to {asked}, the multipliers asked for")
+    return min(lut_multipliers, max(0, multipliers - (asked - lut_multipliers)))
 
 
 def _operands(layer: Layer, folding: Folding) -> OperandFormat:

@@ -15,6 +15,7 @@ from .engine_plan import (
     DEFAULT_MULTIPLIERS,
     EnginePlan,
     cluster_columns,
+    lut_elements,
     module_name,
     pass_config,
 )
@@ -49,6 +50,7 @@ def make_program(
     *,
     name: str = "program",
     multipliers: int | None = None,
+    lut_multipliers: int = 0,
     array: SharedArray | None = None,
     beat_bytes: int | None = None,
 ) -> EnginePlan:
@@ -66,6 +68,8 @@ def make_program(
         Of the top module.
     multipliers:
         Multipliers of the array at most (default 64).
+    lut_multipliers:
+        How many of them may be made of look-up tables.
     array:
         An array chosen by hand (see :func:`shared_arrays`).
     beat_bytes:
@@ -113,6 +117,7 @@ def make_program(
         requantiser=plan_requantisers(layers, width),
         passes=_placed(specs, folded, array.drain),
         operands=operands,
+        lut_elements=lut_elements(name, folded[0].multipliers, asked, lut_multipliers),
     )
     config = replace(config, units=units_needed(config))
     return EnginePlan(layers=tuple(layers), folding=folded[0], config=config, asked=asked)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from .graph_schedule import FRAMES, UNBOUNDED, Deadlock, Edge, Schedule, Streams, TooSlow
 
-
 FILLS = 3
 """How often the frames that fill a pipeline go through it until it has settled."""
 

@@ -24,6 +24,7 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
         "interval": cycles.interval,
         "multipliers": plan.multipliers,
         "multipliers_asked": plan.asked,
+        "lut_multipliers": plan.lut_multipliers,
         "products": plan.products,
         "requantisers": config.requantisers,
         "requantiser_multipliers": plan.requantiser_multipliers,

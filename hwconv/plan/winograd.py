@@ -28,6 +28,7 @@ from .rom import RomImage
 from .winograd_config import LEAST_TILE_CYCLES, WinogradConfig
 from .winograd_cycles import band_units_needed, predict_winograd, ring_slots_needed
 from .winograd_images import slot_weights, weight_widths, winograd_rom_images
+from .winograd_summary import summarise_winograd
 from .winograd_transforms import F2, F4, AxisTransform, plain_axis
 
 ALGORITHMS = {"winograd2": F2, "winograd4": F4}
@@ -108,8 +109,6 @@ class WinogradPlan(EnginePlan):
         return self.spec.macs / (self.cycles.interval * (self.multipliers + self.requantiser_multipliers))
 
     def summary(self) -> dict[str, Any]:
-        from .winograd_summary import summarise_winograd
-
         return summarise_winograd(self)
 
 
