@@ -239,7 +239,9 @@ class Network:
 
     def __post_init__(self) -> None:
         names = [node.name for node in self.graph.convolutions]
-        for name in {*names} ^ {*self.parameters}:
+        for name in [*names, *self.parameters]:
+            if (name in names) == (name in self.parameters):
+                continue
             expected = "given" if name in names else f"those of one of {one_of(names)}"
             raise SpecError(self.graph.name, f"parameters of {name}", None if name in names else "given", expected)
         layers = {node.name: Layer(node.spec, self.parameters[node.name]) for node in self.graph.convolutions}

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checked_graphs import convolution, network_of, skip
 
 from hwconv import graphs, simulation
 from hwconv.api import design_of
 from hwconv.errors import SpecError, UnsupportedError
 from hwconv.golden import graph as golden_graph
 from hwconv.golden import pool as golden_pool
-from hwconv.graph import Concat, Conv, Graph, Network, Pool
-from hwconv.layer import LayerParameters
+from hwconv.graph import Concat, Conv, Graph, Pool
 from hwconv.plan.graph_explain import replacements
 from hwconv.plan.graph_plan import GraphPlan, plan_graph, streams_of
 from hwconv.plan.graph_schedule import Deadlock
@@ -21,7 +21,6 @@ from hwconv.plan.queue_depths import QueueDepths
 from hwconv.plan.schedule import EngineSchedule, spaced
 from hwconv.pool import PoolSpec
 from hwconv.simulation import Stalls
-from hwconv.spec import ConvSpec
 
 PAGE = (Path(__file__).parent.parent / "docs" / "graphs.md").read_text(encoding="utf-8")
 EXAMPLES = ("separable", "inception", "pyramid", "factorised")
@@ -33,30 +32,6 @@ def write_example(name: str, folder: Path) -> Path:
     path = folder / f"{name}.toml"
     path.write_text(text)
     return path
-
-
-def convolution(name, before, outputs, kernel=(1, 1), **fields):
-    height, width, inputs = before
-    return ConvSpec(
-        name=name, height=height, width=width, in_channels=inputs, out_channels=outputs, kernel=kernel,
-        **{"input_zero_point": 3, "output_zero_point": 3, **fields},
-    )  # fmt: skip
-
-
-def network_of(graph: Graph, seed: int = 1) -> Network:
-    random, parameters = np.random.default_rng(seed), {}
-    for node in graph.convolutions:
-        spec = node.spec
-        terms = spec.taps * spec.group_in_channels
-        bias = random.integers(-64 * terms, 64 * terms + 1, spec.out_channels)
-        shift = int(np.ceil(np.log2(64 / (5000 * np.sqrt(terms)))))
-        parameters[node.name] = LayerParameters(
-            weights=random.integers(-128, 128, spec.weight_shape).astype(np.int8),
-            bias=bias,
-            multiplier=random.integers(1 << 30, 1 << 31, spec.out_channels),
-            shift=np.full(spec.out_channels, shift),
-        )
-    return Network(graph, parameters)
 
 
 def random_frames(graph: Graph, count: int, seed: int = 1) -> np.ndarray:
@@ -72,16 +47,6 @@ def check(plan: GraphPlan, **options) -> None:
     result = run(plan, random_frames(plan.graph, plan.settled), **options)
     assert result.passed, f"{plan.graph.to_json()}: {simulation.explain(result)}"
     assert (result.latency, result.interval) == (plan.cycles.latency, plan.cycles.interval), plan.graph.to_json()
-
-
-def skip(height=6, width=7, channels=4) -> Graph:
-    """A layer beside its own input."""
-    shape = (height, width, channels)
-    around = convolution("around", shape, channels, (3, 3), padding="same")
-    return Graph(
-        name="skip", height=height, width=width, channels=channels, zero_point=3,
-        nodes=(Conv(input="input", spec=around), Concat(name="both", inputs=("input", "around"))),
-    )  # fmt: skip
 
 
 # Pooling engines.

@@ -11,9 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from checked_blocks import block
+from checked_graphs import GRAPHS, graph_plan
 from every_kind import KINDS, engine_of
 
 from hwconv.emit.package import engine_files, model_files
+from hwconv.plan.block import BlockPlan
 from hwconv.resources import resource_path
 from hwconv.simulation.tools import find_verilator
 
@@ -62,7 +64,7 @@ WAIVERS = (
 # The engine's own file is the same for every family: of the others, those that bring every vendor block.
 BLOCKS = ("dropout_6", "variance", "moments", "mc_dropout")
 ENGINES = {
-    "generic": (*KINDS, *BLOCKS),
+    "generic": (*KINDS, *BLOCKS, *GRAPHS),
     "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise", "int16", "packed"),
 }
 
@@ -104,9 +106,16 @@ def lint(files: dict[str, str], top: str, arguments: tuple[str, ...] = ()) -> It
         yield file, rule, text, line
 
 
+def plan_of(kind: str) -> BlockPlan:
+    """Of an engine, a block or a graph."""
+    if kind in GRAPHS:
+        return graph_plan(kind)
+    return engine_of(kind) if kind in KINDS else block(kind).plan
+
+
 def warnings_of(family: str, kind: str) -> tuple[Complaint, ...]:
     """What Verilator says about an engine or a block under the harness."""
-    plan = engine_of(kind) if kind in KINDS else block(kind).plan
+    plan = plan_of(kind)
     files = engine_files(plan, family) | model_files(family)
     harness = (*_HARNESS, *(("weights_source.v",) if plan.loadable else ()))
     files |= {name: resource_path(f"sim/{name}").read_text() for name in harness}

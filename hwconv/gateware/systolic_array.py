@@ -127,19 +127,7 @@ class SystolicArray(wiring.Component):
         """A multiplier and its accumulators; `chain` are its row's drain registers, `after` those of the next row."""
         config = self._config
         if len(columns) == 1:
-            if config.operation == "multiply":
-                self._single(m, f"pe_{place}", activation, weight, marks, columns[0], chain, after)
-                return
-            pe = PoolingElement(config.accumulator_width, config.operation)
-            m.submodules[f"pe_{place}"] = pe
-            m.d.comb += [
-                pe.activation.eq(activation),
-                pe.restart.eq(marks[0]),
-                pe.drain.eq(marks[1]),
-                chain[columns[0]].eq(pe.o_chain),
-            ]
-            if after:
-                m.d.comb += pe.i_chain.eq(after[columns[0]])
+            self._single(m, f"pe_{place}", activation, weight, marks, columns[0], chain, after)
             return
         pair = PackedElement(config.accumulator_width, config.operands)
         m.submodules[f"pair_{place}"] = pair
@@ -189,11 +177,16 @@ class SystolicArray(wiring.Component):
         in_luts: bool = False,
     ) -> None:
         """A multiplier with one accumulator."""
-        pe = ProcessingElement(self._config.accumulator_width, self._config.operands, in_luts=in_luts)
+        config = self._config
+        pe: ProcessingElement | PoolingElement
+        if config.operation == "multiply":
+            pe = ProcessingElement(config.accumulator_width, config.operands, in_luts=in_luts)
+            m.d.comb += pe.weight.eq(weight)
+        else:
+            pe = PoolingElement(config.accumulator_width, config.operation)
         m.submodules[name] = pe
         m.d.comb += [
             pe.activation.eq(activation),
-            pe.weight.eq(weight),
             pe.restart.eq(marks[0]),
             pe.drain.eq(marks[1]),
             chain[column].eq(pe.o_chain),

@@ -226,7 +226,9 @@ def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None) -> dict[s
     """Multipliers of each convolution: as many as its MACs take in the time that all of them together need."""
     macs = {node.name: node.spec.macs for node in graph.convolutions}
     if isinstance(multipliers, Mapping):
-        for name in {*multipliers} ^ {*macs}:
+        for name in [*macs, *multipliers]:
+            if (name in macs) == (name in multipliers):
+                continue
             expected = "given" if name in macs else f"those of one of {one_of(macs)}"
             raise SpecError(graph.name, f"multipliers of {name}", multipliers.get(name), expected)
         return dict(multipliers)
