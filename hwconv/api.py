@@ -21,12 +21,12 @@ from typing import Any, cast
 from hwconv import flow, golden, simulation
 from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare, with_random
 from hwconv.emit.package import Vectors, check_directory, engine_files, make_package, model_files
-from hwconv.errors import FitError
 from hwconv.frontend import LayerFile, load
 from hwconv.frontend.archive import write_whole
 from hwconv.frontend.source_file import read_start
 from hwconv.layer import Layer
 from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.plan.fit import plan_for_target
 from hwconv.plan.picture import draw_plan
 from hwconv.simulation.bench import bench_description, run_cocotb
 from hwconv.targets import load_target
@@ -132,19 +132,26 @@ def list_layers(file: str | Path) -> list[dict[str, Any]]:
 
 
 def plan(
-    source: Source, *, layer: int | None = None, multipliers: int | None = None, target: str | None = None
+    source: Source,
+    *,
+    layer: int | None = None,
+    multipliers: int | None = None,
+    lut_multipliers: int | None = None,
+    target: str | None = None,
 ) -> EnginePlan:
     """Decides how a layer is computed.
 
     Parameters:
         source, layer: see above.
         multipliers: how many the array may have; by default what fits the target, or the plan's own choice.
+        lut_multipliers: how many of them may be made of look-up tables; by default what is asked for and the target has
+            no hard multipliers for.
         target: the name of an FPGA, see `hwconv targets`.
 
     Raises:
         HwconvError: a file that cannot be read, a layer that is not supported, or a target that is too small.
     """
-    return _plan(_load(source, layer).layer, multipliers, target)
+    return _plan(_load(source, layer).layer, multipliers, lut_multipliers, target)
 
 
 def draw(engine: EnginePlan, path: str | Path) -> None:
@@ -162,6 +169,7 @@ def generate(
     *,
     layer: int | None = None,
     multipliers: int | None = None,
+    lut_multipliers: int | None = None,
     target: str | None = None,
     family: str | None = None,
     name: str | None = None,
@@ -171,7 +179,7 @@ def generate(
     """Writes the package of a layer: everything, or nothing.
 
     Parameters:
-        source, layer, multipliers, target: as for `plan`.
+        source, layer, multipliers, lut_multipliers, target: as for `plan`.
         directory: the folder to write; it must not exist or be empty.
         family: `generic` or `ecp5`, the implementation of the vendor blocks; by default the target's, or `generic`.
         name: the name of the top module; by default the layer's.
@@ -186,7 +194,7 @@ def generate(
     if name is not None:
         renamed = Layer(replace(loaded.layer.spec, name=name), loaded.layer.parameters, loaded.layer.origin)
         loaded = LayerFile(renamed, loaded.input, loaded.expected)
-    engine = _plan(loaded.layer, multipliers, target)
+    engine = _plan(loaded.layer, multipliers, lut_multipliers, target)
     if family is None:
         family = "generic" if target is None else load_target(target).family
     files = engine_files(engine, family)
@@ -212,6 +220,7 @@ def compare(
     expected: str | Path | Frames | None = None,
     simulator: str = "verilator",
     multipliers: int | None = None,
+    lut_multipliers: int | None = None,
     target: str | None = None,
     frames: int | None = None,
     seed: int = 1,
@@ -222,7 +231,7 @@ def compare(
     """Simulates the Verilog of a layer and compares it with the golden model. A difference raises nothing.
 
     Parameters:
-        source, layer, multipliers, target: as for `plan`.
+        source, layer, multipliers, lut_multipliers, target: as for `plan`.
         input: frames as (N, H, W, C) or (H, W, C), or an .npy file of them; by default those of the source, if any.
         expected: outputs for `input` known from elsewhere, in the same way; by default those of the source.
         simulator: `verilator` or `icarus`.
@@ -238,7 +247,7 @@ def compare(
     """
     loaded = _load(source, layer)
     case = prepare(loaded, input, expected, frames=frames, seed=seed)
-    engine = _plan(loaded.layer, multipliers, target)
+    engine = _plan(loaded.layer, multipliers, lut_multipliers, target)
     wave = None if waveform is None else Path(waveform)
     design = netlist_of(engine) if netlist else design_of(engine)
     binary = simulation.build(design, cast(simulation.Simulator, simulator), waveform=wave is not None)
@@ -254,6 +263,7 @@ def simulate(
     layer: int | None = None,
     simulator: str = "verilator",
     multipliers: int | None = None,
+    lut_multipliers: int | None = None,
     target: str | None = None,
     frames: int = 4,
     seed: int = 1,
@@ -261,12 +271,12 @@ def simulate(
     """Runs an engine through pauses, damaged frames and resets. A failure raises nothing.
 
     Parameters:
-        source, layer, multipliers, target: as for `plan`.
+        source, layer, multipliers, lut_multipliers, target: as for `plan`.
         simulator: `verilator` or `icarus`.
         frames: of each run, at least four. seed: of frames, pauses and faults.
     """
     loaded = _load(source, layer)
-    engine = _plan(loaded.layer, multipliers, target)
+    engine = _plan(loaded.layer, multipliers, lut_multipliers, target)
     design, chosen, cycles = design_of(engine), cast(simulation.Simulator, simulator), engine.cycles
     sent = with_random(loaded.layer, loaded.input, max(4, frames), seed)
     results = tuple(run_trials(loaded.layer, simulation.build(design, chosen), sent, cycles.latency, seed))
@@ -287,6 +297,7 @@ def build(
     target: str,
     layer: int | None = None,
     multipliers: int | None = None,
+    lut_multipliers: int | None = None,
     clock_mhz: float | None = None,
     seeds: tuple[int, ...] = (1,),
     progress: Callable[[], None] | None = None,
@@ -294,7 +305,7 @@ def build(
     """Synthesises, places and routes a layer.
 
     Parameters:
-        source, layer, multipliers, target: as for `plan`.
+        source, layer, multipliers, lut_multipliers, target: as for `plan`.
         clock_mhz: the clock asked for; by default the target's.
         seeds: of placement, one run each.
         progress: called after each run.
@@ -303,7 +314,7 @@ def build(
         HwconvError: as `plan`; a design that does not fit or misses the clock, with what to change.
     """
     chosen = load_target(target)
-    engine = _plan(_load(source, layer).layer, multipliers, target)
+    engine = _plan(_load(source, layer).layer, multipliers, lut_multipliers, target)
     files = engine_files(engine, chosen.family)
     return flow.build(files, engine.top_name, chosen, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
 
@@ -336,24 +347,12 @@ def _load(source: Source, layer: int | None) -> LayerFile:
     return source if isinstance(source, LayerFile) else load(Path(source), layer=layer)
 
 
-def _plan(layer: Layer, multipliers: int | None, target: str | None) -> EnginePlan:
+def _plan(layer: Layer, multipliers: int | None, lut_multipliers: int | None, target: str | None) -> EnginePlan:
     """Plans for a number of multipliers, or for as many as a target has beside those of the requantisers."""
     if target is None:
-        return make_plan(layer, multipliers=multipliers)
-    available = load_target(target).multipliers
-    asked = available if multipliers is None else multipliers
-    engine = make_plan(layer, multipliers=asked)
-    while engine.multipliers + engine.requantiser_multipliers > available:
-        needed = engine.multipliers + engine.requantiser_multipliers
-        asked = min(asked, engine.multipliers) - 1
-        if multipliers is not None or asked < 1:
-            raise FitError(
-                f"{layer.spec.name}: {needed} multipliers ({engine.multipliers} of the array, "
-                f"{engine.requantiser_multipliers} of the requantisers) do not fit {target}, which has {available}: "
-                f"ask for fewer, or take a larger target"
-            )
-        engine = make_plan(layer, multipliers=asked)
-    return engine
+        return make_plan(layer, multipliers=multipliers, lut_multipliers=lut_multipliers or 0)
+    part = load_target(target)
+    return plan_for_target(layer, part, multipliers=multipliers, lut_multipliers=lut_multipliers)
 
 
 def _vectors(engine: EnginePlan, loaded: LayerFile, design: simulation.Design) -> Vectors:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers
+from hwconv.cli.options import Json, LayerIndex, LutMultipliers, ModelFile, Multipliers
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -13,6 +13,7 @@ def build(
     target: Annotated[str, typer.Option("--target", metavar="NAME", help="An FPGA; `hwconv targets` lists them.")],
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     clock: Annotated[
         float | None,
         typer.Option("--clock", min=1, max=10_000, metavar="MHZ", help="The clock to reach.", show_default=False),
@@ -29,6 +30,7 @@ def build(
             target=target,
             layer=layer,
             multipliers=multipliers,
+            lut_multipliers=lut_multipliers,
             clock_mhz=clock,
             seeds=tuple(range(1, seeds + 1)),
             progress=step,

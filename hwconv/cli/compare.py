@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFiles, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.options import Json, LayerIndex, LutMultipliers, ModelFiles, Multipliers, Simulator, SimulatorName, Target
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
@@ -23,6 +23,7 @@ def compare(
     ] = None,
     simulator: Simulator = SimulatorName.verilator,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     target: Target = None,
     frames: Annotated[
         int | None,
@@ -64,6 +65,7 @@ def compare(
                     expected=expected,
                     simulator=simulator.value,
                     multipliers=multipliers,
+                    lut_multipliers=lut_multipliers,
                     target=target,
                     frames=frames,
                     seed=seed,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import FamilyName, Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.options import FamilyName, Json, LayerIndex, LutMultipliers, ModelFile, Multipliers, Target
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -14,6 +14,7 @@ def generate(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     target: Target = None,
     family: Annotated[
         FamilyName | None,
@@ -35,6 +36,7 @@ def generate(
             output,
             layer=layer,
             multipliers=multipliers,
+            lut_multipliers=lut_multipliers,
             target=target,
             family=family.value if family else None,
             name=name,

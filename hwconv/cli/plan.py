@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.options import Json, LayerIndex, LutMultipliers, ModelFile, Multipliers, Target
 from hwconv.cli.terminal import print_json, print_text
 
 
@@ -13,6 +13,7 @@ def plan(
     file: ModelFile,
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     target: Target = None,
     clock: Annotated[
         float | None,
@@ -41,7 +42,7 @@ def plan(
         else:
             print_text(_table(str(file), layers))
         return
-    engine = api.plan(file, layer=layer, multipliers=multipliers, target=target)
+    engine = api.plan(file, layer=layer, multipliers=multipliers, lut_multipliers=lut_multipliers, target=target)
     if picture is not None:
         api.draw(engine, picture)
     if json:

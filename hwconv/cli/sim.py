@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFile, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.options import Json, LayerIndex, LutMultipliers, ModelFile, Multipliers, Simulator, SimulatorName, Target
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
@@ -14,6 +14,7 @@ def sim(
     layer: LayerIndex = None,
     simulator: Simulator = SimulatorName.verilator,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     target: Target = None,
     frames: Annotated[int, typer.Option("--frames", min=4, metavar="N", help="Frames of each run.")] = 4,
     seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of frames, pauses and faults.")] = 1,
@@ -28,6 +29,7 @@ def sim(
             layer=layer,
             simulator=simulator.value,
             multipliers=multipliers,
+            lut_multipliers=lut_multipliers,
             target=target,
             frames=frames,
             seed=seed,
