@@ -98,7 +98,7 @@ def test_another_shape_beat_or_folding_has_another_identity():
     found = {plan.config.loading.identity}
     for fields, options in (
         ({"stride": (1, 2)}, {}), ({"kernel": (1, 9)}, {}), ({"height": 6}, {}), ({"weight_dtype": "int4"}, {}),
-        ({}, {"weight_beat_bytes": 2}), ({}, {"multipliers": 8}), ({"requantisation": "shift"}, {}),
+        ({}, {"weight_beat_bytes": 2}), ({}, {"multipliers": 32}), ({"requantisation": "shift"}, {}),
     ):  # fmt: skip
         found.add(
             make_plan(
@@ -115,7 +115,7 @@ def test_accumulators_hold_the_sums_of_any_weights_of_the_types():
     assert engine_of("dense").config.accumulator_width == 22
     # 2 x 2 taps at most in a phase of a 3 x 3 kernel with stride 2
     assert type_accumulator(spec_of("transposed")) == (-16 * 128 * 127, 16 * 128 * 128)
-    assert type_accumulator(spec_of("dense", weight_dtype="int4")) == (-72 * 128 * 8, 72 * 128 * 8)
+    assert type_accumulator(spec_of("dense", weight_dtype="int4")) == (-72 * 127 * 8, 72 * 128 * 8)
 
 
 @pytest.mark.parametrize("kind", KINDS)
