@@ -159,7 +159,7 @@ def test_a_wrong_option_is_one_line(
 
 
 def test_the_table_is_the_one_that_is_promised() -> None:
-    assert len(run.chosen(None, None)) == 33
+    assert len(run.chosen(None, None)) == 60
     assert {asked for _, asked in run.chosen(None, None)} == {16, 64, 144}
     assert run.chosen(["1x1", "3x3"], [64]) == [("3x3", 64), ("1x1", 64)]
     assert run.chosen(["3x3_w4"], [144]) == [("3x3_w4", 144)]

@@ -19,7 +19,7 @@ UP = {"height": 2, "width": 2, "in_channels": 1, "out_channels": 1, "transposed"
 QUICK = "3x3 at stride 2, both pads"
 WALKS = {
     QUICK: (
-        {**UP, "out_channels": 2, "kernel": (3, 3), "stride": (2, 2), "padding": (1, 0, 1, 0)},
+        {**UP, "in_channels": 2, "out_channels": 2, "kernel": (3, 3), "stride": (2, 2), "padding": (1, 0, 1, 0)},
         {"pixels": 2, "ports": 1, "columns": 2},
     ),
     "a kernel shorter than the stride": ({**UP, "kernel": (1, 2), "stride": (2, 3)}, {"pixels": 2, "ports": 2}),
