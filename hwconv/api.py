@@ -20,7 +20,8 @@ from typing import Any, cast
 
 from hwconv import flow, golden, simulation
 from hwconv.comparison import ComparisonResult, Frames, compare_engine, prepare, read_frames, with_random
-from hwconv.emit.package import Vectors, check_directory, engine_files, make_package, model_files
+from hwconv.emit.package import Vectors, check_directory, engine_files, is_loadable, make_package, model_files
+from hwconv.emit.packaged import packaged_engine
 from hwconv.errors import FitError, FormatError, UnsupportedError
 from hwconv.factorise import Factorisation
 from hwconv.factorise import factorise as split
@@ -29,10 +30,13 @@ from hwconv.frontend.archive import write_whole
 from hwconv.frontend.graph_file import is_graph as frontend_is_graph
 from hwconv.frontend.source_file import read_start
 from hwconv.layer import Layer
+from hwconv.load_trials import run_load_trials
 from hwconv.plan.algorithm import DIRECT, plan_layer
 from hwconv.plan.block import BlockPlan
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.loadable import engine_for
 from hwconv.plan.picture import draw_plan
+from hwconv.plan.weight_image import image_bytes, weights_summary
 from hwconv.simulation.bench import bench_description, run_cocotb
 from hwconv.targets import load_target
 from hwconv.trials import TrialResult, run_trials
@@ -148,6 +152,7 @@ def plan(
     multipliers: int | None = None,
     target: str | None = None,
     algorithm: str = DIRECT,
+    loadable: bool = False,
 ) -> EnginePlan:
     """Decides how a layer is computed.
 
@@ -156,11 +161,12 @@ def plan(
         multipliers: how many the array may have; by default what fits the target, or the plan's own choice.
         target: the name of an FPGA, see `hwconv targets`.
         algorithm: `direct`, `winograd2`, `winograd4` or `auto`, see :mod:`hwconv.plan.algorithm`.
+        loadable: whether weights and requantisation come by a stream, so that the engine serves any layer of the shape.
 
     Raises:
         HwconvError: a file that cannot be read, a layer that is not supported, or a target that is too small.
     """
-    return _plan(_load(source, layer).layer, multipliers, target, algorithm)
+    return _plan(_load(source, layer).layer, multipliers, target, algorithm, loadable)
 
 
 def draw(engine: EnginePlan, path: str | Path) -> None:
@@ -184,11 +190,12 @@ def generate(
     name: str | None = None,
     clock_mhz: float | None = None,
     force: bool = False,
+    loadable: bool = False,
 ) -> GenerateResult:
     """Writes the package of a layer: everything, or nothing.
 
     Parameters:
-        source, layer, multipliers, target, algorithm: as for `plan`.
+        source, layer, multipliers, target, algorithm, loadable: as for `plan`.
         directory: the folder to write; it must not exist or be empty.
         family: `generic` or `ecp5`, the implementation of the vendor blocks; by default the target's, or `generic`.
         name: the name of the top module; by default the layer's.
@@ -202,7 +209,7 @@ def generate(
     if is_graph(source):
         from hwconv import graphs
 
-        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm))
+        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm), loadable=loadable or None)
         read = graphs.load_graph(cast(Path, source), name=name)
         planned = graphs.plan_graph(read.network, multipliers=multipliers)
         own = "generic" if family is None else family
@@ -211,7 +218,7 @@ def generate(
     if name is not None:
         renamed = Layer(replace(loaded.layer.spec, name=name), loaded.layer.parameters, loaded.layer.origin)
         loaded = LayerFile(renamed, loaded.input, loaded.expected)
-    engine = _plan(loaded.layer, multipliers, target, algorithm)
+    engine = _plan(loaded.layer, multipliers, target, algorithm, loadable)
     if family is None:
         family = "generic" if target is None else load_target(target).family
     files = engine_files(engine, family)
@@ -244,11 +251,12 @@ def compare(
     netlist: bool = False,
     waveform: str | Path | None = None,
     capture: str | Path | None = None,
+    loadable: bool = False,
 ) -> ComparisonResult:
     """Simulates the Verilog of a layer and compares it with the golden model. A difference raises nothing.
 
     Parameters:
-        source, layer, multipliers, target, algorithm: as for `plan`.
+        source, layer, multipliers, target, algorithm, loadable: as for `plan`.
         input: frames as (N, H, W, C) or (H, W, C), or an .npy file of them; by default those of the source, if any.
         expected: outputs for `input` known from elsewhere, in the same way; by default those of the source.
         simulator: `verilator` or `icarus`.
@@ -266,9 +274,15 @@ def compare(
         from hwconv import graphs
 
         _of_one_layer(
-            source, layer=layer, target=target, algorithm=_other(algorithm), input=input, expected=expected,
+            source,
+            layer=layer,
+            target=target,
+            algorithm=_other(algorithm),
+            loadable=loadable or None,
+            input=input,
+            expected=expected,
             capture=capture,
-        )  # fmt: skip
+        )
         read = graphs.load_graph(cast(Path, source))
         planned = graphs.plan_graph(read.network, multipliers=multipliers)
         found = graphs.compare_graph(
@@ -284,7 +298,7 @@ def compare(
         return replace(found, file=str(source))
     loaded = _load(source, layer)
     case = prepare(loaded, input, expected, frames=frames, seed=seed)
-    engine = _plan(loaded.layer, multipliers, target, algorithm)
+    engine = _plan(loaded.layer, multipliers, target, algorithm, loadable)
     wave = None if waveform is None else Path(waveform)
     design = netlist_of(engine) if netlist else design_of(engine)
     binary = simulation.build(design, cast(simulation.Simulator, simulator), waveform=wave is not None)
@@ -304,26 +318,30 @@ def simulate(
     algorithm: str = DIRECT,
     frames: int = 4,
     seed: int = 1,
+    loadable: bool = False,
 ) -> SimulateResult:
     """Runs an engine through pauses, damaged frames and resets. A failure raises nothing.
 
     Parameters:
-        source, layer, multipliers, target, algorithm: as for `plan`.
+        source, layer, multipliers, target, algorithm, loadable: as for `plan`.
         simulator: `verilator` or `icarus`.
         frames: of each run, at least four. seed: of frames, pauses and faults.
     """
     if is_graph(source):
         from hwconv import graphs
 
-        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm))
+        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm), loadable=loadable or None)
         read = graphs.load_graph(cast(Path, source))
         planned = graphs.plan_graph(read.network, multipliers=multipliers)
         return graphs.simulate_graph(planned, given=read.input, simulator=simulator, frames=frames, seed=seed)
     loaded = _load(source, layer)
-    engine = _plan(loaded.layer, multipliers, target, algorithm)
+    engine = _plan(loaded.layer, multipliers, target, algorithm, loadable)
     design, chosen, cycles = design_of(engine), cast(simulation.Simulator, simulator), engine.cycles
     sent = with_random(loaded.layer, loaded.input, max(4, frames), seed)
-    results = tuple(run_trials(loaded.layer, simulation.build(design, chosen), sent, cycles.latency, seed))
+    binary = simulation.build(design, chosen)
+    results = tuple(run_trials(loaded.layer, binary, sent, cycles.latency, seed))
+    if engine.loadable:
+        results += tuple(run_load_trials(engine, binary, sent, seed))
     right = golden.run(loaded.layer, sent)
     bench = run_cocotb(design, sent, right, chosen, latency=cycles.latency, interval=cycles.interval, seed=seed)
     return SimulateResult(
@@ -390,11 +408,12 @@ def build(
     clock_mhz: float | None = None,
     seeds: tuple[int, ...] = (1,),
     progress: Callable[[], None] | None = None,
+    loadable: bool = False,
 ) -> flow.BuildResult:
     """Synthesises, places and routes a layer.
 
     Parameters:
-        source, layer, multipliers, target, algorithm: as for `plan`.
+        source, layer, multipliers, target, algorithm, loadable: as for `plan`.
         clock_mhz: the clock asked for; by default the target's.
         seeds: of placement, one run each.
         progress: called after each run.
@@ -403,9 +422,73 @@ def build(
         HwconvError: as `plan`; a design that does not fit or misses the clock, with what to change.
     """
     chosen = load_target(target)
-    engine = _plan(_load(source, layer).layer, multipliers, target, algorithm)
+    engine = _plan(_load(source, layer).layer, multipliers, target, algorithm, loadable)
     files = engine_files(engine, chosen.family)
     return flow.build(files, engine.top_name, chosen, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackResult:
+    """An image that `pack` wrote.
+
+    Members:
+        file: where. layer: whose weights. engine: the engine's layer, or its package.
+        bytes, beats, beat_bytes: of the image. identity: what it begins with, that of the engine.
+        cycles: from its first beat to the first beat of a frame after it, if neither is kept waiting.
+        channels, points: requantisers proven equal to the layer's definition, and the comparisons made.
+    """
+
+    file: Path
+    layer: str
+    engine: str
+    bytes: int
+    beats: int
+    beat_bytes: int
+    identity: int
+    cycles: int
+    channels: int
+    points: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The members as values that JSON has."""
+        return {**asdict(self), "file": str(self.file)}
+
+
+def pack(
+    source: Source,
+    output: str | Path,
+    *,
+    engine: str | Path | None = None,
+    layer: int | None = None,
+    multipliers: int | None = None,
+    target: str | None = None,
+) -> PackResult:
+    """Writes the image that loads a layer into an engine whose weights are loaded.
+
+    Parameters:
+        source, layer: as for `plan`.
+        output: the file to write.
+        engine: the folder of the engine's package. Without it the engine is the one that `generate` makes of the layer
+            itself, with the same multipliers and target.
+
+    Raises:
+        HwconvError: a layer that does not fit the engine: names the field, or the channel and the field.
+    """
+    loaded = _load(source, layer).layer
+    if engine is None:
+        planned = _plan(loaded, multipliers, target, DIRECT, True)
+    else:
+        planned = engine_for(packaged_engine(Path(engine)), loaded)
+    image, about, proof = image_bytes(planned), weights_summary(planned.config), planned.requantiser.proof
+    Path(output).write_bytes(image)
+    return PackResult(
+        file=Path(output),
+        layer=loaded.spec.name,
+        engine=planned.top_name if engine is None else str(engine),
+        channels=proof.channels,
+        points=proof.points,
+        **about,
+    )
 
 
 def design_of(engine: BlockPlan, family: str = "generic") -> simulation.Design:
@@ -431,6 +514,8 @@ def _design(engine: BlockPlan, files: Mapping[str, str]) -> simulation.Design:
         output_beat_bytes=engine.output_beat_bytes,
         input_user_bits=engine.input_user_bits,
         passes=engine.passes,
+        weight_beat_bytes=engine.config.loading.beat_bytes if is_loadable(engine) and engine.config.loading else 0,
+        weights=image_bytes(engine) if is_loadable(engine) else b"",
     )
 
 
@@ -450,13 +535,13 @@ def _load(source: Source, layer: int | None) -> LayerFile:
     return source if isinstance(source, LayerFile) else load(Path(source), layer=layer)
 
 
-def _plan(layer: Layer, multipliers: int | None, target: str | None, algorithm: str) -> EnginePlan:
+def _plan(layer: Layer, multipliers: int | None, target: str | None, algorithm: str, loadable: bool) -> EnginePlan:
     """Plans for a number of multipliers, or for as many as a target has beside those of the requantisers."""
     if target is None:
-        return plan_layer(layer, algorithm, multipliers=multipliers)
+        return plan_layer(layer, algorithm, multipliers=multipliers, loadable=loadable)
     available = load_target(target).multipliers
     asked = available if multipliers is None else multipliers
-    engine = plan_layer(layer, algorithm, multipliers=asked)
+    engine = plan_layer(layer, algorithm, multipliers=asked, loadable=loadable)
     while engine.multipliers + engine.requantiser_multipliers > available:
         needed = engine.multipliers + engine.requantiser_multipliers
         asked = min(asked, engine.multipliers) - 1
@@ -466,7 +551,7 @@ def _plan(layer: Layer, multipliers: int | None, target: str | None, algorithm: 
                 f"{engine.requantiser_multipliers} of the requantisers) do not fit {target}, which has {available}: "
                 f"ask for fewer, or take a larger target"
             )
-        engine = plan_layer(layer, algorithm, multipliers=asked)
+        engine = plan_layer(layer, algorithm, multipliers=asked, loadable=loadable)
     return engine
 
 
@@ -491,4 +576,5 @@ def _vectors(engine: EnginePlan, loaded: LayerFile, design: simulation.Design) -
         output_beats=target.frame_beats,
         bench=bench,
         origin=f"Of the frames {', '.join(kinds)}." if given else "The frames are random.",
+        weights_image=simulation.Loads.of(design).text() if engine.loadable else "",
     )

@@ -37,6 +37,8 @@ class Bench:
     interval: int | None
     stimulus: list[list[list[Beat]]]
     expected: list[list[Beat]]
+    weights: list[Beat]
+    """The image that is loaded after each reset; empty for an engine whose weights are in ROMs."""
 
     @classmethod
     def load(cls, folder: Path) -> "Bench":
@@ -52,7 +54,14 @@ class Bench:
             interval=values.get("interval"),
             stimulus=[passes[start : start + values["passes"]] for start in range(0, len(passes), values["passes"])],
             expected=_frames(folder / values["expected"], values["output_beat_bytes"], values["output_beats"]),
+            weights=_image(folder / values["weights"], values["weight_beat_bytes"]) if "weights" in values else [],
         )
+
+
+def _image(path: Path, beat_bytes: int) -> list[Beat]:
+    words = [int(line, 16) for line in path.read_text().split()]
+    mask = (1 << 8 * beat_bytes) - 1
+    return [Beat(word & mask, 0, bool(word >> 8 * beat_bytes & 1)) for word in words]
 
 
 def _frames(path: Path, beat_bytes: int, frame_beats: int, user_bytes: int = 0) -> list[list[Beat]]:
@@ -85,13 +94,19 @@ class TB:
         self.cycles.start()
         self.source = AxiStreamSource(dut, "s_axis", self.cycles)
         self.sink = AxiStreamSink(dut, "m_axis", self.cycles)
+        self.weights = AxiStreamSource(dut, "w_axis", self.cycles) if BENCH.weights else None
 
     async def reset(self) -> None:
         """Resets the engine and forgets what was on its way."""
         self.dut.aresetn.value = 0
         self.source.clear()
+        if self.weights is not None:
+            self.weights.clear()
         await ClockCycles(self.dut.aclk, 8)
         self.source.taken.clear()
+        if self.weights is not None:
+            self.weights.taken.clear()
+            self.weights.queue.extend(BENCH.weights)
         self.sink.taken.clear()
         self.cycles.frame_errors.clear()
         self.expected.clear()
@@ -129,6 +144,8 @@ class TB:
         while not self.source.idle or len(self.sink.taken) < wanted:
             await ClockCycles(self.dut.aclk, 50)
             moved = len(self.source.taken) + len(self.sink.taken)
+            if self.weights is not None:
+                moved += len(self.weights.taken)
             since = 0 if moved != before else since + 50
             before = moved
             assert since < BENCH.watchdog, (
@@ -163,6 +180,8 @@ class TB:
         """Lets both sides pause at random."""
         self.source.pauses = random_pauses(rate, self.random.getrandbits(32), longest)
         self.sink.pauses = random_pauses(rate, self.random.getrandbits(32), longest)
+        if self.weights is not None:
+            self.weights.pauses = random_pauses(rate, self.random.getrandbits(32), longest)
 
 
 async def start(dut) -> TB:
@@ -313,6 +332,9 @@ async def no_input_reaches_a_ready_or_valid_output_within_a_cycle(dut):
         tb.send_good(index)
     inputs = [dut.s_axis_tdata, dut.s_axis_tkeep, dut.s_axis_tlast, dut.s_axis_tvalid, dut.m_axis_tready]
     outputs = [dut.s_axis_tready, dut.m_axis_tvalid]
+    if BENCH.weights:
+        inputs += [dut.w_axis_tdata, dut.w_axis_tlast, dut.w_axis_tvalid]
+        outputs += [dut.w_axis_tready]
     for _ in range(5_000):
         if tb.source.idle and len(tb.sink.taken) == 3 * BENCH.output_beats:
             break
@@ -330,4 +352,30 @@ async def no_input_reaches_a_ready_or_valid_output_within_a_cycle(dut):
         await Timer(1, "ns")
         for signal, value in zip(inputs, kept, strict=True):
             signal.value = value
+    await tb.finish()
+
+
+@cocotb.test(skip=not BENCH.weights)
+async def weights_may_be_loaded_again_and_damaged_images_are_told(dut):
+    tb = await start(dut)
+    tb.stall(0.3, 5)
+    tb.send_good(0)
+    await tb.progress()
+    cut = BENCH.weights[: tb.random.randrange(1, len(BENCH.weights))]
+    foreign = [Beat(beat.data ^ (index == 0), 0, beat.last) for index, beat in enumerate(BENCH.weights)]
+    late = [*BENCH.weights[:-1], Beat(BENCH.weights[-1].data, 0, False), Beat(0, 0, False), Beat(0, 0, True)]
+    wrong = [[*cut[:-1], Beat(cut[-1].data, 0, True)], foreign, late]
+    errors = 0
+    for number, image in enumerate([*wrong, BENCH.weights]):
+        tb.weights.queue.extend(image)
+        while not tb.weights.idle:
+            await RisingEdge(dut.aclk)
+            errors += int(dut.weights_error.value)
+        if number == 0:
+            tb.send_good(1)  # waits for the last image
+        for _ in range(100 if number < len(wrong) else 1):
+            await RisingEdge(dut.aclk)
+            errors += int(dut.weights_error.value)
+            assert number == len(wrong) or not int(dut.s_axis_tready.value), "a frame is taken without weights"
+    assert errors == len(wrong), f"weights_error was high for {errors} cycles, not {len(wrong)}"
     await tb.finish()

@@ -42,7 +42,7 @@ def different_foldings(spec: ConvSpec, asked: tuple[int, ...]) -> list[Folding]:
 
 
 def plan_of(layer: Layer, folding: Folding | None = None, **options: int | None) -> EnginePlan:
-    """Plans with a folding chosen by hand, or with ``multipliers`` and beats as `make_plan` takes them."""
+    """Plans with a folding chosen by hand, or with what else `make_plan` takes."""
     if folding is not None:
         options = {"multipliers": folding.multipliers, **options}
     return make_plan(layer, folding=folding, **options)  # type: ignore[arg-type]

@@ -62,6 +62,7 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         8,
     ),
     "packed": ([dict(height=5, width=4, in_channels=8, out_channels=8, kernel=(3, 3), weight_dtype="int4")], 8),
+    "loadable": ([dict(height=3, width=3, in_channels=4, out_channels=4, kernel=(1, 2), padding=(0, 0, 1, 0))], 8),
     "program": (
         [
             dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(3, 3), padding="same"),
@@ -107,7 +108,7 @@ def engine_of(kind: str) -> EnginePlan:
     if len(made) > 1:
         return make_program(made, name=kind, multipliers=multipliers)
     with exact_requantisers(kind in ("exact_requantiser", "uint8")):
-        return plan_of(made[0], multipliers=multipliers)
+        return plan_of(made[0], multipliers=multipliers, loadable=kind == "loadable")
 
 
 def outputs_of(plan: EnginePlan, frames: np.ndarray) -> np.ndarray:

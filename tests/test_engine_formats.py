@@ -7,7 +7,7 @@ under Icarus, ``pytest -m slow`` the large ones under Verilator.
 
 import numpy as np
 import pytest
-from engines import MEASURED_FRAMES, check_exact, describe, engine_design, plan_of, repeated
+from engines import MEASURED_FRAMES, check_exact, describe, engine_design, plan_of, random_frames, repeated
 from format_layers import FORMATS, KINDS, FormatEngine, format_engine
 
 from hwconv import golden
@@ -16,6 +16,7 @@ from hwconv.frontend import load_npz
 from hwconv.golden.convolution import accumulate_fast
 from hwconv.golden.requantise import requantise
 from hwconv.layer import INT32, Layer, LayerParameters
+from hwconv.plan.array import foldings
 from hwconv.plan.engine_plan import EnginePlan, make_plan
 from hwconv.plan.formats import paired_format
 from hwconv.simulation import EarlyLast, LateLast, Simulator, Stalls, build, expected, explain, run, stimulus
@@ -103,6 +104,30 @@ def test_the_random_layers_reach_every_unit_and_every_width(seed):
     assert kinds >= {"narrow", "wide", "single", "float", "none"}
     assert packed == {False, True}
     assert weight_bits >= {2, 4, 5, 8, 9}
+
+
+@pytest.mark.parametrize(("kernel", "pixels", "requantisers"), [((3, 4), 1, 1), ((2, 2), 1, 3), ((2, 2), 2, 6)])
+def test_neighbouring_channels_of_a_depthwise_layer_share_multipliers(kernel, pixels, requantisers):
+    """Channel multiplier 4: columns that take the same lane, wherever the order of the drain puts them."""
+    spec = ConvSpec(
+        name="pairs_of_lanes", height=5, width=4, in_channels=3, out_channels=12, groups=3, kernel=kernel,
+        stride=(1, 2), padding="same", weight_dtype="int4", input_zero_point=-9, requantisation="none",
+        output_dtype="int32",
+    )  # fmt: skip
+    random = np.random.default_rng(requantisers)
+    weights = random.choice([-8, 7, 0, -1, 3], spec.weight_shape)
+    layer = Layer(spec, LayerParameters(weights=weights, bias=random.integers(-99, 99, 12)))
+    folding = next(
+        item
+        for item in foldings(spec, 12, packable=True)
+        if item.depthwise and item.packed and (item.word_channels, item.pixels) == (3, pixels)
+    )
+    assert folding.requantisers == requantisers
+    plan = plan_of(layer, folding)
+    assert plan.multipliers * 2 == plan.products == folding.pixels * 12
+    frames = random_frames(spec, MEASURED_FRAMES, random)
+    frames[0] = -128
+    check_exact(plan, frames, golden.run(layer, frames))
 
 
 def fixed_layer(**fields: object) -> Layer:

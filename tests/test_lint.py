@@ -56,6 +56,8 @@ WAIVERS = (
     ("stream_harness.v", "PROCASSINIT", "", "a bench has no reset: registers begin with their values"),
     ("stream_harness.v", "BLKSEQ", "", "counting within a cycle, in variables that nothing else reads"),
     ("stream_harness.v", "UNUSEDSIGNAL", "Signal is not used: 'found'", "a plusarg that is missing leaves its default"),
+    ("weights_source.v", "PROCASSINIT", "", "a bench has no reset: registers begin with their values"),
+    ("weights_source.v", "UNUSEDSIGNAL", "Signal is not used: 'found'", "a plusarg that is missing leaves its default"),
 )  # fmt: skip
 
 
@@ -115,7 +117,8 @@ def warnings_of(family: str, kind: str) -> tuple[Complaint, ...]:
     """What Verilator says about an engine or a block under the harness."""
     plan = plan_of(kind)
     files = engine_files(plan, family) | model_files(family)
-    files |= {name: resource_path(f"sim/{name}").read_text() for name in _HARNESS}
+    harness = (*_HARNESS, *(("weights_source.v",) if plan.loadable else ()))
+    files |= {name: resource_path(f"sim/{name}").read_text() for name in harness}
     roms = {f"{rom.name}.v" for rom in plan.roms}
     shown = {f"{plan.top_name}.v": ENGINE} | dict.fromkeys(roms, ROM)
     arguments = (
@@ -126,6 +129,8 @@ def warnings_of(family: str, kind: str) -> tuple[Complaint, ...]:
         "--timescale",
         "1ns/1ps",
     )
+    if plan.config.loading is not None:
+        arguments += ("-DHWCONV_LOADABLE", f"-GWEIGHT_BYTES={plan.config.loading.beat_bytes}")
     return tuple(
         Complaint(shown.get(file, file), rule, text, f"{family} {kind}, {file}:{line}")
         for file, rule, text, line in lint(files, "harness_top", arguments)

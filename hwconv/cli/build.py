@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Algorithm, AlgorithmName, Json, LayerIndex, ModelFile, Multipliers
+from hwconv.cli.options import Algorithm, AlgorithmName, Json, LayerIndex, Loadable, ModelFile, Multipliers
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -19,6 +19,7 @@ def build(
         typer.Option("--clock", min=1, max=10_000, metavar="MHZ", help="The clock to reach.", show_default=False),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Placements tried.")] = 1,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Synthesise, place and route a layer; report clock, LUTs, flip-flops, multipliers and block RAMs."""
@@ -34,6 +35,7 @@ def build(
             clock_mhz=clock,
             seeds=tuple(range(1, seeds + 1)),
             progress=step,
+            loadable=loadable,
         )
     if json:
         print_json(result.as_json())

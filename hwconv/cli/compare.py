@@ -10,6 +10,7 @@ from hwconv.cli.options import (
     AlgorithmName,
     Json,
     LayerIndex,
+    Loadable,
     ModelFiles,
     Multipliers,
     Simulator,
@@ -52,6 +53,7 @@ def compare(
         Path | None,
         typer.Option("--capture", metavar="Y.npy", help="Write the outputs as the hardware gave them."),
     ] = None,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Simulate the Verilog of a layer and compare it with the golden model: exact, or exit code 1.
@@ -82,6 +84,7 @@ def compare(
                     netlist=netlist,
                     waveform=waveform,
                     capture=capture,
+                    loadable=loadable,
                 )
             )
             step()

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Algorithm, AlgorithmName, FamilyName, Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    FamilyName,
+    Json,
+    LayerIndex,
+    Loadable,
+    ModelFile,
+    Multipliers,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -25,6 +35,7 @@ def generate(
         typer.Option("--name", help="Name of the top module; by default the layer's.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a folder that is not empty.")] = False,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Write Verilog, memory images, constraints, benches, stimulus and expected output."""
@@ -41,6 +52,7 @@ def generate(
             family=family.value if family else None,
             name=name,
             force=force,
+            loadable=loadable,
         )
     if json:
         print_json(result.to_json())

@@ -50,4 +50,7 @@ Algorithm = Annotated[
     typer.Option("--algorithm", help="Winograd for 3x3, 1x3 and 3x1 kernels at stride 1; `auto` where it pays."),
 ]
 Simulator = Annotated[SimulatorName, typer.Option("--simulator", help="Which simulator runs the Verilog.")]
+Loadable = Annotated[
+    bool, typer.Option("--loadable", help="Weights and requantisation come by a stream; see docs/loadable.md.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]

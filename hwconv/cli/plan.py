@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Algorithm, AlgorithmName, Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.options import Algorithm, AlgorithmName, Json, LayerIndex, Loadable, ModelFile, Multipliers, Target
 from hwconv.cli.terminal import print_json, print_text
 
 
@@ -25,6 +25,7 @@ def plan(
         Path | None,
         typer.Option("--picture", metavar="F.svg", help="Draw what a pixel tile reads.", show_default=False),
     ] = None,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Print the loop nest, the array, the memories, the cycles, and where each lost cycle goes.
@@ -48,7 +49,9 @@ def plan(
         else:
             print_text(_table(str(file), layers))
         return
-    engine = api.plan(file, layer=layer, multipliers=multipliers, target=target, algorithm=algorithm.value)
+    engine = api.plan(
+        file, layer=layer, multipliers=multipliers, target=target, algorithm=algorithm.value, loadable=loadable
+    )
     if picture is not None:
         api.draw(engine, picture)
     if json:

@@ -9,6 +9,7 @@ from hwconv.cli.options import (
     AlgorithmName,
     Json,
     LayerIndex,
+    Loadable,
     ModelFile,
     Multipliers,
     Simulator,
@@ -28,6 +29,7 @@ def sim(
     algorithm: Algorithm = AlgorithmName.direct,
     frames: Annotated[int, typer.Option("--frames", min=4, metavar="N", help="Frames of each run.")] = 4,
     seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of frames, pauses and faults.")] = 1,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Run the Verilog of a layer through pauses, damaged frames and resets; exit code 1 if a beat is wrong."""
@@ -43,6 +45,7 @@ def sim(
             algorithm=algorithm.value,
             frames=frames,
             seed=seed,
+            loadable=loadable,
         )
     if json:
         print_json(result.to_json())

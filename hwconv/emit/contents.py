@@ -16,6 +16,7 @@ from hwconv.plan.dropout import DropoutPlan
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.mc_statistics import StatisticsPlan
+from hwconv.plan.weight_image import weights_summary
 from hwconv.spec import ConvSpec
 
 Constants = list[dict[str, Any]]
@@ -67,9 +68,15 @@ def _engine(plan: EnginePlan, input_beats: int, output_beats: int, value_bytes: 
             "interval": f"{summary['interval']} cycles between frames sent back to back",
             "array": array,
             "requantisers": own,
+            **({"weights": _weights(weights_summary(plan.config))} if plan.loadable else {}),
         },
         constants=_engine_constants(spec, plan, input_beats, output_beats, value_bytes),
     )
+
+
+def _weights(image: Mapping[str, int]) -> str:
+    size = f"loaded: an image of {image['bytes']} bytes, {image['beat_bytes']} bytes a beat"
+    return f"{size}; frames are accepted {image['cycles']} cycles after its first beat at the earliest"
 
 
 def _stream(what: str, beat_bytes: int, beats: int) -> str:
@@ -115,6 +122,7 @@ def _engine_constants(
             },
         },
         _cycles(plan),
+        *([_weight_constants(weights_summary(plan.config))] if plan.loadable else []),
     ]
 
 
@@ -153,6 +161,19 @@ def _graph(plan: GraphPlan, input_beats: int, output_beats: int, value_bytes: in
         },
         constants=[*constants, _cycles(plan)],
     )
+
+
+def _weight_constants(weights: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "title": "weights, an image for w_axis; the constants above that it brings are those of weights.bin",
+        "constants": {
+            "WEIGHTS_BYTES": weights["bytes"],
+            "WEIGHTS_BEAT_BYTES": weights["beat_bytes"],
+            "WEIGHTS_BEATS": weights["beats"],
+            "WEIGHTS_CYCLES": weights["cycles"],
+            "WEIGHTS_IDENTITY": f"0x{weights['identity']:08x}u",
+        },
+    }
 
 
 def _cycles(plan: BlockPlan) -> dict[str, Any]:

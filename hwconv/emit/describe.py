@@ -1,6 +1,7 @@
 """What an engine computes, in words: the first lines of its Verilog and of its README."""
 
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.weight_image import weights_summary
 from hwconv.plan.winograd_config import WinogradConfig
 from hwconv.spec import ConvSpec
 
@@ -77,19 +78,33 @@ def header(plan: EnginePlan, version: str) -> str:
     if spec.requantisation == "tflite" and spec.input_dtype == "int16":
         requantised += "; an acc beyond 32 bits counts as the nearest of 32"
     clamp = f"{spec.activation_min}, {spec.activation_max}"
+    zero_in, zero_out, loaded = f"({spec.input_zero_point})", str(spec.output_zero_point), ""
+    if plan.loadable:
+        clamp, zero_in, zero_out = "minimum, maximum", "input_zero_point", "output_zero_point"
+        loaded = _loaded(plan)
     return f"""\
 {plan.top_name}: {describe_kind(spec)}
 {describe_shapes(spec)}
 
-  out[y, x, {channel}] = clamp({spec.output_zero_point} + requantised(acc), {clamp})
-  acc = bias + sum over {taps} of {weight} * (in[{row}, {column}, {source}] - ({spec.input_zero_point})){meets}
+  out[y, x, {channel}] = clamp({zero_out} + requantised(acc), {clamp})
+  acc = bias + sum over {taps} of {weight} * (in[{row}, {column}, {source}] - {zero_in}){meets}
   requantised: {requantised}
-  outside of the frame `in` reads as its zero point, {spec.input_zero_point}
+  outside of the frame `in` reads as its zero point{"" if plan.loadable else f", {spec.input_zero_point}"}
 
 {array}.
 {speed}.
-
+{loaded}
 {STREAMS.format(version=version)}"""
+
+
+def _loaded(plan: EnginePlan) -> str:
+    image = weights_summary(plan.config)
+    return f"""
+Weights, bias, requantisation, zero points and clamp are loaded by w_axis: {image["bytes"]} bytes, the last beat with
+TLAST, all of every beat. Frames are accepted when a whole image has come, {image["cycles"]} cycles after its first beat
+at the earliest. A reset forgets it. An image is taken between frames. weights_error pulses once for each image that
+ends early or late or begins with another identity than 0x{image["identity"]:08x}; then there are no weights.
+"""
 
 
 def _array(plan: EnginePlan) -> str:

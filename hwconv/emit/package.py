@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from hwconv.emit.templates import render
 from hwconv.emit.verilog import design_hash, to_verilog
 from hwconv.errors import HwconvError, SpecError, one_of
 from hwconv.plan.block import BlockPlan
+from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.weight_image import image_bytes, weights_summary
 from hwconv.resources import resource_path
 
 BLOCKS = ("hwconv_accumulate.v", "hwconv_hop.v", "hwconv_mult.v", "hwconv_ram.v")
@@ -38,6 +40,8 @@ MODELS = {"ecp5": ("fabric_models.v", "models.v")}
 """Behavioural models of the primitives that the blocks of a family instantiate: simulated, never synthesised."""
 BENCH = ("harness_top.v", "stream_harness.v", "run.py", "test_engine.py", "axi_stream.py")
 """The benches, in `sim/` here and in every package."""
+LOADABLE_BENCH = ("weights_source.v",)
+"""What the benches need more where weights are loaded."""
 DEFAULT_CLOCK_MHZ = 100.0
 
 
@@ -51,6 +55,7 @@ class Vectors:
         input_beats, output_beats: beats of one frame.
         bench: what sim/run.py reads, but for the lists of files.
         origin: one sentence on where the input comes from.
+        weights_image: the memory of sim/weights_source.v, where weights are loaded.
     """
 
     input: NDArray[np.generic]
@@ -61,6 +66,7 @@ class Vectors:
     output_beats: int
     bench: Mapping[str, object]
     origin: str
+    weights_image: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +129,11 @@ def check_directory(directory: Path, *, force: bool = False) -> None:
         raise HwconvError(f"{directory}: the folder is not empty; give another one, or --force to replace it")
 
 
+def is_loadable(plan: BlockPlan) -> TypeGuard[EnginePlan]:
+    """Whether a plan is that of an engine whose weights come by a stream."""
+    return isinstance(plan, EnginePlan) and plan.loadable
+
+
 def engine_files(plan: BlockPlan, family: str = "generic") -> dict[str, str]:
     """Returns the engine's Verilog and memory images by file name: what is generated, and the vendor blocks.
 
@@ -138,7 +149,7 @@ def engine_files(plan: BlockPlan, family: str = "generic") -> dict[str, str]:
     component, text = component_of(plan)
     verilog = to_verilog(component, plan.top_name, text)
     files = {f"{plan.top_name}.v": verilog}
-    for rom in plan.roms:
+    for rom in () if is_loadable(plan) else plan.roms:
         files |= render_rom(rom, family)
     blocks = (*BLOCKS, LUT_MULTIPLIER) if LUT_MULTIPLIER.removesuffix(".v") in verilog else BLOCKS
     return files | {name: _shipped(f"rtl/{family}/{name}") for name in blocks}
@@ -176,7 +187,7 @@ def make_package(
     }
     top = plan.top_name
     files = {f"rtl/{name}": text.encode() for name, text in engine.items()}
-    bench = {name: _shipped(f"sim/{name}") for name in BENCH}
+    bench = {name: _shipped(f"sim/{name}") for name in (*BENCH, *(LOADABLE_BENCH if is_loadable(plan) else ()))}
     files |= {f"sim/{name}": text.encode() for name, text in (models | bench).items()}
     files |= {
         "sim/bench.json": _json(
@@ -191,6 +202,8 @@ def make_package(
         "sim/input.npy": _npy(vectors.input),
         "sim/expected.npy": _npy(vectors.expected),
     }
+    if is_loadable(plan):
+        files |= {"weights.bin": image_bytes(plan), "sim/weights.mem": vectors.weights_image.encode()}
     for name, template in {
         f"{top}.f": "engine.f.j2",
         f"{top}.core": "engine.core.j2",
@@ -210,6 +223,7 @@ def make_package(
 
 def _values(plan: BlockPlan, vectors: Vectors, family: str, clock_mhz: float) -> dict[str, Any]:
     """What the templates ask for."""
+    weights = weights_summary(plan.config) if is_loadable(plan) else None
     value_bytes = vectors.expected.dtype.itemsize
     contents = contents_of(plan, vectors.input_beats, vectors.output_beats, value_bytes)
     stimulus_beats = len(vectors.input) * vectors.input_beats
@@ -239,17 +253,20 @@ def _values(plan: BlockPlan, vectors: Vectors, family: str, clock_mhz: float) ->
         "output_beats": vectors.output_beats,
         "frames": len(vectors.input),
         "stimulus_origin": vectors.origin,
+        "weights": weights,
         "parameters": {
             "IN_BYTES": plan.input_beat_bytes,
             "OUT_BYTES": plan.output_beat_bytes,
             "IN_DEPTH": stimulus_beats,
             "OUT_DEPTH": expected_beats,
+            **({"WEIGHT_BYTES": weights["beat_bytes"], "WEIGHT_DEPTH": weights["beats"]} if weights else {}),
         },
         "plusargs": {
             "input_beats": stimulus_beats,
             "output_beats": expected_beats,
             "frame_beats": vectors.output_beats,
             "value_bytes": value_bytes,
+            **({"weight_beats": weights["beats"]} if weights else {}),
         },
         "constants": contents.constants,
     }
@@ -266,6 +283,7 @@ def _manifest(
         "spec": spec,
         "plan": plan.summary(),
         "streams": {"input_beat_bytes": plan.input_beat_bytes, "output_beat_bytes": plan.output_beat_bytes},
+        **({"weights": weights_summary(plan.config)} if is_loadable(plan) else {}),
         "files": {name: hashlib.sha256(text).hexdigest() for name, text in sorted(files.items())},
         "versions": {
             "hwconv": __version__,
@@ -323,6 +341,9 @@ def _purpose(name: str, top: str) -> str:
         "sim/expected.mem": "beats that must come out",
         "sim/input.npy": "the frames that go in",
         "sim/expected.npy": "the frames that must come out",
+        "sim/weights_source.v": "sends the image of the weights in the plain Verilog bench",
+        "sim/weights.mem": "the image of the weights, beat by beat",
+        "weights.bin": "the image of the weights, for w_axis: byte 0 is lane 0 of the first beat",
     }
     if name in known:
         return known[name]

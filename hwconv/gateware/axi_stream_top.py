@@ -15,13 +15,25 @@ class AxiStreamTop(wiring.Component):
         cycle, so both streams fall silent now.
     beat_in, beat_out : int
         Bytes of a beat.
+    weight_beat : int
+        Bytes of a beat of the stream `w` that brings weights, where there is one; `weights_error` goes with it.
     user_bits : int
         Bits of ``s_axis_tuser``, which become the fields `user` and `parameters` of the core's input; 0: no such port.
     """
 
-    def __init__(self, core: wiring.Component, beat_in: int, beat_out: int, user_bits: int = 0) -> None:
+    def __init__(
+        self, core: wiring.Component, beat_in: int, beat_out: int, user_bits: int = 0, *, weight_beat: int = 0
+    ) -> None:
         self._core = core
         self._user_bits = user_bits
+        self._loadable = weight_beat > 0
+        weights = {
+            "w_axis_tdata": In(8 * weight_beat),
+            "w_axis_tlast": In(1),
+            "w_axis_tvalid": In(1),
+            "w_axis_tready": Out(1),
+            "weights_error": Out(1),
+        }
         super().__init__(
             {
                 "aclk": In(1),
@@ -39,6 +51,7 @@ class AxiStreamTop(wiring.Component):
                 "m_axis_tvalid": Out(1),
                 "m_axis_tready": In(1),
                 "frame_error": Out(1),
+                **(weights if self._loadable else {}),
             }
         )
 
@@ -66,6 +79,14 @@ class AxiStreamTop(wiring.Component):
             core.o.ready.eq(self.m_axis_tready),
             self.frame_error.eq(core.frame_error & ~reset),
         ]
+        if self._loadable:
+            m.d.comb += [
+                core.w.payload.data.eq(self.w_axis_tdata),
+                core.w.payload.last.eq(self.w_axis_tlast),
+                core.w.valid.eq(self.w_axis_tvalid),
+                self.w_axis_tready.eq(core.w.ready),
+                self.weights_error.eq(core.weights_error & ~reset),
+            ]
         if self._user_bits:
             m.d.comb += core.i.payload.user.eq(self.s_axis_tuser[0])
         if self._user_bits > 1:

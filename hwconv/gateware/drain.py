@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
 from hwconv.gateware.requantise import Requantiser
 from hwconv.gateware.systolic_array import SystolicArray
+from hwconv.gateware.weights import image_memory
 from hwconv.plan.config import ENTRY_WAIT, EngineConfig
 
 ENTRY_LATENCY = 3
@@ -59,6 +60,10 @@ class Drain(wiring.Component):
         The array's mark; `columns`, its outputs.
     count : In, where elements are counted
         Of the pixel in `columns`: it chooses the entry, instead of the channel.
+    write, write_address, write_entries : In, where tables are loaded
+        Those of a :class:`~hwconv.gateware.weight_loader.WeightLoader`, for the requantisers.
+    shared : In, where the requantisers have shared fields
+        These.
     shift : Out
         The array's drain mark.
     word, marks : Out
@@ -76,11 +81,21 @@ class Drain(wiring.Component):
                 "last": In(1),
                 "columns": In(data.ArrayLayout(signed(config.accumulator_width), config.columns)),
                 **({"count": In(range(config.largest_count + 1))} if config.largest_count else {}),
+                **(self._loaded_members() if config.loading is not None else {}),
                 "shift": Out(1),
                 "word": Out(8 * config.result_bytes),
                 "marks": Out(ResultMarks()),
             }
         )
+
+    def _loaded_members(self) -> dict[str, wiring.Member]:
+        config, unit = self._config, self._config.requantiser
+        return {
+            "write": In(config.requantisers),
+            "write_address": In(range(max(2, config.table_depth))),
+            "write_entries": In(data.ArrayLayout(unit.entry_width, config.requantisers)),
+            **({"shared": In(unit.shared_width)} if unit.shared else {}),
+        }
 
     @property
     def latency(self) -> int:
@@ -110,9 +125,12 @@ class Drain(wiring.Component):
             # Requantisers that work in step have equal selects, equal addresses, and equal bits in their entries: each
             # keeps its own.
             near_address = self._kept(m, f"near_address_{index}", address)
-            m.submodules[f"table_{index}"] = Instance(
-                table_name(config, index), i_clk=ClockSignal(), i_addr=near_address, o_data=entry
-            )
+            if config.loading is None:
+                m.submodules[f"table_{index}"] = Instance(
+                    table_name(config, index), i_clk=ClockSignal(), i_addr=near_address, o_data=entry
+                )
+            else:
+                self._loaded_table(m, index, near_address, entry)
             if PAIRED_COLUMNS[0] <= len(columns) <= PAIRED_COLUMNS[1]:
                 column = self._column_of_pairs(m, index, columns, select)
             else:
@@ -130,6 +148,21 @@ class Drain(wiring.Component):
             self.marks.eq(delayed(m, "marks", walked, self.latency - 2)),
         ]
         return m
+
+    def _loaded_table(self, m: Module, index: int, address: Value, entry: Signal) -> None:
+        """A table that is loaded, and what its requantiser shares with the others."""
+        unit = self._config.requantiser
+        m.submodules[f"table_{index}"] = image_memory(
+            unit.entry_width,
+            self._config.table_depth,
+            self.write[index],
+            self.write_address,
+            self.write_entries[index],
+            address,
+            entry,
+        )
+        if unit.shared:
+            m.d.comb += self._requantisers[index].shared.eq(self._kept(m, f"near_shared_{index}", self.shared))
 
     @staticmethod
     def _kept(m: Module, name: str, value: Value) -> Signal:

@@ -10,7 +10,7 @@ from hwconv.gateware.bounds import delayed
 from hwconv.gateware.element_numbers import ElementNumbers
 from hwconv.gateware.frame_guard import FrameBeat, FrameGuard, held_later, keep_of
 from hwconv.gateware.staged import Pipeline
-from hwconv.gateware.stream import Beat, Queue, SkidBuffer, StreamRegister
+from hwconv.gateware.stream import Beat, Queue, SkidBuffer
 from hwconv.plan.dropout import NUMBERS_LATENCY, QUEUE_DEPTH, SCALE_LATENCY, DropoutConfig
 from hwconv.plan.requantiser_config import MULTIPLIER_LATENCY
 
@@ -88,7 +88,7 @@ class DroppedBeat(data.StructLayout):
 class DropoutCore(wiring.Component):
     """Dropout on streams; :class:`Dropout` gives it its AXI4-Stream ports.
 
-    skid buffer -> guard -> numbers -> comparison -+-> queue -> register
+    skid buffer -> guard -> numbers -> comparison -+-> queue -> skid buffer
                        +-> wait -> scaler ---------+
 
     Latency and interval: :class:`~hwconv.plan.dropout.DropoutPlan`. Throughput: a beat a cycle. Back-pressure is
@@ -173,7 +173,7 @@ class DropoutCore(wiring.Component):
         """Results to the output stream; the queue takes what is in the pipeline when the stream stalls."""
         config, frame = self._config, self._config.frame
         m.submodules.queue = queue = Queue(DroppedBeat(frame.beat_bytes), QUEUE_DEPTH)
-        m.submodules.front = front = ResetInserter(self.resetting)(StreamRegister(Beat(frame.beat_bytes)))
+        m.submodules.front = front = ResetInserter(self.resetting)(SkidBuffer(Beat(frame.beat_bytes)))
         room = Signal(range(QUEUE_DEPTH + 1), init=QUEUE_DEPTH)
         m.d.sync += room.eq(room - guard.step + (queue.o.valid & queue.o.ready))
         m.d.comb += [

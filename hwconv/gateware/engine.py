@@ -5,7 +5,7 @@ s_axis -> receiver -> activation memory -> operand supply -> systolic array -> d
                       sequencer -> address generator
 """
 
-from amaranth.hdl import ClockSignal, Instance, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,12 +15,14 @@ from hwconv.gateware.beat_packer import BeatPacker, ResultBeat
 from hwconv.gateware.bounds import ProgramCounter, delayed
 from hwconv.gateware.corner_turn import CornerTurn, LaneSupply
 from hwconv.gateware.drain import Drain
+from hwconv.gateware.frame_gate import FrameGate
 from hwconv.gateware.frame_receiver import FrameReceiver
 from hwconv.gateware.output_buffer import OutputBuffer
 from hwconv.gateware.row_ledger import RowLedger, WritePermission
 from hwconv.gateware.sequencer import Sequencer
 from hwconv.gateware.stream import Beat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.systolic_array import SystolicArray
+from hwconv.gateware.weight_loader import WeightBeat, WeightLoader
 from hwconv.gateware.weights import WeightSupply
 from hwconv.plan.config import EngineConfig
 
@@ -29,11 +31,6 @@ OPERAND_LATENCY = 1
 """Cycles of the corner turn or lane supply."""
 OUTPUT_QUEUE = 16
 """Beats of the output queue: as deep as distributed RAM is."""
-
-
-def flush_cycles(config: EngineConfig) -> int:
-    """Cycles after a reset in which an engine clears its accumulators and takes nothing."""
-    return config.word_channels + config.lanes + config.clusters + 16
 
 
 class FrameVerdicts(wiring.Component):
@@ -85,6 +82,9 @@ class EngineCore(wiring.Component):
         Pulses once for each damaged frame.
     resetting : In
         The reset of the clock domain comes in the next cycle: both streams fall silent now.
+    w, weights_error : In, Out, where weights are loaded
+        Stream of :class:`~hwconv.gateware.weight_loader.WeightBeat`; pulses once for each damaged image. Until there is
+        a whole image, and while one waits or is taken, no frame begins; nothing else may depend on what was loaded.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -95,6 +95,11 @@ class EngineCore(wiring.Component):
                 "o": Out(stream.Signature(Beat(config.output_beat_bytes))),
                 "frame_error": Out(1),
                 "resetting": In(1),
+                **(
+                    {}
+                    if config.loading is None
+                    else {"w": In(stream.Signature(WeightBeat(config.loading.beat_bytes))), "weights_error": Out(1)}
+                ),
             }
         )
 
@@ -117,11 +122,19 @@ class EngineCore(wiring.Component):
         m.submodules.packer = packer = BeatPacker(config)
         m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
 
-        flushing = self._flush(m)
+        loader = None
+        if config.loading is not None:
+            m.submodules.loader = loader = ResetInserter(self.resetting)(WeightLoader(config))
+        flushing = self._flush(m, loader)
+        closed = flushing
+        if loader is not None:
+            closed = flushing | ~self._gate(m, loader, output)
+            assert weights is not None  # what has no weights loads none
+            self._load(m, loader, receiver, weights, drain)
         m.d.comb += [
             skid_in.i.payload.eq(self.i.payload),
-            skid_in.i.valid.eq(self.i.valid & ~flushing),
-            self.i.ready.eq(skid_in.i.ready & ~flushing),
+            skid_in.i.valid.eq(self.i.valid & ~closed),
+            self.i.ready.eq(skid_in.i.ready & ~closed),
             self.frame_error.eq(receiver.error),
             ledger.written.eq(receiver.written),
             ledger.hold.eq(flushing),
@@ -137,7 +150,7 @@ class EngineCore(wiring.Component):
         if sequencer.program.phased:
             m.d.comb += ledger.row_phase.eq(sequencer.row_phase)
         self._permit(m, receiver, ledger)
-        self._operands(m, sequencer, addresses, receiver, operands)
+        self._operands(m, sequencer, addresses, receiver, operands, loader)
         operand_delay = AddressGenerator.latency + RAM_LATENCY + OPERAND_LATENCY
         weights_behind = operand_delay - weights.latency if weights is not None else 0
         if weights is not None and sequencer.program.phased:
@@ -183,6 +196,7 @@ class EngineCore(wiring.Component):
         addresses: AddressGenerator,
         receiver: FrameReceiver,
         operands: CornerTurn | LaneSupply,
+        loader: WeightLoader | None,
     ) -> None:
         """The activation memory: one copy for each read port, all written together."""
         config = self._config
@@ -204,6 +218,9 @@ class EngineCore(wiring.Component):
             operands.inside.eq(delayed(m, "inside", addresses.inside, RAM_LATENCY - early)),
             operands.load.eq(delayed(m, "block_first", sequencer.block_first, latency - early)),
         ]
+        if loader is not None:
+            m.d.comb += operands.zero_point.eq(loader.numbers.input_zero_point)
+            return
         if isinstance(operands, LaneSupply):
             return
         zero_point = ProgramCounter("operands", config.passes)
@@ -227,15 +244,61 @@ class EngineCore(wiring.Component):
             receiver.permitted.eq(permission.o),
         ]
 
-    def _flush(self, m: Module) -> Signal:
-        """After a reset: clears every accumulator while the operands of before the reset run out."""
-        config = self._config
-        cycles = flush_cycles(config)
+    def _load(
+        self, m: Module, loader: WeightLoader, receiver: FrameReceiver, weights: WeightSupply, drain: Drain
+    ) -> None:
+        """From the weight stream to the memories, and to whoever needs what is in an image's header."""
+        config, numbers = self._config, loader.numbers
+        words = [loader.words[name] for name in loader.words.shape().members]
+        clusters = config.clusters
+        m.d.comb += [
+            loader.w.payload.eq(self.w.payload),
+            loader.w.valid.eq(self.w.valid),
+            self.w.ready.eq(loader.w.ready),
+            self.weights_error.eq(loader.error),
+            receiver.zero_point.eq(numbers.input_zero_point),
+            weights.write.eq(loader.write[:clusters]),
+            weights.write_address.eq(loader.address),
+            Value.cast(weights.write_words).eq(Cat(*words[:clusters])),
+            drain.write.eq(loader.write[clusters:]),
+            drain.write_address.eq(loader.address),
+            Value.cast(drain.write_entries).eq(Cat(*words[clusters:])),
+        ]
+        if config.requantiser.shared:
+            values = {
+                "zero_point": numbers.output_zero_point,
+                "minimum": numbers.activation_min,
+                "maximum": numbers.activation_max,
+            }
+            m.d.comb += drain.shared.eq(Cat(*(values[name][:width] for name, width in config.requantiser.shared)))
+
+    def _gate(self, m: Module, loader: WeightLoader, output: OutputBuffer) -> Signal:
+        """Whether beats may come: between frames only while there are weights and none wait."""
+        m.submodules.gate = gate = FrameGate(self._config)
+        m.d.comb += [
+            gate.taken.eq(self.i.valid & self.i.ready),
+            gate.last.eq(self.i.payload.last),
+            gate.sent.eq(output.frame_sent),
+            gate.allowed.eq(loader.loaded & ~loader.request),
+            loader.idle.eq(gate.idle),
+        ]
+        return gate.open
+
+    def _flush(self, m: Module, loader: WeightLoader | None) -> Signal:
+        """After a reset: clears every accumulator while the operands of before the reset run out.
+
+        Where weights are loaded, also from when the old ones begin to go, until those that were read while they were
+        written, or before anything was, have run out.
+        """
+        cycles = self._config.flush_cycles
         left = Signal(range(cycles + 1), init=cycles)
         flushing = Signal(init=1)
         m.d.sync += flushing.eq(left > 1)
         with m.If(left != 0):
             m.d.sync += left.eq(left - 1)
+        if loader is not None:
+            with m.If(~loader.loaded):
+                m.d.sync += left.eq(cycles)
         return flushing
 
     def _send(self, m: Module, output: OutputBuffer, packer: BeatPacker, receiver: FrameReceiver) -> None:
@@ -296,4 +359,9 @@ class Engine(AxiStreamTop):
 
     def __init__(self, config: EngineConfig, core: wiring.Component | None = None) -> None:
         core = EngineCore(config) if core is None else core
-        super().__init__(core, config.input_beat_bytes, config.output_beat_bytes)
+        super().__init__(
+            core,
+            config.input_beat_bytes,
+            config.output_beat_bytes,
+            weight_beat=0 if config.loading is None else config.loading.beat_bytes,
+        )

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.axi_stream_top import AxiStreamTop
-from hwconv.gateware.engine import EngineCore, flush_cycles
+from hwconv.gateware.engine import EngineCore
 from hwconv.gateware.frame_guard import FrameGuard
 from hwconv.gateware.stream import Beat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.stream_queue import StreamQueue
@@ -147,7 +147,7 @@ class GraphCore(wiring.Component):
         m.submodules.guard = guard = FrameGuard(frame)
         m.submodules.arrived = arrived = Queue(PlainBeat(frame.beat_bytes), GUARD_QUEUE)
         m.submodules.marks = marks = Queue(1, plan.marks)
-        cycles = max((flush_cycles(engine.config) for engine in plan.engines.values()), default=0) + 2
+        cycles = max((engine.config.flush_cycles for engine in plan.engines.values()), default=0) + 2
         left = Signal(range(cycles + 1), init=cycles, name="settling")
         closed = Signal(init=1)
         m.d.sync += closed.eq(left > 1)

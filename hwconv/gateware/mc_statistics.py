@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hwconv.gateware.axi_stream_top import AxiStreamTop
 from hwconv.gateware.bounds import LoopCounter, delayed
 from hwconv.gateware.frame_guard import FrameBeat, FrameGuard
-from hwconv.gateware.stream import Beat, Queue, SkidBuffer, StreamRegister
+from hwconv.gateware.stream import Beat, Queue, SkidBuffer
 from hwconv.mc_statistics import VALUE_BYTES
 from hwconv.plan.mc_statistics import ACCUMULATE_LATENCY, VARIANCE_LATENCY, StatisticsConfig
 from hwconv.plan.requantiser_config import MULTIPLIER_LATENCY
@@ -163,7 +163,7 @@ class Result(data.StructLayout):
 class StatisticsCore(wiring.Component):
     """Statistics on streams; :class:`Statistics` gives it its AXI4-Stream ports.
 
-    skid buffer -> guard -> accumulator -> one value after the other -> variance -> queue -> register
+    skid buffer -> guard -> accumulator -> one value after the other -> variance -> queue -> skid buffer
 
     The last pass of a result is added up like the others, and its sums leave at once, so results need no pass of their
     own. Latency and interval: :func:`~hwconv.plan.mc_statistics.statistics_cycles`. Throughput: a beat a cycle, in the
@@ -247,7 +247,7 @@ class StatisticsCore(wiring.Component):
             second = variance.o
 
         m.submodules.queue = queue = Queue(Result(config), config.queue_depth)
-        m.submodules.front = front = ResetInserter(self.resetting)(StreamRegister(Beat(VALUE_BYTES)))
+        m.submodules.front = front = ResetInserter(self.resetting)(SkidBuffer(Beat(VALUE_BYTES)))
         m.d.comb += [
             queue.push.eq(delayed(m, "push", left != 0, stages)),
             queue.payload.total.eq(delayed(m, "total", sums.total, stages, reset=False)),

@@ -1,6 +1,6 @@
-"""Weights enter the array at the top: one ROM for each cluster of columns, read as late as the cluster works."""
+"""Weights enter the array at the top: one memory for each cluster of columns, read as late as the cluster works."""
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,6 +21,27 @@ def _row_base(item: PassConfig, row_phase: int, _: int) -> int:
     return sum(item.row_weights(phase) for phase in range(row_phase)) % item.weight_words
 
 
+def image_memory(width: int, depth: int, write: Value, address: Value, word: Value, read: Value, o: Signal) -> Instance:
+    """A memory in place of a ROM, with the ROM's latency, written by a :class:`WeightLoader`.
+
+    Parameters
+    ----------
+    write, address, word : the loader's
+    read, o : address and word that a ROM would have
+    """
+    return Instance(
+        "hwconv_ram",
+        p_WIDTH=width,
+        p_DEPTH=max(2, depth),
+        i_clk=ClockSignal(),
+        i_w_en=write,
+        i_w_addr=address[: max(1, (depth - 1).bit_length())],
+        i_w_data=word,
+        i_r_addr=read,
+        o_r_data=o,
+    )
+
+
 class WeightSupply(wiring.Component):
     """Reads a word of weights for each active step, in the order of the loop nest, and starts over with each pixel
     tile.
@@ -34,6 +55,8 @@ class WeightSupply(wiring.Component):
     active : In, a step multiplies
     start, row_phase : In, where a layer has several phases
         A tile begins in the next cycle, and its row phase, whose weights are read.
+    write, write_address, write_words : In, where weights are loaded
+        Those of a :class:`~hwconv.gateware.weight_loader.WeightLoader`, for the clusters.
     o : Out, one lane a multiplier: a weight, or two in one number (see :mod:`hwconv.plan.formats`)
     """
 
@@ -45,6 +68,12 @@ class WeightSupply(wiring.Component):
         members = {"active": In(1), "o": Out(lanes)}
         if self.program.phased:
             members |= {"start": In(1), "row_phase": In(row_phase_shape(self.program))}
+        if config.loading is not None:
+            members |= {
+                "write": In(config.clusters),
+                "write_address": In(range(max(2, config.weight_depth))),
+                "write_words": In(data.ArrayLayout(8 * config.cluster, config.clusters)),
+            }
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
@@ -77,10 +106,22 @@ class WeightSupply(wiring.Component):
                 hop = Signal.like(address, name=f"address_{cluster}", reset_less=True)
                 m.d.sync += hop.eq(address)
                 address = hop
-            weights = Signal(config.operands.lane_bits * config.cluster_lanes, name=f"weights_{cluster}")
-            m.submodules[f"rom_{cluster}"] = Instance(
-                rom_name(config, cluster), i_clk=ClockSignal(), i_addr=address, o_data=weights
-            )
+            bits = config.operands.lane_bits * config.cluster_lanes
+            weights = Signal(bits, name=f"weights_{cluster}")
+            if config.loading is None:
+                m.submodules[f"rom_{cluster}"] = Instance(
+                    rom_name(config, cluster), i_clk=ClockSignal(), i_addr=address, o_data=weights
+                )
+            else:
+                m.submodules[f"ram_{cluster}"] = image_memory(
+                    bits,
+                    config.weight_depth,
+                    self.write[cluster],
+                    self.write_address,
+                    self.write_words[cluster],
+                    address,
+                    weights,
+                )
             first = cluster * config.cluster_lanes
             m.d.comb += Cat(*(self.o[first + index].as_unsigned() for index in range(config.cluster_lanes))).eq(weights)
         return m

@@ -167,7 +167,7 @@ class WinogradArray(wiring.Component):
 
     Members
     -------
-    active, first, last, turn, weight : In, of :class:`TileWalk`
+    first, last, turn, weight : In, of :class:`TileWalk`
     v_0, ... : In, transformed positions, row by row, BRAM_LATENCY cycles after their address
     shift : In, the chains move, MARK_HOPS cycles later
     captured : Out, the sums of a turn are in the chains MARK_HOPS + 1 cycles later
@@ -179,7 +179,7 @@ class WinogradArray(wiring.Component):
         widths = [bits for row in config.operand_widths for bits in row]
         super().__init__(
             {
-                **{name: In(1) for name in ("active", "first", "last", "shift")},
+                **{name: In(1) for name in ("first", "last", "shift")},
                 "turn": In(range(max(2, config.turns))),
                 "weight": In(range(max(2, config.weight_depth))),
                 **{f"v_{index}": In(signed(bits)) for index, bits in enumerate(widths)},

@@ -87,7 +87,6 @@ class WinogradCore(wiring.Component):
             transform.last.eq(fetch.last),
             transform.address.eq(walk.address),
             walk.begin.eq(delayed(m, "begin", sequencer.read_last, FETCH_LATENCY + config.transform_latency)),
-            array.active.eq(walk.active),
             array.first.eq(walk.first),
             array.last.eq(walk.last),
             array.turn.eq(walk.turn),

@@ -22,6 +22,7 @@ def plan_layer(
     multipliers: int | None = None,
     input_beat_bytes: int | None = None,
     output_beat_bytes: int | None = None,
+    loadable: bool = False,
 ) -> EnginePlan:
     """Plans the engine of one layer.
 
@@ -31,6 +32,8 @@ def plan_layer(
         ``direct``, ``winograd2``, ``winograd4``, or ``auto``: the fastest, if it is WORTH times as fast as ``direct``.
     multipliers, input_beat_bytes, output_beat_bytes
         See :func:`~hwconv.plan.engine_plan.make_plan`.
+    loadable : bool
+        Weights come by a stream; only with ``direct``.
 
     Raises
     ------
@@ -41,6 +44,9 @@ def plan_layer(
     """
     if algorithm not in ALGORITHMS:
         raise SpecError(layer.spec.name, "algorithm", algorithm, f"one of {one_of(ALGORITHMS)}")
+
+    if loadable and algorithm != DIRECT:
+        raise UnsupportedError(layer.spec.name, "algorithm", algorithm, f"{DIRECT} where weights are loaded")
 
     def winograd(name: str) -> EnginePlan:
         return make_winograd_plan(
@@ -54,7 +60,11 @@ def plan_layer(
     if algorithm in WINOGRAD:
         return winograd(algorithm)
     direct = make_plan(
-        layer, multipliers=multipliers, input_beat_bytes=input_beat_bytes, output_beat_bytes=output_beat_bytes
+        layer,
+        multipliers=multipliers,
+        input_beat_bytes=input_beat_bytes,
+        output_beat_bytes=output_beat_bytes,
+        loadable=loadable,
     )
     if algorithm == DIRECT:
         return direct

@@ -192,6 +192,16 @@ ENTRY_WAIT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoadConfig:
+    """What an engine whose weights are loaded has beside the others."""
+
+    beat_bytes: int
+    """Bytes of a beat of the stream that brings them."""
+    identity: int
+    """32 bits that every image for this engine begins with; see `plan.weight_image`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """The structure of an engine, shared by all layers of its program."""
 
@@ -225,6 +235,8 @@ class EngineConfig:
     """What the array multiplies."""
     lut_elements: int = 0
     """Multipliers of the array that are made of look-up tables: see :meth:`in_luts`."""
+    loading: LoadConfig | None = None
+    """Weights, requantisation and zero points come by a stream of their own; `None`: they are in ROMs."""
     operation: str = "multiply"
     """One of :data:`OPERATIONS`; others than the first have no weights, and need depthwise operands."""
     largest_count: int = 0
@@ -355,6 +367,11 @@ class EngineConfig:
     def result_bytes(self) -> int:
         """Bytes of one result word."""
         return self.requantisers * self.value_bytes
+
+    @property
+    def flush_cycles(self) -> int:
+        """Cycles in which operands of before a reset, or of before weights were loaded, run out of the array."""
+        return self.word_bytes + self.lanes + self.clusters + 16
 
     @property
     def frames_in_flight(self) -> int:

@@ -15,6 +15,7 @@ from .loop_nest import loop_nest
 from .losses import account
 from .memories import memories
 from .summary import receptive_field
+from .weight_image import weights_summary
 
 if TYPE_CHECKING:
     from ..targets import Target
@@ -96,11 +97,11 @@ def _loops(plan: "EnginePlan") -> Iterable[RenderableType]:
 
 
 def _arithmetic(plan: "EnginePlan") -> Table:
-    config, unit = plan.config, plan.config.requantiser
+    config, unit = plan.config, plan.requantiser
     proof = unit.proof
     rows = [
         ("operands", _operands(plan)),
-        ("accumulators", f"{config.accumulator_width} bits: no input of this layer can leave them"),
+        ("accumulators", f"{config.accumulator_width} bits: no input of {_any_layer(plan)} can leave them"),
         ("requantisers", f"{config.requantisers}, each for {_number(config.drain, 'column')}: {_unit(plan)}"),
         ("", f"{_number(unit.multipliers, 'multiplier')}, latency {unit.latency}, entries of {unit.entry_width} bits"),
         (
@@ -110,6 +111,10 @@ def _arithmetic(plan: "EnginePlan") -> Table:
         ),
     ]
     return grid((f"  {name}", text) for name, text in rows)
+
+
+def _any_layer(plan: "EnginePlan") -> str:
+    return "any layer that is loaded" if plan.loadable else "this layer"
 
 
 def _unit(plan: "EnginePlan") -> str:
@@ -157,6 +162,11 @@ def _streams(plan: "EnginePlan") -> Table:
         ("out", plan.output_beat_bytes, spec.output_bytes),
     ):
         table.add_row(name, str(beat), f"{frame:,}", f"{-(-frame // beat):,}", f"{frame / interval:.3f}")
+    if plan.loadable:
+        image = weights_summary(plan.config)
+        table.add_row(
+            "weights", str(image["beat_bytes"]), f"{image['bytes']:,}", f"{image['beats']:,}", "between frames"
+        )
     return table
 
 

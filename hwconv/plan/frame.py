@@ -42,7 +42,7 @@ class StreamCycles:
 GUARD_LATENCY = 2
 """Cycles from an input handshake to the beat behind the guard: skid buffer, guard."""
 SEND_LATENCY = 2
-"""Cycles from a result to its output handshake: queue, output register."""
+"""Cycles from a result to its output handshake: queue, skid buffer."""
 
 
 def frame_config(name: str, elements: int, zero_point: int, beat_bytes: int | None, parameter_bits: int) -> FrameConfig:

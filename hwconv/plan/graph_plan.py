@@ -190,7 +190,13 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
             draft = drafts[node.name]
             kept = widths["output_beat_bytes"] % draft.config.result_bytes == 0
             folding = draft.folding if kept else None
-            engine = make_plan(network.layers[node.name], multipliers=shares[node.name], folding=folding, **widths)
+            engine = make_plan(
+                network.layers[node.name],
+                multipliers=shares[node.name],
+                folding=folding,
+                input_beat_bytes=beats[node.input],
+                output_beat_bytes=beats[node.name],
+            )
         else:
             engine = _pool(node, pace, widths)
         name = module_name(f"{graph.name}_{node.name}")

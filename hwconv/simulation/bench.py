@@ -20,7 +20,7 @@ from hwconv.errors import ToolError
 from hwconv.resources import resource_path
 from hwconv.simulation.build import Simulator, check_simulator, write_sources
 from hwconv.simulation.compile import WAIVED, Program, compile_icarus, compile_verilator
-from hwconv.simulation.design import Design, Stimulus, Values, expected, stimulus
+from hwconv.simulation.design import Design, Loads, Stimulus, Values, expected, stimulus
 from hwconv.simulation.tools import find_icarus, find_verilator
 
 _FORMAT = 1  # of what a cache entry holds
@@ -88,6 +88,7 @@ def bench_description(
         "latency": latency,
         "interval": interval,
         "seed": seed,
+        **({"weights": "weights.mem", "weight_beat_bytes": design.weight_beat_bytes} if design.weights else {}),
     }
 
 
@@ -124,6 +125,8 @@ def run_cocotb(
         (place / "bench.json").write_text(json.dumps(description, indent=2) + "\n")
         (place / "stimulus.mem").write_text(feed.image())
         (place / "expected.mem").write_text(expected(outputs, design.output_beat_bytes).image())
+        if design.weights:
+            (place / "weights.mem").write_text(Loads.of(design).text())
         command = [sys.executable, str(resource_path("sim/run.py")), simulator, "--bench", str(place / "bench.json")]
         command += ["--build", str(place), "--program", str(program)]
         command += ["--only", only] if only is not None else []

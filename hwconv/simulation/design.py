@@ -28,6 +28,8 @@ class Design:
             means `<top>.v`. Hand-written Verilog waives nothing.
         input_user_bits: bits of `s_axis_tuser`; 0 where there is no such port.
         passes: input frames of one output frame.
+        weight_beat_bytes: bytes of `w_axis_tdata`; 0 for an engine without a weight stream.
+        weights: the image that a run loads first, if it is not told another one; bytes as the stream carries them.
     """
 
     top: str
@@ -37,6 +39,8 @@ class Design:
     generated: tuple[str, ...] | None = None
     input_user_bits: int = 0
     passes: int = 1
+    weight_beat_bytes: int = 0
+    weights: bytes = b""
 
     @property
     def sources(self) -> dict[str, str]:
@@ -52,6 +56,76 @@ class Design:
     def waived(self) -> tuple[str, ...]:
         """The files for which style warnings are waived."""
         return (f"{self.top}.v",) if self.generated is None else self.generated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """An image on the weight stream of a loadable engine.
+
+    Parameters:
+        image: its bytes, whole beats. TLAST comes with the last one.
+        after: frames that are sent before it: the frame after these waits for its first beat. With 0 no frame waits.
+        whole: whether the engine has weights after it; if not, it must pulse `weights_error`, once.
+        last: the beats with TLAST, where that is not the last one alone.
+    """
+
+    image: bytes
+    after: int = 0
+    whole: bool = True
+    last: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loads:
+    """What goes into the weight stream: the entries of sim/weights_source.v.
+
+    Members:
+        loads: the images, in order; the frames before which they come never become fewer.
+        beat_bytes: bytes of a beat.
+    """
+
+    loads: tuple[Load, ...]
+    beat_bytes: int
+
+    def __post_init__(self) -> None:
+        if any(not load.image or len(load.image) % self.beat_bytes for load in self.loads):
+            raise ValueError(f"Expected images of whole beats of {self.beat_bytes} bytes")
+
+    @classmethod
+    def of(cls, design: Design, loads: Sequence[Load] | None = None) -> "Loads":
+        """The images given, or the one that comes with a design."""
+        chosen = (Load(image=design.weights),) if loads is None else tuple(loads)
+        return cls(loads=chosen, beat_bytes=design.weight_beat_bytes)
+
+    @property
+    def beats(self) -> int:
+        return sum(len(load.image) for load in self.loads) // self.beat_bytes
+
+    @property
+    def errors(self) -> int:
+        """Pulses of `weights_error`."""
+        return sum(not load.whole for load in self.loads)
+
+    def start(self, frame: int) -> int:
+        """The first beat of the image that frame `frame` is computed with."""
+        beat, found = 0, 0
+        for load in self.loads:
+            if load.whole and load.after <= frame:
+                found = beat
+            beat += len(load.image) // self.beat_bytes
+        return found
+
+    def text(self) -> str:
+        """The text of the memory of sim/weights_source.v."""
+        lines = []
+        for load in self.loads:
+            beats = np.frombuffer(load.image, np.uint8).reshape(-1, self.beat_bytes)[:, ::-1]
+            last = {len(beats) - 1} if load.last is None else set(load.last)
+            for index, beat in enumerate(beats):
+                whole = load.whole and index == len(beats) - 1
+                flags = (index in last) | whole << 1
+                lines.append(f"{load.after:08x}{flags:02x}{beat.tobytes().hex()}\n")
+        return "".join(lines)
 
 
 @dataclass(frozen=True, kw_only=True)
