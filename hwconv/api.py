@@ -33,7 +33,8 @@ from hwconv.layer import Layer
 from hwconv.load_trials import run_load_trials
 from hwconv.plan.algorithm import DIRECT, plan_layer
 from hwconv.plan.block import BlockPlan
-from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.plan.fit import plan_for_target
 from hwconv.plan.loadable import engine_for
 from hwconv.plan.picture import draw_plan
 from hwconv.plan.weight_image import image_bytes, weights_summary
@@ -150,6 +151,7 @@ def plan(
     *,
     layer: int | None = None,
     multipliers: int | None = None,
+    lut_multipliers: int | None = None,
     target: str | None = None,
     algorithm: str = DIRECT,
     loadable: bool = False,
@@ -159,6 +161,8 @@ def plan(
     Parameters:
         source, layer: see above.
         multipliers: how many the array may have; by default what fits the target, or the plan's own choice.
+        lut_multipliers: how many of them may be made of look-up tables; by default what is asked for and the target has
+            no hard multipliers for.
         target: the name of an FPGA, see `hwconv targets`.
         algorithm: `direct`, `winograd2`, `winograd4` or `auto`, see :mod:`hwconv.plan.algorithm`.
         loadable: whether weights and requantisation come by a stream, so that the engine serves any layer of the shape.
@@ -166,7 +170,7 @@ def plan(
     Raises:
         HwconvError: a file that cannot be read, a layer that is not supported, or a target that is too small.
     """
-    return _plan(_load(source, layer).layer, multipliers, target, algorithm, loadable)
+    return _plan(_load(source, layer).layer, multipliers, lut_multipliers, target, algorithm, loadable)
 
 
 def draw(engine: EnginePlan, path: str | Path) -> None:
@@ -184,6 +188,7 @@ def generate(
     *,
     layer: int | None = None,
     multipliers: int | None = None,
+    lut_multipliers: int | None = None,
     target: str | None = None,
     algorithm: str = DIRECT,
     family: str | None = None,
@@ -195,7 +200,7 @@ def generate(
     """Writes the package of a layer: everything, or nothing.
 
     Parameters:
-        source, layer, multipliers, target, algorithm, loadable: as for `plan`.
+        source, layer, multipliers, lut_multipliers, target, algorithm, loadable: as for `plan`.
         directory: the folder to write; it must not exist or be empty.
         family: `generic` or `ecp5`, the implementation of the vendor blocks; by default the target's, or `generic`.
         name: the name of the top module; by default the layer's.
@@ -218,7 +223,7 @@ def generate(
     if name is not None:
         renamed = Layer(replace(loaded.layer.spec, name=name), loaded.layer.parameters, loaded.layer.origin)
         loaded = LayerFile(renamed, loaded.input, loaded.expected)
-    engine = _plan(loaded.layer, multipliers, target, algorithm, loadable)
+    engine = _plan(loaded.layer, multipliers, lut_multipliers, target, algorithm, loadable)
     if family is None:
         family = "generic" if target is None else load_target(target).family
     files = engine_files(engine, family)
@@ -244,6 +249,7 @@ def compare(
     expected: str | Path | Frames | None = None,
     simulator: str = "verilator",
     multipliers: int | None = None,
+    lut_multipliers: int | None = None,
     target: str | None = None,
     algorithm: str = DIRECT,
     frames: int | None = None,
@@ -256,7 +262,7 @@ def compare(
     """Simulates the Verilog of a layer and compares it with the golden model. A difference raises nothing.
 
     Parameters:
-        source, layer, multipliers, target, algorithm, loadable: as for `plan`.
+        source, layer, multipliers, lut_multipliers, target, algorithm, loadable: as for `plan`.
         input: frames as (N, H, W, C) or (H, W, C), or an .npy file of them; by default those of the source, if any.
         expected: outputs for `input` known from elsewhere, in the same way; by default those of the source.
         simulator: `verilator` or `icarus`.
@@ -298,7 +304,7 @@ def compare(
         return replace(found, file=str(source))
     loaded = _load(source, layer)
     case = prepare(loaded, input, expected, frames=frames, seed=seed)
-    engine = _plan(loaded.layer, multipliers, target, algorithm, loadable)
+    engine = _plan(loaded.layer, multipliers, lut_multipliers, target, algorithm, loadable)
     wave = None if waveform is None else Path(waveform)
     design = netlist_of(engine) if netlist else design_of(engine)
     binary = simulation.build(design, cast(simulation.Simulator, simulator), waveform=wave is not None)
@@ -314,6 +320,7 @@ def simulate(
     layer: int | None = None,
     simulator: str = "verilator",
     multipliers: int | None = None,
+    lut_multipliers: int | None = None,
     target: str | None = None,
     algorithm: str = DIRECT,
     frames: int = 4,
@@ -323,7 +330,7 @@ def simulate(
     """Runs an engine through pauses, damaged frames and resets. A failure raises nothing.
 
     Parameters:
-        source, layer, multipliers, target, algorithm, loadable: as for `plan`.
+        source, layer, multipliers, lut_multipliers, target, algorithm, loadable: as for `plan`.
         simulator: `verilator` or `icarus`.
         frames: of each run, at least four. seed: of frames, pauses and faults.
     """
@@ -335,7 +342,7 @@ def simulate(
         planned = graphs.plan_graph(read.network, multipliers=multipliers)
         return graphs.simulate_graph(planned, given=read.input, simulator=simulator, frames=frames, seed=seed)
     loaded = _load(source, layer)
-    engine = _plan(loaded.layer, multipliers, target, algorithm, loadable)
+    engine = _plan(loaded.layer, multipliers, lut_multipliers, target, algorithm, loadable)
     design, chosen, cycles = design_of(engine), cast(simulation.Simulator, simulator), engine.cycles
     sent = with_random(loaded.layer, loaded.input, max(4, frames), seed)
     binary = simulation.build(design, chosen)
@@ -404,6 +411,7 @@ def build(
     target: str,
     layer: int | None = None,
     multipliers: int | None = None,
+    lut_multipliers: int | None = None,
     algorithm: str = DIRECT,
     clock_mhz: float | None = None,
     seeds: tuple[int, ...] = (1,),
@@ -413,7 +421,7 @@ def build(
     """Synthesises, places and routes a layer.
 
     Parameters:
-        source, layer, multipliers, target, algorithm, loadable: as for `plan`.
+        source, layer, multipliers, lut_multipliers, target, algorithm, loadable: as for `plan`.
         clock_mhz: the clock asked for; by default the target's.
         seeds: of placement, one run each.
         progress: called after each run.
@@ -422,7 +430,7 @@ def build(
         HwconvError: as `plan`; a design that does not fit or misses the clock, with what to change.
     """
     chosen = load_target(target)
-    engine = _plan(_load(source, layer).layer, multipliers, target, algorithm, loadable)
+    engine = _plan(_load(source, layer).layer, multipliers, lut_multipliers, target, algorithm, loadable)
     files = engine_files(engine, chosen.family)
     return flow.build(files, engine.top_name, chosen, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
 
@@ -476,7 +484,7 @@ def pack(
     """
     loaded = _load(source, layer).layer
     if engine is None:
-        planned = _plan(loaded, multipliers, target, DIRECT, True)
+        planned = _plan(loaded, multipliers, None, target, DIRECT, True)
     else:
         planned = engine_for(packaged_engine(Path(engine)), loaded)
     image, about, proof = image_bytes(planned), weights_summary(planned.config), planned.requantiser.proof
@@ -535,8 +543,23 @@ def _load(source: Source, layer: int | None) -> LayerFile:
     return source if isinstance(source, LayerFile) else load(Path(source), layer=layer)
 
 
-def _plan(layer: Layer, multipliers: int | None, target: str | None, algorithm: str, loadable: bool) -> EnginePlan:
+def _plan(
+    layer: Layer,
+    multipliers: int | None,
+    lut_multipliers: int | None,
+    target: str | None,
+    algorithm: str,
+    loadable: bool,
+) -> EnginePlan:
     """Plans for a number of multipliers, or for as many as a target has beside those of the requantisers."""
+    if algorithm == DIRECT and not loadable:
+        if target is None:
+            return make_plan(layer, multipliers=multipliers, lut_multipliers=lut_multipliers or 0)
+        part = load_target(target)
+        return plan_for_target(layer, part, multipliers=multipliers, lut_multipliers=lut_multipliers)
+    if lut_multipliers:
+        what = f"0 with algorithm {algorithm}" if algorithm != DIRECT else "0 where weights are loaded"
+        raise UnsupportedError(layer.spec.name, "lut_multipliers", lut_multipliers, what)
     if target is None:
         return plan_layer(layer, algorithm, multipliers=multipliers, loadable=loadable)
     available = load_target(target).multipliers

@@ -36,7 +36,7 @@ class ComparisonResult:
         problem: one sentence on what is wrong first, or empty.
         latency, predicted_latency: cycles from the first input beat to the last output beat of a frame.
         interval, predicted_interval: cycles between frames that are sent back to back.
-        macs: multiply-accumulates of a frame. multipliers: of the array.
+        macs: multiply-accumulates of a frame. multipliers: of the array. lut_multipliers: those of look-up tables.
         requantisers, requantiser_multipliers: beside the array.
         products: that the array makes in a cycle: two a multiplier where short weights share it.
         utilisation: macs / (interval x products), of the measured interval.
@@ -62,6 +62,7 @@ class ComparisonResult:
     requantisers: int
     requantiser_multipliers: int
     utilisation: float | None
+    lut_multipliers: int = 0
     netlist: bool = False
     waveform: str | None = None
     captured: str | None = None
@@ -96,7 +97,8 @@ class ComparisonResult:
         verdict = "exact" if self.exact else f"NOT EXACT, {self.mismatches} mismatches"
         known = f", {self.expected_outputs} of them known from elsewhere" if self.expected_outputs else ""
         used = f", utilisation {self.utilisation:.1%}" if self.utilisation is not None else ""
-        each = " of two products" if self.products > self.multipliers else ""
+        each = f" ({self.lut_multipliers} of look-up tables)" if self.lut_multipliers else ""
+        each += " of two products" if self.products > self.multipliers else ""
         what = ", the netlist of ECP5 cells" if self.netlist else ""
         return (
             f"{self.layer}: {verdict}, {self.outputs} outputs of {self.frames} frames compared{known} "
@@ -183,6 +185,7 @@ def compare_engine(
         predicted_interval=engine.cycles.interval,
         macs=spec.macs,
         multipliers=engine.multipliers,
+        lut_multipliers=engine.lut_multipliers,
         products=engine.products,
         requantisers=engine.config.requantisers,
         requantiser_multipliers=engine.requantiser_multipliers,

@@ -40,7 +40,7 @@ class Engine:
 
 
 def chosen(layers: Sequence[str] | None, multipliers: Sequence[int] | None) -> list[tuple[str, int]]:
-    """The engines to measure, in the order of the table.
+    """The engines to measure, in the order of the table; those of another algorithm only by name.
 
     Raises:
         HwconvError: a layer that is not in the table, or no multipliers at all.
@@ -51,7 +51,8 @@ def chosen(layers: Sequence[str] | None, multipliers: Sequence[int] | None) -> l
     for count in multipliers or ():
         if count < 1:
             raise HwconvError(f"expected multipliers of at least 1, not {count}")
-    return [(name, count) for count in multipliers or MULTIPLIERS for name in SPECS if layers is None or name in layers]
+    names = [name for name in SPECS if (name not in ALGORITHMS if layers is None else name in layers)]
+    return [(name, count) for count in multipliers or MULTIPLIERS for name in names]
 
 
 def generate(layer: str, asked: int, family: str = "generic") -> Engine:

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Algorithm, AlgorithmName, Json, LayerIndex, Loadable, ModelFile, Multipliers
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    Json,
+    LayerIndex,
+    Loadable,
+    LutMultipliers,
+    ModelFile,
+    Multipliers,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -13,6 +22,7 @@ def build(
     target: Annotated[str, typer.Option("--target", metavar="NAME", help="An FPGA; `hwconv targets` lists them.")],
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     algorithm: Algorithm = AlgorithmName.direct,
     clock: Annotated[
         float | None,
@@ -32,6 +42,7 @@ def build(
             algorithm=algorithm.value,
             layer=layer,
             multipliers=multipliers,
+            lut_multipliers=lut_multipliers,
             clock_mhz=clock,
             seeds=tuple(range(1, seeds + 1)),
             progress=step,

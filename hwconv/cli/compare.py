@@ -11,6 +11,7 @@ from hwconv.cli.options import (
     Json,
     LayerIndex,
     Loadable,
+    LutMultipliers,
     ModelFiles,
     Multipliers,
     Simulator,
@@ -34,6 +35,7 @@ def compare(
     ] = None,
     simulator: Simulator = SimulatorName.verilator,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     target: Target = None,
     algorithm: Algorithm = AlgorithmName.direct,
     frames: Annotated[
@@ -77,6 +79,7 @@ def compare(
                     expected=expected,
                     simulator=simulator.value,
                     multipliers=multipliers,
+                    lut_multipliers=lut_multipliers,
                     target=target,
                     algorithm=algorithm.value,
                     frames=frames,

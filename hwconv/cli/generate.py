@@ -12,6 +12,7 @@ from hwconv.cli.options import (
     Json,
     LayerIndex,
     Loadable,
+    LutMultipliers,
     ModelFile,
     Multipliers,
     Target,
@@ -24,6 +25,7 @@ def generate(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     target: Target = None,
     algorithm: Algorithm = AlgorithmName.direct,
     family: Annotated[
@@ -47,6 +49,7 @@ def generate(
             output,
             layer=layer,
             multipliers=multipliers,
+            lut_multipliers=lut_multipliers,
             target=target,
             algorithm=algorithm.value,
             family=family.value if family else None,

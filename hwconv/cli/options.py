@@ -41,6 +41,16 @@ Multipliers = Annotated[
     int | None,
     typer.Option("--multipliers", min=1, metavar="N", help="Multipliers that the array may have.", show_default=False),
 ]
+LutMultipliers = Annotated[
+    int | None,
+    typer.Option(
+        "--lut-multipliers",
+        min=0,
+        metavar="N",
+        help="How many of them may be made of look-up tables; by default what exceeds the target's.",
+        show_default=False,
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option("--target", metavar="NAME", help="An FPGA; `hwconv targets` lists them.", show_default=False),

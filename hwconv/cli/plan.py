@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Algorithm, AlgorithmName, Json, LayerIndex, Loadable, ModelFile, Multipliers, Target
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    Json,
+    LayerIndex,
+    Loadable,
+    LutMultipliers,
+    ModelFile,
+    Multipliers,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text
 
 
@@ -13,6 +23,7 @@ def plan(
     file: ModelFile,
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     target: Target = None,
     algorithm: Algorithm = AlgorithmName.direct,
     clock: Annotated[
@@ -50,7 +61,13 @@ def plan(
             print_text(_table(str(file), layers))
         return
     engine = api.plan(
-        file, layer=layer, multipliers=multipliers, target=target, algorithm=algorithm.value, loadable=loadable
+        file,
+        layer=layer,
+        multipliers=multipliers,
+        target=target,
+        lut_multipliers=lut_multipliers,
+        algorithm=algorithm.value,
+        loadable=loadable,
     )
     if picture is not None:
         api.draw(engine, picture)

@@ -126,6 +126,19 @@ def _engine_constants(
     ]
 
 
+def _weight_constants(weights: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "title": "weights, an image for w_axis; the constants above that it brings are those of weights.bin",
+        "constants": {
+            "WEIGHTS_BYTES": weights["bytes"],
+            "WEIGHTS_BEAT_BYTES": weights["beat_bytes"],
+            "WEIGHTS_BEATS": weights["beats"],
+            "WEIGHTS_CYCLES": weights["cycles"],
+            "WEIGHTS_IDENTITY": f"0x{weights['identity']:08x}u",
+        },
+    }
+
+
 def _graph(plan: GraphPlan, input_beats: int, output_beats: int, value_bytes: int) -> Contents:
     graph, cycles = plan.graph, plan.cycles
     output = graph.tensors[graph.output]
@@ -161,19 +174,6 @@ def _graph(plan: GraphPlan, input_beats: int, output_beats: int, value_bytes: in
         },
         constants=[*constants, _cycles(plan)],
     )
-
-
-def _weight_constants(weights: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "title": "weights, an image for w_axis; the constants above that it brings are those of weights.bin",
-        "constants": {
-            "WEIGHTS_BYTES": weights["bytes"],
-            "WEIGHTS_BEAT_BYTES": weights["beat_bytes"],
-            "WEIGHTS_BEATS": weights["beats"],
-            "WEIGHTS_CYCLES": weights["cycles"],
-            "WEIGHTS_IDENTITY": f"0x{weights['identity']:08x}u",
-        },
-    }
 
 
 def _cycles(plan: BlockPlan) -> dict[str, Any]:

@@ -58,12 +58,12 @@ class Drain(wiring.Component):
     -------
     last : In
         The array's mark; `columns`, its outputs.
-    count : In, where elements are counted
-        Of the pixel in `columns`: it chooses the entry, instead of the channel.
     write, write_address, write_entries : In, where tables are loaded
         Those of a :class:`~hwconv.gateware.weight_loader.WeightLoader`, for the requantisers.
     shared : In, where the requantisers have shared fields
         These.
+    count : In, where elements are counted
+        Of the pixel in `columns`: it chooses the entry, instead of the channel.
     shift : Out
         The array's drain mark.
     word, marks : Out
@@ -80,8 +80,8 @@ class Drain(wiring.Component):
             {
                 "last": In(1),
                 "columns": In(data.ArrayLayout(signed(config.accumulator_width), config.columns)),
-                **({"count": In(range(config.largest_count + 1))} if config.largest_count else {}),
                 **(self._loaded_members() if config.loading is not None else {}),
+                **({"count": In(range(config.largest_count + 1))} if config.largest_count else {}),
                 "shift": Out(1),
                 "word": Out(8 * config.result_bytes),
                 "marks": Out(ResultMarks()),

@@ -123,11 +123,11 @@ class EngineCore(wiring.Component):
         m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
 
         loader = None
-        if config.loading is not None:
+        if config.loading is not None and weights is not None:
             m.submodules.loader = loader = ResetInserter(self.resetting)(WeightLoader(config))
         flushing = self._flush(m, loader)
         closed = flushing
-        if loader is not None:
+        if loader is not None and weights is not None:
             closed = flushing | ~self._gate(m, loader, output)
             assert weights is not None  # what has no weights loads none
             self._load(m, loader, receiver, weights, drain)

@@ -272,20 +272,20 @@ class StatisticsCore(wiring.Component):
         config, frame = self._config, self._config.frame
         lanes, depth = frame.beat_bytes, config.queue_depth
         pauses = [config.pause(bool(index & 1), bool(index & 2)) for index in range(4)]
-        left = Signal(range(max(2, *pauses)))
+        pausing = Signal(range(max(2, *pauses)))
         now = Cat(last_pass, guard.final)
         pause = Array([Const(each, range(max(pauses) + 1)) for each in pauses])[now]
         follows = Signal()
-        m.d.comb += follows.eq(Mux(guard.step, pause == 1, left == 0))
+        m.d.comb += follows.eq(Mux(guard.step, pause == 1, pausing == 0))
         with m.If(guard.step & (pause != 1)):
-            m.d.sync += left.eq(pause - 2)
-        with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += pausing.eq(pause - 2)
+        with m.Elif(pausing != 0):
+            m.d.sync += pausing.eq(pausing - 1)
 
         room = Signal(range(depth + 1), init=depth)
         given = Mux(guard.step & last_pass, Mux(guard.final, frame.last_bytes, lanes), 0)
         m.d.sync += room.eq(room - given + taken)
-        # A beat that is taken now is not yet counted. Which pass comes next is not known here, so all of them wait.
+        # A beat that is taken now is not yet counted. Which pass comes next is not known here, so all of them pausing.
         m.d.comb += guard.permitted.eq(follows & (room >= 2 * lanes))
 
 

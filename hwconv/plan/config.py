@@ -371,7 +371,7 @@ class EngineConfig:
     @property
     def flush_cycles(self) -> int:
         """Cycles in which operands of before a reset, or of before weights were loaded, run out of the array."""
-        return self.word_bytes + self.lanes + self.clusters + 16
+        return self.word_channels + self.lanes + self.clusters + 16
 
     @property
     def frames_in_flight(self) -> int:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..spec import ConvSpec
+from .area import estimate_area
 from .array_drawing import draw_array
 from .cycles import rows_needed
 from .loop_nest import loop_nest
@@ -130,6 +131,7 @@ def _unit(plan: "EnginePlan") -> str:
 def _array_multipliers(plan: "EnginePlan") -> str:
     """The multipliers of the array, and what each of them makes if that is not one product a cycle."""
     number = _number(plan.multipliers, "multiplier")
+    number += f" ({plan.lut_multipliers} of look-up tables)" if plan.lut_multipliers else ""
     return number if plan.products == plan.multipliers else f"{number} of two products"
 
 
@@ -206,11 +208,14 @@ def _losses(plan: "EnginePlan") -> Table:
 
 
 def _target(plan: "EnginePlan", target: "Target") -> Table:
-    multipliers = plan.multipliers + plan.requantiser_multipliers
+    multipliers = plan.hard_multipliers + plan.requantiser_multipliers
+    beside = f", {plan.lut_multipliers} more of look-up tables" if plan.lut_multipliers else ""
+    area = estimate_area(plan)
     blocks = sum(store.block_rams(target.family) for store in memories(plan))
     rows = [
-        (f"  {target.name}", f"{multipliers} of {target.multipliers} multipliers"),
+        (f"  {target.name}", f"{multipliers} of {target.multipliers} multipliers{beside}"),
         ("", f"{blocks} of {target.block_rams} block RAMs"),
+        ("", f"about {area.luts:,} of {target.luts:,} look-up tables, {area.ffs:,} of {target.ffs:,} flip-flops"),
     ]
     return grid(rows)
 

@@ -194,8 +194,8 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
                 network.layers[node.name],
                 multipliers=shares[node.name],
                 folding=folding,
-                input_beat_bytes=beats[node.input],
-                output_beat_bytes=beats[node.name],
+                input_beat_bytes=widths["input_beat_bytes"],
+                output_beat_bytes=widths["output_beat_bytes"],
             )
         else:
             engine = _pool(node, pace, widths)

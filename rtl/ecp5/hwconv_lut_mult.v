@@ -46,13 +46,20 @@ module hwconv_lut_mult #(
             hwconv_lut_mult_takes_one_operand_of_at_most_8_bits refused ();
             assign p = 0;
         end else begin : g_rows
-            wire signed [WIDE-1:0]   wide   = (A_WIDTH > B_WIDTH) ? a : b;
-            wire signed [2*ROWS-1:0] narrow = (A_WIDTH > B_WIDTH) ? b : a;
-            reg  signed [WIDE-1:0]   multiplicand;
-            reg         [2*ROWS-1:0] digits;
+            wire [WIDE-1:0]   wide;
+            wire [NARROW:0]   narrow;
+            reg  [WIDE-1:0]   multiplicand;
+            reg  [2*ROWS-1:0] digits;
+            if (A_WIDTH > B_WIDTH) begin : g_b_is_narrow
+                assign wide   = a;
+                assign narrow = {b[B_WIDTH-1], b};
+            end else begin : g_a_is_narrow
+                assign wide   = b;
+                assign narrow = {a[A_WIDTH-1], a};
+            end
             always @(posedge clk) begin
                 multiplicand <= wide;
-                digits       <= narrow;
+                digits       <= narrow[2*ROWS-1:0];
             end
 
             // As wide as the chains, and twice that.
@@ -60,9 +67,9 @@ module hwconv_lut_mult #(
             wire [2*CELLS-1:0] twice = {once[2*CELLS-2:0], 1'b0};
 
             for (r = 0; r < 4; r = r + 1) begin : g_row
-                wire signed [ROW-1:0] row;
+                wire [SUM-1:0] row;
                 if (r > LAST) begin : g_none
-                    assign row = 0;
+                    assign row = {SUM{1'b0}};
                 end else begin : g_some
                     wire [2*CELLS-1:0] sum;
                     reg  [ROW-1:0]     kept;
@@ -101,19 +108,20 @@ module hwconv_lut_mult #(
                         end
                     end
                     always @(posedge clk) kept <= sum[ROW-1:0];
-                    assign row = kept;
+                    assign row = {{2{kept[ROW-1]}}, kept};
                 end
             end
 
-            reg signed [SUM-1:0] lower;
-            reg signed [SUM-1:0] upper;
-            reg signed [ALL-1:0] product;
+            reg  [SUM-1:0] lower;
+            reg  [SUM-1:0] upper;
+            wire [ALL-1:0] total = {{4{lower[SUM-1]}}, lower} + {upper, 4'b0000};
+            reg  [A_WIDTH+B_WIDTH-1:0] product;
             always @(posedge clk) begin
-                lower   <= g_row[0].row + (g_row[1].row <<< 2);
-                upper   <= g_row[2].row + (g_row[3].row <<< 2);
-                product <= lower + (upper <<< 4);
+                lower   <= g_row[0].row + (g_row[1].row << 2);
+                upper   <= g_row[2].row + (g_row[3].row << 2);
+                product <= total[A_WIDTH+B_WIDTH-1:0];
             end
-            assign p = product[A_WIDTH+B_WIDTH-1:0];
+            assign p = product;
         end
     endgenerate
 endmodule

@@ -32,7 +32,6 @@ module dropout_harness (
     end
     wire begun = age == 2'd2;
 
-    (* hierconn *) wire \dut.core.guard.valid ;
     (* hierconn *) wire \dut.core.guard.open_ ;
     (* hierconn *) wire \dut.core.guard.fill ;
     (* hierconn *) wire [5:0] \dut.core.room ;
@@ -41,7 +40,7 @@ module dropout_harness (
     wire [5:0] room = \dut.core.room ;
     wire [31:0] filled = \dut.core.queue.filled ;
     // Beats behind the guard that are not yet in the queue.
-    wire [20:0] pipeline = {PIPELINE, \dut.core.guard.valid };
+    wire [20:0] pipeline = {PIPELINE};
 
     reg [5:0] inside;
     integer index;
