@@ -214,7 +214,14 @@ def generate(
     if is_graph(source):
         from hwconv import graphs
 
-        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm), loadable=loadable or None)
+        _of_one_layer(
+            source,
+            layer=layer,
+            lut_multipliers=lut_multipliers,
+            target=target,
+            algorithm=_other(algorithm),
+            loadable=loadable or None,
+        )
         read = graphs.load_graph(cast(Path, source), name=name)
         planned = graphs.plan_graph(read.network, multipliers=multipliers)
         own = "generic" if family is None else family
@@ -282,6 +289,7 @@ def compare(
         _of_one_layer(
             source,
             layer=layer,
+            lut_multipliers=lut_multipliers,
             target=target,
             algorithm=_other(algorithm),
             loadable=loadable or None,
@@ -337,7 +345,14 @@ def simulate(
     if is_graph(source):
         from hwconv import graphs
 
-        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm), loadable=loadable or None)
+        _of_one_layer(
+            source,
+            layer=layer,
+            lut_multipliers=lut_multipliers,
+            target=target,
+            algorithm=_other(algorithm),
+            loadable=loadable or None,
+        )
         read = graphs.load_graph(cast(Path, source))
         planned = graphs.plan_graph(read.network, multipliers=multipliers)
         return graphs.simulate_graph(planned, given=read.input, simulator=simulator, frames=frames, seed=seed)

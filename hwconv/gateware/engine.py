@@ -129,7 +129,6 @@ class EngineCore(wiring.Component):
         closed = flushing
         if loader is not None and weights is not None:
             closed = flushing | ~self._gate(m, loader, output)
-            assert weights is not None  # what has no weights loads none
             self._load(m, loader, receiver, weights, drain)
         m.d.comb += [
             skid_in.i.payload.eq(self.i.payload),
