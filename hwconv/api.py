@@ -214,7 +214,14 @@ def generate(
     if is_graph(source):
         from hwconv import graphs
 
-        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm))
+        _of_one_layer(
+            source,
+            layer=layer,
+            lut_multipliers=lut_multipliers,
+            target=target,
+            algorithm=_other(algorithm),
+            loadable=loadable or None,
+        )
         read = graphs.load_graph(cast(Path, source), name=name)
         planned = graphs.plan_graph(read.network, multipliers=multipliers)
         own = "generic" if family is None else family
@@ -280,9 +287,16 @@ def compare(
         from hwconv import graphs
 
         _of_one_layer(
-            source, layer=layer, target=target, algorithm=_other(algorithm), input=input, expected=expected,
+            source,
+            layer=layer,
+            lut_multipliers=lut_multipliers,
+            target=target,
+            algorithm=_other(algorithm),
+            loadable=loadable or None,
+            input=input,
+            expected=expected,
             capture=capture,
-        )  # fmt: skip
+        )
         read = graphs.load_graph(cast(Path, source))
         planned = graphs.plan_graph(read.network, multipliers=multipliers)
         found = graphs.compare_graph(
@@ -331,7 +345,14 @@ def simulate(
     if is_graph(source):
         from hwconv import graphs
 
-        _of_one_layer(source, layer=layer, target=target, algorithm=_other(algorithm))
+        _of_one_layer(
+            source,
+            layer=layer,
+            lut_multipliers=lut_multipliers,
+            target=target,
+            algorithm=_other(algorithm),
+            loadable=loadable or None,
+        )
         read = graphs.load_graph(cast(Path, source))
         planned = graphs.plan_graph(read.network, multipliers=multipliers)
         return graphs.simulate_graph(planned, given=read.input, simulator=simulator, frames=frames, seed=seed)

@@ -75,6 +75,11 @@ def test_a_package_simulates_on_its_own_and_says_what_it_is(factorised, tmp_path
     [
         ("plan", "--target", "ulx3s-85f"),
         ("plan", "--layer", 0),
+        ("plan", "--loadable"),
+        ("plan", "--lut-multipliers", 2),
+        ("sim", "--lut-multipliers", 2),
+        ("generate", "-o", "never", "--loadable"),
+        ("compare", "--loadable"),
         ("generate", "-o", "never", "--layer", 0),
         ("compare", "--algorithm", "winograd2"),
         ("compare", "--capture", "y.npy"),

@@ -29,6 +29,7 @@ WAIVERS = (
     (ENGINE, "DECLFILENAME", "", "an engine is one file with many modules"),
     (ENGINE, "PROCASSINIT", "", "a register's value at power-up, beside what it takes at a clock edge"),
     (ENGINE, "WIDTHEXPAND", "Operator ", "of operands that Verilog extends as Amaranth does"),
+    (ENGINE, "WIDTHTRUNC", "Operator ASSIGNW expects", "a part of a wide beat, which a shift brings down"),
     (ENGINE, "UNUSEDSIGNAL", "Bits of signal are not used", "sums and products are named whole"),
     (ENGINE, "UNUSEDSIGNAL", "Signal is not used", "equal modules are one, with the outputs of all"),
     (ENGINE, "CMPCONST", "Comparison is constant", "a clamp's bound that the sum cannot reach"),

@@ -47,8 +47,9 @@ def plan(
     from hwconv.frontend.graph_file import is_graph
 
     if is_graph(file):
-        if layer is not None or target is not None or picture is not None or algorithm != AlgorithmName.direct:
-            raise typer.BadParameter("--layer, --target, --algorithm and --picture do not go with a graph")
+        others = (layer, lut_multipliers, target, picture, loadable or None)
+        if any(each is not None for each in others) or algorithm != AlgorithmName.direct:
+            raise typer.BadParameter("of the options only --multipliers, --clock and --json go with a graph")
         _plan_graph(file, multipliers, clock, json)
         return
     if layer is None and api.is_model(file):
