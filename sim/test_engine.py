@@ -368,9 +368,12 @@ async def weights_may_be_loaded_again_and_damaged_images_are_told(dut):
     errors = 0
     for number, image in enumerate([*wrong, BENCH.weights]):
         tb.weights.queue.extend(image)
+        waited, most = 0, 1000 + 20 * len(image)  # cycles; the source pauses less than that
         while not tb.weights.idle:
             await RisingEdge(dut.aclk)
             errors += int(dut.weights_error.value)
+            waited += 1
+            assert waited < most, f"image {number} was not taken within {most} cycles"
         if number == 0:
             tb.send_good(1)  # waits for the last image
         for _ in range(100 if number < len(wrong) else 1):

@@ -308,7 +308,7 @@ def test_a_layer_of_zeros_has_a_default_scale(write):
         (SMALL + WEIGHTS + "strides = 2\n", "strides"),
         (SMALL + WEIGHTS + "[other]\n", "other"),
         ("[layer]\n" + SMALL + WEIGHTS + "[other]\n", "'other' beside"),
-        ("[[layer]]\n" + SMALL + WEIGHTS, "key"),
+        ("[[layer]]\n" + SMALL + WEIGHTS, "one layer here"),
         (SMALL + WEIGHTS + "length = 3\n", "height"),
         (SMALL + WEIGHTS + "inputs = 3\n", "kernel"),
         ("outputs = 3\n" + WEIGHTS, "in_channels"),

@@ -16,6 +16,7 @@ from every_kind import KINDS, engine_of
 
 from hwconv.emit.package import engine_files, model_files
 from hwconv.plan.block import BlockPlan
+from hwconv.plan.engine_plan import EnginePlan
 from hwconv.resources import resource_path
 from hwconv.simulation.tools import find_verilator
 
@@ -118,7 +119,8 @@ def warnings_of(family: str, kind: str) -> tuple[Complaint, ...]:
     """What Verilator says about an engine or a block under the harness."""
     plan = plan_of(kind)
     files = engine_files(plan, family) | model_files(family)
-    harness = (*_HARNESS, *(("weights_source.v",) if plan.loadable else ()))
+    loading = plan.config.loading if isinstance(plan, EnginePlan) else None
+    harness = (*_HARNESS, *(("weights_source.v",) if loading else ()))
     files |= {name: resource_path(f"sim/{name}").read_text() for name in harness}
     roms = {f"{rom.name}.v" for rom in plan.roms}
     shown = {f"{plan.top_name}.v": ENGINE} | dict.fromkeys(roms, ROM)
@@ -130,8 +132,8 @@ def warnings_of(family: str, kind: str) -> tuple[Complaint, ...]:
         "--timescale",
         "1ns/1ps",
     )
-    if plan.config.loading is not None:
-        arguments += ("-DHWCONV_LOADABLE", f"-GWEIGHT_BYTES={plan.config.loading.beat_bytes}")
+    if loading is not None:
+        arguments += ("-DHWCONV_LOADABLE", f"-GWEIGHT_BYTES={loading.beat_bytes}")
     return tuple(
         Complaint(shown.get(file, file), rule, text, f"{family} {kind}, {file}:{line}")
         for file, rule, text, line in lint(files, "harness_top", arguments)

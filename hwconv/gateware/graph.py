@@ -65,7 +65,8 @@ class Concatenation(wiring.Component):
         inputs = [getattr(self, f"i_{index}") for index in range(len(self._parts))]
         turn = Signal(len(inputs), init=1)
         count = Signal(range(max(2, *self._parts)))
-        taken, ends = Signal(), Signal()
+        taken = Signal()
+        ends = Signal()
         m.d.comb += [
             register.i.valid.eq(Cat(turn[index] & each.valid for index, each in enumerate(inputs)).any()),
             taken.eq(register.i.valid & register.i.ready),

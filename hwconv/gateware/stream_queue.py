@@ -44,7 +44,8 @@ class StreamQueue(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pushed, popped = Signal(), Signal()
+        pushed = Signal()
+        popped = Signal()
         count = Signal(range(self._depth + 1))
         following = Signal.like(count)
         room = Signal(init=1)
@@ -62,7 +63,8 @@ class StreamQueue(wiring.Component):
     def _distributed(self, m: Module, pushed: Signal, popped: Signal, following: Signal) -> None:
         width = len(Value.cast(self.i.p))
         m.submodules.storage = storage = memory.Memory(shape=width, depth=self._depth, init=[])
-        write, read = storage.write_port(), storage.read_port(domain="comb")
+        write = storage.write_port()
+        read = storage.read_port(domain="comb")
         valid = Signal()
         m.d.sync += valid.eq(following != 0)
         m.d.comb += [
@@ -80,7 +82,9 @@ class StreamQueue(wiring.Component):
         place = Signal(range(self._depth), name="write_place")
         reading = Signal(range(self._depth), name="read_place")
         stored = Signal(range(self._depth + 1))
-        beside, written, read = Signal(), Signal(), Signal()
+        beside = Signal()
+        written = Signal()
+        read = Signal()
         arriving = delayed(m, "read", read, RAM_LATENCY)
         flying = Signal()
         words = Signal(width)

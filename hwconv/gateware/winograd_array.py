@@ -55,7 +55,8 @@ class TileWalk(wiring.Component):
         config, item = self._config, self._config.passes[0]
         depth, channels = TILE_SLOTS * config.channels, config.group_channels
         never = Const(0, 1)
-        running, turn_end = Signal(), Signal()
+        running = Signal()
+        turn_end = Signal()
 
         def loop(name: str, turns: int, advance: Value) -> LoopCounter:
             return LoopCounter(m, name, Const(turns), turns, advance, never)

@@ -55,7 +55,7 @@ class WinogradCore(wiring.Component):
         m.submodules.transform = transform = TileTransform(config)
         m.submodules.walk = walk = TileWalk(config)
         m.submodules.array = array = WinogradArray(config)
-        m.submodules.results = results = TileResults(config)
+        m.submodules.tile_results = results = TileResults(config)
         m.submodules.output = output = BandBuffer(config)
         m.submodules.packer = packer = BeatPacker(config)
         m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)

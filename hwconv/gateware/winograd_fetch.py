@@ -51,8 +51,11 @@ class TileSequencer(wiring.Component):
         m = Module()
         config, item = self._config, self._config.passes[0]
         never = Const(0, 1)
-        running, reading, start = Signal(), Signal(), Signal()
-        tile_end, read_end = Signal(), Signal()
+        running = Signal()
+        reading = Signal()
+        start = Signal()
+        tile_end = Signal()
+        read_end = Signal()
 
         def loop(name: str, turns: int, advance: Value) -> LoopCounter:
             return LoopCounter(m, name, Const(turns), turns, advance, never)

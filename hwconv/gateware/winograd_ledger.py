@@ -60,9 +60,11 @@ class TileLedger(wiring.Component):
         first = config.vertical.inputs - item.top
         shape = range_shape(-abs(first) - 1, first + (config.bands + 1) * outputs)
         lowest = Signal(shape, init=first)
-        frame_rows, frame_positions = Signal(width), Signal(width)
+        frame_rows = Signal(width)
+        frame_positions = Signal(width)
         first_row = Signal(range_shape(-item.top - 1, (config.bands + 1) * outputs), init=outputs - item.top)
-        ending, across = Signal(), Signal()
+        ending = Signal()
+        across = Signal()
         released_row = Signal.like(first_row)
         released_base = Signal(width)
         with m.If(self.start):
@@ -83,7 +85,8 @@ class TileLedger(wiring.Component):
                 ]
 
         need = Signal(range(height + 1), reset_less=True)
-        above, below = Signal(), Signal()
+        above = Signal()
+        below = Signal()
         between = Signal.like(lowest, reset_less=True)
         needed_total = Signal(width, reset_less=True)
         units = Signal(range(config.units + 1), init=config.units)
@@ -104,7 +107,8 @@ class TileLedger(wiring.Component):
         ]
 
         rows = Signal(range(taken + 1), reset_less=True)
-        over, none = Signal(), Signal()
+        over = Signal()
+        none = Signal()
         some = Signal.like(first_row, reset_less=True)
         total, released = (Signal(width, name=name) for name in ("total", "released"))
         m.d.sync += [

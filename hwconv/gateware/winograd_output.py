@@ -155,7 +155,9 @@ class TileResults(wiring.Component):
         pieces = config.slice_columns // v
         cycles = config.channel_cycles if single else pieces
         never = Const(0, 1)
-        running, walk_end, piece_taken = Signal(), Signal(), Signal()
+        running = Signal()
+        walk_end = Signal()
+        piece_taken = Signal()
         step = LoopCounter(m, "drain_step", Const(cycles), cycles, running, never)
         column = LoopCounter(m, "drain_column", Const(config.columns), config.columns, running & step.last, never)
         m.d.comb += [
