@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help setup demo test lint eda slow proofs bench faults coverage format lock clean
+.PHONY: help setup demo test lint eda slow proofs bench faults coverage gallery format lock clean
 
 help:
 	@echo "make setup   the command at $(BIN)/hwconv, with pinned dependencies"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench   the table of benchmarks/"
 	@echo "make faults  changes engines in many ways, and says which changes the tests notice"
 	@echo "make coverage  what the random tests that ran have covered; fails where a cell is empty"
+	@echo "make gallery  writes docs/gallery.md with its pictures and docs/attributes.md anew"
 	@echo "make format  rewrites the code   make lock  pins the dependencies anew"
 
 setup: $(STAMP)
@@ -60,6 +61,9 @@ faults: setup
 
 coverage: setup
 	PYTHONPATH=tests $(BIN)/python -m functional_coverage
+
+gallery: setup
+	$(BIN)/python -m hwconv.gallery
 
 format: setup
 	$(BIN)/ruff check --fix .

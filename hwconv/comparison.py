@@ -36,9 +36,10 @@ class ComparisonResult:
         problem: one sentence on what is wrong first, or empty.
         latency, predicted_latency: cycles from the first input beat to the last output beat of a frame.
         interval, predicted_interval: cycles between frames that are sent back to back.
-        macs: multiply-accumulates of a frame. multipliers: of the array.
+        macs: multiply-accumulates of a frame. multipliers: of the array. lut_multipliers: those of look-up tables.
         requantisers, requantiser_multipliers: beside the array.
-        utilisation: macs / (interval x multipliers), of the measured interval.
+        products: that the array makes in a cycle: two a multiplier where short weights share it.
+        utilisation: macs / (interval x products), of the measured interval.
         netlist: whether the netlist of ECP5 cells was simulated, rather than the Verilog.
         waveform, captured: the files written, if they were asked for.
     """
@@ -57,9 +58,11 @@ class ComparisonResult:
     predicted_interval: int
     macs: int
     multipliers: int
+    products: int
     requantisers: int
     requantiser_multipliers: int
     utilisation: float | None
+    lut_multipliers: int = 0
     netlist: bool = False
     waveform: str | None = None
     captured: str | None = None
@@ -69,21 +72,39 @@ class ComparisonResult:
         """Whether values were compared and all of them were equal."""
         return not self.problem and self.mismatches == 0 and self.outputs > 0
 
+    @property
+    def as_predicted(self) -> bool:
+        """Whether the engine was as fast as its plan says; the interval counts once the engine has settled."""
+        settled = self.frames >= MEASURED_FRAMES
+        return self.latency == self.predicted_latency and (self.interval == self.predicted_interval or not settled)
+
+    @property
+    def failure(self) -> str:
+        """What is wrong, in one sentence; empty for an engine that is exact and as fast as predicted."""
+        if not self.exact:
+            return self.problem or "no outputs were compared"
+        if self.as_predicted:
+            return ""
+        measured = f"latency {self.latency} and interval {self.interval} cycles"
+        return f"{measured}, predicted were {self.predicted_latency} and {self.predicted_interval}"
+
     def to_json(self) -> dict[str, Any]:
-        """The members, and whether they mean an exact engine, as values that JSON has."""
-        return {**asdict(self), "exact": self.exact}
+        """The members, and whether they mean an exact engine as fast as predicted, as values that JSON has."""
+        return {**asdict(self), "exact": self.exact, "as_predicted": self.as_predicted}
 
     def describe(self) -> str:
         """Returns a few lines for people."""
         verdict = "exact" if self.exact else f"NOT EXACT, {self.mismatches} mismatches"
         known = f", {self.expected_outputs} of them known from elsewhere" if self.expected_outputs else ""
         used = f", utilisation {self.utilisation:.1%}" if self.utilisation is not None else ""
+        each = f" ({self.lut_multipliers} of look-up tables)" if self.lut_multipliers else ""
+        each += " of two products" if self.products > self.multipliers else ""
         what = ", the netlist of ECP5 cells" if self.netlist else ""
         return (
             f"{self.layer}: {verdict}, {self.outputs} outputs of {self.frames} frames compared{known} "
             f"({self.simulator}{what})\n  latency {self.latency} cycles (predicted {self.predicted_latency}), "
             f"interval {self.interval} (predicted {self.predicted_interval})\n"
-            f"  {self.macs} MACs on {self.multipliers} multipliers{used}; "
+            f"  {self.macs} MACs on {self.multipliers} multipliers{each}{used}; "
             f"{self.requantisers} requantisers with {self.requantiser_multipliers} multipliers of their own"
         )
 
@@ -164,9 +185,11 @@ def compare_engine(
         predicted_interval=engine.cycles.interval,
         macs=spec.macs,
         multipliers=engine.multipliers,
+        lut_multipliers=engine.lut_multipliers,
+        products=engine.products,
         requantisers=engine.config.requantisers,
         requantiser_multipliers=engine.requantiser_multipliers,
-        utilisation=spec.macs / (interval * engine.multipliers) if interval else None,
+        utilisation=spec.macs / (interval * engine.products) if interval else None,
         waveform=None if waveform is None else str(waveform),
         captured=None if capture is None or result.captured is None else str(capture),
     )

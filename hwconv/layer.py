@@ -199,11 +199,12 @@ class Layer:
     def raw_accumulator_range(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Smallest and largest ``sum(x * (w - zw))`` of each channel, ``(O,)`` int64 each.
 
-        Over all inputs: every tap takes any value of the input type, or the input zero point (a tap in the padding),
-        independently. Neither bias nor input zero point is subtracted or added.
+        Over all inputs: every tap takes any value of the input type, or the input zero point (a tap outside the frame),
+        independently; of a transposed layer, over the taps of each phase. Neither bias nor input zero point is
+        subtracted or added.
         """
         low, high = dtype_range(self.spec.input_dtype)
-        if any(self.spec.padding):
+        if self.spec.reads_outside:
             low, high = min(low, self.spec.input_zero_point), max(high, self.spec.input_zero_point)
         return self._sum_range(low, high)
 
@@ -214,13 +215,27 @@ class Layer:
         input type, or the padding, that moves the sum furthest.
         """
         low, high = (value - self.spec.input_zero_point for value in dtype_range(self.spec.input_dtype))
-        if any(self.spec.padding):
+        if self.spec.reads_outside:
             low, high = min(low, 0), max(high, 0)
         smallest, largest = self._sum_range(low, high)
         return smallest + self.parameters.biases, largest + self.parameters.biases
 
     def _sum_range(self, low: int, high: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        flat = self.parameters.weights.reshape(self.spec.out_channels, -1)
+        rows, columns = (self.spec.phase_taps(axis) for axis in (0, 1))
+        if (len(rows), len(columns)) == (1, 1):
+            return self._taps_range(self.parameters.weights, low, high)
+        ranges = [
+            self._taps_range(self.parameters.weights[:, list(down)][:, :, list(across)], low, high)
+            for down in rows
+            for across in columns
+        ]
+        smallest, largest = (np.stack(bounds) for bounds in zip(*ranges, strict=True))
+        return smallest.min(axis=0), largest.max(axis=0)
+
+    def _taps_range(
+        self, weights: NDArray[np.integer], low: int, high: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        flat = weights.reshape(self.spec.out_channels, -1)
         positive, negative = np.zeros((2, self.spec.out_channels), np.int64)
         step = max(_BLOCK_ELEMENTS // self.spec.out_channels, 1)
         for tap in range(0, flat.shape[1], step):  # the widest type is never in memory for all weights

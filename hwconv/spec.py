@@ -63,6 +63,16 @@ def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[in
     return total // 2, total - total // 2
 
 
+def transposed_same_padding(kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Pads before and after one axis with which a transposed convolution gives ``size * stride`` outputs, if any do.
+
+    What ``ComputePadding`` in tensorflow/lite/kernels/padding.h gives for that output; a kernel that reaches less far
+    than the stride has no pads (and needs an output padding to give as many).
+    """
+    total = max(dilation * (kernel - 1) + 1 - stride, 0)
+    return total // 2, total - total // 2
+
+
 _NO_PADDING = Padding()
 
 
@@ -82,7 +92,18 @@ class ConvSpec:
         Pairs ``(vertical, horizontal)``. The kernel may be larger than the frame when pads make it legal.
     padding:
         A :class:`Padding`, four integers in the same order (top, bottom, left, right), ``"same"``
-        (:func:`same_padding`) or ``"valid"``; stored as a :class:`Padding`. It reads as the *input zero point*.
+        (:func:`same_padding`, :func:`transposed_same_padding`) or ``"valid"``; stored as a :class:`Padding`. It reads
+        as the *input zero point*.
+    transposed:
+        The convolution's transpose: input pixel ``(iy, ix)`` times tap ``(ky, kx)`` is added to the output pixel
+        ``iy * stride + ky * dilation - top``, columns likewise. Weights stay OHWI, with ``O`` the outputs. Pads crop
+        the output; rows and columns that no input pixel reaches are the bias alone. Frames end in zero points, so that
+        the accumulator is ``sum((x - zx) * (w - zw)) + bias`` over the taps that meet the pixel.
+    output_padding:
+        Rows and columns that a transposed layer's output has below and to the right of what the pads leave.
+    streaming:
+        Frames are pieces of one sequence that goes on in rows (time): the ``padding.top`` rows above a frame are the
+        last rows of the frames before it, and zero points only where the sequence begins. Goes without rows below.
     groups:
         Divides both channel counts. Output channel ``o`` reads the input channels of group ``o // group_out_channels``;
         a depthwise layer has ``groups == in_channels``, its outputs in the order ``channel * multiplier + m``.
@@ -115,6 +136,9 @@ class ConvSpec:
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     padding: Padding = _NO_PADDING
+    transposed: bool = False
+    output_padding: tuple[int, int] = (0, 0)
+    streaming: bool = False
     groups: int = 1
     input_zero_point: int = 0
     output_zero_point: int = 0
@@ -141,6 +165,9 @@ class ConvSpec:
             stride: Sequence[int] = (1, 1),
             dilation: Sequence[int] = (1, 1),
             padding: "Padding | str | Sequence[int]" = _NO_PADDING,
+            transposed: bool = False,
+            output_padding: Sequence[int] = (0, 0),
+            streaming: bool = False,
             groups: int = 1,
             input_zero_point: int = 0,
             output_zero_point: int = 0,
@@ -164,7 +191,17 @@ class ConvSpec:
         for field in ("in_channels", "out_channels"):
             if getattr(self, field) % self.groups:
                 raise SpecError(self.name, field, getattr(self, field), f"a multiple of groups = {self.groups}")
+        for field in ("transposed", "streaming"):
+            if not isinstance(getattr(self, field), bool):
+                raise SpecError(self.name, field, getattr(self, field), "true or false")
         self._store("padding", self._resolve_padding(self.padding))
+        self._store("output_padding", self._integers("output_padding", self.output_padding, 2, 0))
+        if any(self.output_padding) and not self.transposed:
+            raise SpecError(self.name, "output_padding", self.output_padding, "(0, 0), unless the layer is transposed")
+        if self.streaming and (self.transposed or self.padding.bottom):
+            field = "transposed" if self.transposed else "padding"
+            expected = "false with streaming" if self.transposed else "no rows below with streaming"
+            raise SpecError(self.name, field, getattr(self, field), expected)
         self._check_formats()
         self._check_zero_points()
         self._check_activation()
@@ -194,8 +231,12 @@ class ConvSpec:
             return _NO_PADDING
         if padding != "same":
             raise SpecError(self.name, "padding", padding, '"same", "valid" or four integers')
-        axes = zip((self.height, self.width), self.kernel, self.stride, self.dilation, strict=True)
-        vertical, horizontal = (same_padding(*axis) for axis in axes)
+        axes = list(zip(self.kernel, self.stride, self.dilation, strict=True))
+        if self.transposed:
+            vertical, horizontal = (transposed_same_padding(*axis) for axis in axes)
+        else:
+            sizes = (self.height, self.width)
+            vertical, horizontal = (same_padding(size, *axis) for size, axis in zip(sizes, axes, strict=True))
         return Padding(*vertical, *horizontal)
 
     def _check_formats(self) -> None:
@@ -216,7 +257,7 @@ class ConvSpec:
 
     def _check_zero_points(self) -> None:
         low, high = dtype_range(self.input_dtype)
-        if not any(self.padding):
+        if not self.reads_outside:
             low, high = low - (high - low + 1) // 2, high + (high - low + 1) // 2
         self._store("input_zero_point", self._integer("input_zero_point", self.input_zero_point, low, high))
         self._store(
@@ -248,6 +289,8 @@ class ConvSpec:
                 reach = self.dilation[index] * (self.kernel[index] - 1) + 1
                 pads = sum(self.padding[2 * index : 2 * index + 2])
                 expected = f"at least {reach - pads}, the reach {reach} of the kernel less {pads} of padding"
+                if self.transposed:
+                    expected = f"more than the {pads} of padding crop from the {self._out_size(index) + pads} of output"
                 raise SpecError(self.name, field, getattr(self, field), expected)
         for what, elements in (
             ("height x width x in_channels", self.input_elements),
@@ -258,8 +301,15 @@ class ConvSpec:
                 raise SpecError(self.name, what, elements, f"below {MAX_ELEMENTS} elements")
 
     def _out_size(self, axis: int) -> int:
-        """``floor((size + pads - dilation * (kernel - 1) - 1) / stride) + 1`` of axis 0 (height) or 1 (width)."""
-        size = (self.height, self.width)[axis] + sum(self.padding[2 * axis : 2 * axis + 2])
+        """``floor((size + pads - dilation * (kernel - 1) - 1) / stride) + 1`` of axis 0 (height) or 1 (width).
+
+        Transposed: ``(size - 1) * stride + dilation * (kernel - 1) + 1 - pads + output padding``.
+        """
+        pads = sum(self.padding[2 * axis : 2 * axis + 2])
+        if self.transposed:
+            full = ((self.height, self.width)[axis] - 1) * self.stride[axis]
+            return full + self.dilation[axis] * (self.kernel[axis] - 1) + 1 - pads + self.output_padding[axis]
+        size = (self.height, self.width)[axis] + pads
         return (size - self.dilation[axis] * (self.kernel[axis] - 1) - 1) // self.stride[axis] + 1
 
     @property
@@ -313,14 +363,50 @@ class ConvSpec:
         return self.group_out_channels if self.depthwise else 1
 
     @property
-    def macs(self) -> int:
-        """Multiply-accumulates needed for one frame, taps that fall into the padding included."""
-        return self.out_height * self.out_width * self.out_channels * self.taps * self.group_in_channels
+    def state_rows(self) -> int:
+        """Rows of earlier frames that a streaming layer keeps; 0 of any other."""
+        return self.padding.top if self.streaming else 0
+
+    @property
+    def reads_outside(self) -> bool:
+        """Whether taps fall outside the frame, where the zero point is read: with pads, or transposed."""
+        return self.transposed or any(self.padding)
+
+    def phase_taps(self, axis: int) -> tuple[tuple[int, ...], ...]:
+        """The kernel indices that meet each output row (axis 0) or column (1) of a transposed layer.
+
+        Entry ``p`` is that of outputs ``p``, ``p + stride``, ...: the indices ``k`` with ``k * dilation`` congruent to
+        ``p + pad`` modulo the stride, ascending; it may be empty. Other layers have one entry, all of the kernel.
+        """
+        kernel, stride, dilation = self.kernel[axis], self.stride[axis], self.dilation[axis]
+        if not self.transposed:
+            return (tuple(range(kernel)),)
+        phases: list[list[int]] = [[] for _ in range(stride)]
+        for index in range(kernel):
+            phases[(index * dilation - self.padding[2 * axis]) % stride].append(index)
+        return tuple(map(tuple, phases))
 
     @property
     def receptive_rows(self) -> int:
-        """Input rows from the first to the last that one output row reads, ``dilation * (kernel - 1) + 1``."""
-        return self.dilation[0] * (self.kernel[0] - 1) + 1
+        """Input rows from the first to the last that one output row reads: ``dilation * (kernel - 1) + 1``.
+
+        Transposed, at most ``dilation * (kernel - 1) // stride + 1``.
+        """
+        reach = self.dilation[0] * (self.kernel[0] - 1)
+        return (reach // self.stride[0] if self.transposed else reach) + 1
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates needed for one frame, taps that fall outside of it included.
+
+        An output pixel of a transposed layer needs those of its phase: no zero is inserted and multiplied.
+        """
+        taps = [0, 0]
+        for axis, size in enumerate((self.out_height, self.out_width)):
+            phases = self.phase_taps(axis)
+            counts = [len(indices) * len(range(phase, size, len(phases))) for phase, indices in enumerate(phases)]
+            taps[axis] = sum(counts)
+        return taps[0] * taps[1] * self.out_channels * self.group_in_channels
 
     @property
     def input_elements(self) -> int:
@@ -384,6 +470,21 @@ def fully_connected_spec(*, inputs: int, outputs: int, **other: object) -> ConvS
     """A fully connected layer: a 1x1 convolution of ``inputs`` channels on a 1x1 frame; ``other`` fields as given."""
     size = {"height": 1, "width": 1, "kernel": (1, 1), "in_channels": inputs, "out_channels": outputs}
     return ConvSpec.from_dict({**size, **other})
+
+
+def causal1d_spec(
+    *, length: int, in_channels: int, out_channels: int, kernel: int, stride: int = 1, dilation: int = 1,
+    streaming: bool = True, **other: object,
+) -> ConvSpec:  # fmt: skip
+    """A causal one-dimensional convolution, time along the height: sample ``t`` reads ``t - k * dilation``, k < kernel.
+
+    With ``streaming`` a frame is a piece of ``length`` samples of one sequence, down to a single one; without it every
+    frame begins anew. The last tap is the sample's own, as in WaveNet and temporal convolution networks.
+    """
+    size = {"height": length, "width": 1, "in_channels": in_channels, "out_channels": out_channels}
+    window = {"kernel": (kernel, 1), "stride": (stride, 1), "dilation": (dilation, 1)}
+    pads = {"padding": ((kernel - 1) * dilation, 0, 0, 0), "streaming": streaming}
+    return ConvSpec.from_dict({**size, **window, **pads, **other})
 
 
 def conv1d_spec(

@@ -29,6 +29,14 @@ ENGINES = {
         dict(height=4, width=6, in_channels=2, out_channels=4, kernel=(2, 3), dilation=(1, 2), padding=(0, 1, 3, 0),
              requantisation="none", output_dtype="int32", output_zero_point=0), 9, 3,
     ),
+    "transposed": (
+        dict(height=3, width=4, in_channels=4, out_channels=3, kernel=(3, 4), stride=(2, 3), padding=(1, 1, 2, 0),
+             transposed=True, output_padding=(1, 0)), 9, 3,
+    ),
+    "streaming": (
+        dict(height=2, width=3, in_channels=4, out_channels=4, kernel=(3, 2), dilation=(2, 1), padding=(4, 0, 1, 0),
+             streaming=True), 9, 4,
+    ),
     "exact_unit": (dict(height=3, width=4, in_channels=4, out_channels=4, kernel=(1, 3), padding="same"), 6, 4),
 }  # fmt: skip
 EXACT = ("exact_unit",)

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 from engines import plan_of
+from format_layers import format_layer
 from random_engines import exact_requantisers, random_layer
 
 from hwconv import golden
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.program import make_program
-from hwconv.spec import ConvSpec
+from hwconv.plan.winograd import make_winograd_plan
+from hwconv.spec import ConvSpec, storage_dtype
 
 # Name: the layers (several are a program), multipliers.
 _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
@@ -31,6 +33,36 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         [dict(height=6, width=5, in_channels=6, out_channels=6, groups=6, kernel=(3, 3), stride=(2, 1))],
         9,
     ),
+    "transposed": (
+        [
+            dict(height=3, width=4, in_channels=4, out_channels=6, kernel=(3, 3), stride=(2, 2), padding=(1, 0, 1, 0))
+            | dict(transposed=True)
+        ],
+        12,
+    ),
+    "streaming": (
+        [
+            dict(height=1, width=1, in_channels=4, out_channels=6, kernel=(3, 1), dilation=(2, 1), padding=(4, 0, 0, 0))
+            | dict(streaming=True)
+        ],
+        12,
+    ),
+    "uint8": (
+        [
+            dict(height=5, width=4, in_channels=4, out_channels=6, kernel=(2, 2), requantisation="onnx", padding="same")
+            | dict(input_dtype="uint8", weight_dtype="uint8", output_dtype="uint8", weight_zero_point=121)
+        ],
+        12,
+    ),
+    "int16": (
+        [
+            dict(height=5, width=4, in_channels=4, out_channels=4, kernel=(2, 2), requantisation="tflite16")
+            | dict(input_dtype="int16", output_dtype="int16")
+        ],
+        8,
+    ),
+    "packed": ([dict(height=5, width=4, in_channels=8, out_channels=8, kernel=(3, 3), weight_dtype="int4")], 8),
+    "loadable": ([dict(height=3, width=3, in_channels=4, out_channels=4, kernel=(1, 2), padding=(0, 0, 1, 0))], 8),
     "program": (
         [
             dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(3, 3), padding="same"),
@@ -39,27 +71,49 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         12,
     ),
 }
-KINDS = tuple(_KINDS)
+# Name: the layer, multipliers, algorithm.
+_WINOGRAD: dict[str, tuple[dict[str, Any], int, str]] = {
+    "winograd": (
+        dict(height=6, width=7, in_channels=4, out_channels=6, kernel=(3, 3), padding="same", groups=2),
+        24,
+        "winograd4",
+    ),
+    "winograd_line": (
+        dict(height=5, width=7, in_channels=3, out_channels=2, kernel=(1, 3), padding=(0, 1, 2, 0))
+        | dict(requantisation="none", output_dtype="int32"),
+        16,
+        "winograd2",
+    ),
+}
+KINDS = (*_KINDS, *_WINOGRAD)
+FORMATS = ("uint8", "int16", "packed")
+"""Kinds that are there for their number formats: of the first, requantisers that compute in float32."""
 
 
 @functools.cache
 def engine_of(kind: str) -> EnginePlan:
     """The plan of a kind's engine."""
+    if kind in _WINOGRAD:
+        fields, multipliers, algorithm = _WINOGRAD[kind]
+        random = np.random.default_rng(len(kind))
+        layer = random_layer(random, ConvSpec(name=kind, input_zero_point=-7, **fields))
+        return make_winograd_plan(layer, algorithm=algorithm, multipliers=multipliers)
     layers, multipliers = _KINDS[kind]
     random = np.random.default_rng(len(kind))
+    draw = format_layer if kind in FORMATS else random_layer
     made = [
-        random_layer(random, ConvSpec(name=f"{kind}_{index}", input_zero_point=index - 7, **fields))
+        draw(random, ConvSpec(name=f"{kind}_{index}", input_zero_point=7 if kind == "uint8" else index - 7, **fields))
         for index, fields in enumerate(layers)
     ]
     if len(made) > 1:
         return make_program(made, name=kind, multipliers=multipliers)
-    with exact_requantisers(kind == "exact_requantiser"):
-        return plan_of(made[0], multipliers=multipliers)
+    with exact_requantisers(kind in ("exact_requantiser", "uint8")):
+        return plan_of(made[0], multipliers=multipliers, loadable=kind == "loadable")
 
 
 def outputs_of(plan: EnginePlan, frames: np.ndarray) -> np.ndarray:
     """What an engine must give for frames: its layers' golden models, one after the other."""
-    values = frames.astype(np.int8)
+    values = frames.astype(storage_dtype(plan.spec.input_dtype))
     for layer in plan.layers:
         values = golden.run(layer, values)
     return values

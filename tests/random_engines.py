@@ -15,7 +15,7 @@ from hwconv.layer import Layer, LayerParameters
 from hwconv.plan.array import foldings
 from hwconv.plan.engine_plan import EnginePlan, make_plan
 from hwconv.simulation import Stalls
-from hwconv.spec import ConvSpec
+from hwconv.spec import ConvSpec, dtype_range, storage_dtype
 
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 17, 19, 23)
 GROUPS = (1, 1, 2, 3, 5)
@@ -203,16 +203,18 @@ def layer_value_bytes(spec: ConvSpec) -> int:
     return 4 if spec.requantisation == "none" else 1
 
 
-def hostile_values(random: np.random.Generator, shape: tuple[int, ...]) -> Frames:
-    """All of them the smallest, the largest, 0, one of the ends, or anything."""
+def hostile_values(random: np.random.Generator, shape: tuple[int, ...], dtype: str = "int8") -> Frames:
+    """All of them the smallest, the largest, 0, one of the ends, or anything; in the type's storage."""
+    low, high = dtype_range(dtype)
+    stored = np.dtype(storage_dtype(dtype))
     pattern = random.integers(8)
     if pattern < 3:
-        return np.full(shape, (-128, 127, 0)[pattern], np.int8)
+        return np.full(shape, (low, high, 0)[pattern], stored)
     if pattern == 3:
-        return random.choice(np.array([-128, 127], np.int8), shape)
-    return random.integers(-128, 128, shape).astype(np.int8)
+        return random.choice(np.array([low, high], stored), shape)
+    return np.asarray(random.integers(low, high + 1, shape)).astype(stored)
 
 
 def hostile_frames(random: np.random.Generator, spec: ConvSpec, count: int) -> Frames:
     """Frames, each hostile in its own way."""
-    return np.stack([hostile_values(random, spec.input_shape) for _ in range(count)])
+    return np.stack([hostile_values(random, spec.input_shape, spec.input_dtype) for _ in range(count)])

@@ -96,3 +96,34 @@ def interesting(channel: Channel, count: int, seed: int) -> list[int]:
         values |= {below - 1, below, reached, reached + 1}
     values |= {generator.randint(channel.low, channel.high) for _ in range(count)}
     return sorted(value for value in values if channel.low <= value <= channel.high)
+
+
+def single_channel(
+    low: int, high: int, beta: int, multiplier: int, right: int, zero_point: int = 0, bits: int = 16
+) -> Channel:
+    """A channel of one product and one rounding, ties upwards, whose outputs are signed numbers of some bits."""
+    out_min, out_max = -(1 << bits - 1), (1 << bits - 1) - 1
+
+    def value(raw: int) -> int:
+        scaled = ((raw + beta) * multiplier + (1 << right - 1)) >> right
+        return min(max(scaled + zero_point, out_min), out_max)
+
+    return Channel(
+        name="channel", definition=array_function(value), low=low, high=high, zero=-beta, out_min=out_min,
+        out_max=out_max, single=(multiplier, right, zero_point),
+    )  # fmt: skip
+
+
+def float_channel(
+    low: int, high: int, beta: int, scale: float, zero_point: int = 0, out_min: int = -128, out_max: int = 127
+) -> Channel:
+    """A channel of a float32 scale, rounded to nearest, ties to even."""
+
+    def value(raw: int) -> int:
+        product = np.float32(np.float32(raw + beta) * np.float32(scale))
+        return int(min(max(float(np.rint(product)) + zero_point, out_min), out_max))
+
+    return Channel(
+        name="channel", definition=array_function(value), low=low, high=high, zero=-beta, out_min=out_min,
+        out_max=out_max, scale=(float(np.float32(scale)), zero_point),
+    )  # fmt: skip

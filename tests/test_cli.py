@@ -53,7 +53,19 @@ def test_help_names_every_command_and_is_quick() -> None:
         text=True,
         check=True,
     )
-    for command in ("plan", "generate", "sim", "compare", "build", "bench", "targets", "demo"):
+    for command in (
+        "plan",
+        "generate",
+        "sim",
+        "compare",
+        "build",
+        "bench",
+        "factorise",
+        "targets",
+        "demo",
+        "dropout",
+        "pack",
+    ):
         assert f"\n  {command} " in done.stdout
     for module in ("numpy", "amaranth", "matplotlib", "cocotb"):
         assert f" {module}\n" not in done.stderr, f"--help imports {module}"
@@ -108,7 +120,7 @@ def test_an_unknown_target_is_one_line_that_lists_those_there_are(
 
 
 def test_a_target_that_is_too_small_says_by_how_much(layer_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("plan", layer_file, "--target", "lfe5u-12f-6", "--multipliers", "100") == 1
+    assert run("plan", layer_file, "--target", "lfe5u-12f-6", "--multipliers", "100", "--lut-multipliers", "0") == 1
     assert "28" in error_line(capsys)
 
 

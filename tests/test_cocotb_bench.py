@@ -15,6 +15,8 @@ from hwconv.resources import resource_path
 from hwconv.simulation import SIMULATORS, bench_description, expected, run_cocotb, stimulus
 
 BEAT = 4
+LOADED = "weights_may_be_loaded_again_and_damaged_images_are_told"
+"""Skipped where the weights are constants."""
 both = pytest.mark.parametrize("simulator", SIMULATORS)
 
 
@@ -27,7 +29,7 @@ def frames() -> np.ndarray:
 def test_a_right_design_passes_every_test(simulator, frames):
     result = run_cocotb(standin(18, BEAT), frames, answer(frames), simulator, latency=5, interval=5)
     assert result.passed, result.failures
-    assert set(result.tests.values()) == {"pass"}
+    assert {name for name, outcome in result.tests.items() if outcome != "pass"} == {LOADED}
     assert len(result.tests) >= 14
 
 
@@ -35,8 +37,9 @@ def test_a_frame_of_one_beat_skips_what_it_cannot_do(frames):
     result = run_cocotb(standin(18, 18), frames, answer(frames), "icarus", latency=1, interval=1)
     assert result.passed, result.failures
     skipped = [name for name, outcome in result.tests.items() if outcome == "skip"]
-    assert skipped
-    assert all("early_tlast" in name for name in skipped)
+    assert LOADED in skipped
+    assert len(skipped) > 1
+    assert all("early_tlast" in name for name in skipped if name != LOADED)
 
 
 @pytest.mark.parametrize(

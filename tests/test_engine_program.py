@@ -74,7 +74,7 @@ PROGRAMS = {
             dict(height=5, width=6, in_channels=1, out_channels=2, kernel=(5, 5), padding="same"),
             dict(height=5, width=6, in_channels=2, out_channels=2, kernel=(1, 1)),
         ],
-        SharedArray(pixels=24, columns=2, ports=8, word_bytes=1, requantisers=1),
+        SharedArray(pixels=24, columns=2, ports=8, word_channels=1, requantisers=1),
         1,
     ),
     "one_pixel": (
@@ -249,13 +249,13 @@ def layer(**fields: object) -> Layer:
 SMALL = layer(name="small", height=2, width=2, in_channels=4, out_channels=4)
 NARROW = layer(name="narrow", height=2, width=2, in_channels=3, out_channels=1)
 RAW = layer(name="raw", height=2, width=2, in_channels=4, out_channels=4, requantisation="none", output_dtype="int32")
-ODD_WORDS = SharedArray(pixels=1, columns=2, ports=1, word_bytes=3, requantisers=1)
-ODD_REQUANTISERS = SharedArray(pixels=1, columns=3, ports=1, word_bytes=4, requantisers=3)
+ODD_WORDS = SharedArray(pixels=1, columns=2, ports=1, word_channels=3, requantisers=1)
+ODD_REQUANTISERS = SharedArray(pixels=1, columns=3, ports=1, word_channels=4, requantisers=3)
 REFUSED = {
     "one layer": ([SMALL], {}, SpecError, "layers to be at least two, not 1"),
     "shapes": ([SMALL, NARROW], {}, SpecError, "narrow: .* input shape .* which small computes"),
     "int32 between": ([RAW, SMALL], {}, UnsupportedError, "raw: requantisation = 'none'"),
-    "word": ([SMALL, SMALL], {"array": ODD_WORDS}, UnsupportedError, "small: word_bytes = 3"),
+    "word": ([SMALL, SMALL], {"array": ODD_WORDS}, UnsupportedError, "small: word_channels = 3"),
     "requantisers": ([SMALL, SMALL], {"array": ODD_REQUANTISERS}, UnsupportedError, "small: requantisers = 3"),
     "beat": ([SMALL, SMALL], {"beat_bytes": 129}, SpecError, "beat_bytes .* not 129"),
 }

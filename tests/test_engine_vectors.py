@@ -13,7 +13,7 @@ from hwconv.frontend import load_npz
 from hwconv.simulation import Simulator
 
 every_vector = pytest.mark.material(
-    *(f"cmsis_nn/{kind}_s8__*.npz" for kind in ("conv", "conv1x1", "conv1xn", "gconv", "dw", "fc"))
+    *(f"cmsis_nn/{kind}_s8__*.npz" for kind in ("conv", "conv1x1", "conv1xn", "gconv", "dw", "fc", "tconv"))
 )
 ASKED = (8, 36)
 """Multipliers that the two engines of a vector may have."""

@@ -1,5 +1,6 @@
 """What people and programs read of a plan: nothing is lost without a reason, and the sum is exact."""
 
+import itertools
 import json
 import re
 
@@ -35,6 +36,7 @@ def random_plan(random: np.random.Generator) -> EnginePlan:
     if random.random() < 0.3:
         groups = channels
     kernel = tuple(int(each) for each in random.integers(1, 5, 2))
+    transposed = bool(random.random() < 0.3)
     layer = make_layer(
         height=int(random.integers(1, 20)) + kernel[0] - 1,
         width=int(random.integers(1, 20)) + kernel[1] - 1,
@@ -44,6 +46,8 @@ def random_plan(random: np.random.Generator) -> EnginePlan:
         stride=tuple(int(each) for each in random.integers(1, 4, 2)),
         padding=str(random.choice(["same", "valid"])),
         groups=groups,
+        transposed=transposed,
+        output_padding=tuple(int(each) for each in random.integers(0, 3, 2)) if transposed else (0, 0),
     )
     return make_plan(layer, multipliers=int(random.choice([1, 2, 7, 16, 30, 64, 144])))
 
@@ -67,20 +71,27 @@ def test_each_loss_is_what_a_count_over_the_loop_nest_gives(seed: int) -> None:
         plan = random_plan(random)
         config, item = plan.config, plan.config.passes[0]
         per_group = plan.spec.out_channels // item.groups
-        counted = dict.fromkeys(("macs", "lane_loading", "idle_steps", "idle_rows", "idle_columns"), 0)
-        # Kernel and channel blocks repeat the same steps.
-        repeats = item.taps * item.blocks
-        for first in range(0, item.out_pixels, config.pixels):
-            live_rows = min(config.pixels, item.out_pixels - first)
-            for _group in range(item.groups):
-                for tile in range(item.tiles):
+        counted = dict.fromkeys(("macs", "no_taps", "lane_loading", "idle_steps", "idle_rows", "idle_columns"), 0)
+        for strip, first in itertools.product(range(item.strips), range(0, item.strip_pixels, config.pixels)):
+            for place, phase in enumerate(item.phases[strip % item.row_phases]):
+                # The last pixel of a row may lack its last columns.
+                pixels = range(first, min(first + config.pixels, item.strip_pixels))
+                live_rows = sum(
+                    item.column_phases == 1 or pixel * item.column_phases + place < plan.spec.out_width
+                    for pixel in pixels
+                )
+                # Kernel and channel blocks repeat the same steps.
+                repeats = phase.rows * phase.columns * phase.blocks
+                for _group, tile in itertools.product(range(item.groups), range(item.tiles)):
                     live_columns = min(config.columns, per_group - tile * config.columns)
-                    active = repeats * item.active_steps
+                    active = repeats * item.active_steps if phase.live else 0
                     counted["macs"] += active * live_rows * live_columns
                     counted["idle_rows"] += active * (config.pixels - live_rows) * config.columns
                     counted["idle_columns"] += active * live_rows * (config.columns - live_columns)
-                    counted["lane_loading"] += (repeats * item.block_steps - active) * plan.multipliers
-                    counted["idle_steps"] += item.idle_steps * plan.multipliers
+                    counted["lane_loading" if phase.live else "no_taps"] += (
+                        repeats * item.block_steps - active
+                    ) * plan.multipliers
+                    counted["idle_steps"] += phase.idle_steps * plan.multipliers
         assert counted.pop("macs") == plan.spec.macs
         assert counted.items() <= {loss.name: loss.amount for loss in account(plan)}.items()
 

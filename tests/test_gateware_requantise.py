@@ -8,11 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from amaranth.back import verilog
-from requantise_cases import interesting, random_channels, tflite_channel
+from requantise_cases import (
+    array_function,
+    float_channel,
+    interesting,
+    random_channels,
+    single_channel,
+    tflite_channel,
+    tflite_value,
+)
 
 from hwconv.gateware.requantise import Requantiser
 from hwconv.layer import Layer, LayerParameters
-from hwconv.plan.requantise import plan_channels, plan_requantisers
+from hwconv.plan.exact_requantisers import plan_exact
+from hwconv.plan.requantise import plan_channels, plan_requantisers, prove
 from hwconv.plan.requantiser_model import turning_points
 from hwconv.resources import resource_path
 from hwconv.spec import ConvSpec
@@ -226,13 +235,13 @@ def test_the_wide_unit_computes_tensorflow_lites_scheme(exponents, tmp_path):
         reach = min(int(200 / scale), (1 << 30) >> max(exponent, 0))
         channels.append(tflite_channel(-reach, reach, 77 * index, scale, 9 - 20 * index))
     width = max(channel.high.bit_length() for channel in channels) + 1
-    plan = wide_plan(channels, width)
+    plan = exact_plan(channels, width)
     check_channels(plan, channels, tmp_path, count=300)
 
 
 def test_the_wide_unit_rounds_ties_away_from_zero(tmp_path):
     channels = [tflite_channel(-40_000, 40_000, 0, 2.0**-exponent, 3) for exponent in (1, 2, 7, 9)]
-    plan = wide_plan(channels, 17)
+    plan = exact_plan(channels, 17)
     pairs = []
     for index, exponent in enumerate((1, 2, 7, 9)):
         half = 1 << exponent - 1
@@ -241,12 +250,10 @@ def test_the_wide_unit_rounds_ties_away_from_zero(tmp_path):
     check(plan, [(plan.entries[index], value) for index, value in pairs], expected, tmp_path)
 
 
-def wide_plan(channels, width):
+def exact_plan(channels, width, output_width=8):
     """The exact unit for channels that a narrow one may well serve."""
-    from hwconv.plan import requantise
-
-    plan = requantise._plan_wide(channels, width)
-    return replace(plan, proof=requantise.prove(plan, channels, None))
+    plan = plan_exact(channels, width, output_width)
+    return replace(plan, proof=prove(plan, channels, None))
 
 
 @pytest.mark.parametrize("bias", [(0, 0, 0), (1 << 30, -(1 << 30), 12345)])
@@ -269,3 +276,89 @@ def test_without_requantisation_the_biased_sum_leaves(bias, tmp_path):
             stimulus.append((plan.entries[channel], value))
             expected.append(value + beta)
     check(plan, stimulus, expected, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("width", "multipliers", "rights", "zero_point"),
+    [
+        (33, (16384, 32767, 20_000), (20, 19, 24), 0),
+        (48, (32767, 16384), (46, 31), 0),
+        (17, (16385, 1), (8, 8), 300),
+        (40, (25_000, 0), (30, 8), -65_536),
+    ],
+)
+def test_the_unit_of_one_rounding_gives_16_bits(width, multipliers, rights, zero_point, tmp_path):
+    reach = (1 << width - 1) - 1
+    channels = [
+        single_channel(-reach, reach - 3, 991 * index - 5, multiplier, right, zero_point)
+        for index, (multiplier, right) in enumerate(zip(multipliers, rights, strict=True))
+    ]
+    plan = exact_plan(channels, width, 16)
+    assert plan.kind == "single"
+    check_channels(plan, channels, tmp_path, count=200)
+
+
+def test_the_unit_of_one_rounding_rounds_ties_upwards(tmp_path):
+    channels = [single_channel(-70_000, 70_000, 0, 2, right, 0) for right in (1, 2, 9)]
+    plan = exact_plan(channels, 18, 16)
+    pairs = [(index, step * near) for index, near in enumerate((1, 1, 128)) for step in range(-80, 80)]
+    expected = [int(channels[index].definition(np.array([value]))[0]) for index, value in pairs]
+    assert int(channels[2].definition(np.array([-128]))[0]) == 0  # -1/2
+    check(plan, [(plan.entries[index], value) for index, value in pairs], expected, tmp_path)
+
+
+def test_the_wide_unit_saturates_longer_sums_and_gives_16_bits(tmp_path):
+    channels = [
+        tflite_channel(-(1 << 39), 1 << 39, 77 * index, scale, 0, -(1 << 15), (1 << 15) - 1)
+        for index, scale in enumerate((2.0**-16.4, 2.0**-17, 2.0**-15.2))
+    ]
+
+    def definition(channel):
+        multiplier, shift, _ = channel.exact
+
+        def value(raw):
+            sum_ = min(max(raw - channel.zero, -(1 << 31)), (1 << 31) - 1)
+            return min(max(tflite_value(sum_, multiplier, shift), -(1 << 15)), (1 << 15) - 1)
+
+        return array_function(value)
+
+    channels = [replace(channel, definition=definition(channel)) for channel in channels]
+    plan = exact_plan(channels, 41, 16)
+    assert plan.biased_width > 32
+    assert plan.latency > exact_plan([replace(channels[0], low=-5, high=5)], 41, 16).latency
+    # the second channel's ends are not clamped: 2**31 * 2**-17
+    assert channels[1].definition(np.array([-(1 << 39), 1 << 39])).tolist() == [-(1 << 14), 1 << 14]
+    check_channels(plan, channels, tmp_path, count=300)
+
+
+@pytest.mark.parametrize(
+    ("width", "scales", "zero_point", "ends"),
+    [
+        (12, (0.5, 0.25, 0.03125, 0.375), 3, (-128, 127)),  # ties everywhere
+        (20, (2.0**-12, 3e-4, 1 / 1536, 0.0), -7, (0, 255)),
+        (32, (2.0**-24, 2.0**-23 * 1.3, 3.1e-8, 2.0**-31), 128, (0, 255)),  # sums beyond a float32's mantissa
+        (27, (1.0, 1500.0, 1e30, 0.75), -128, (-128, 127)),
+        (9, (2.0**-32, 1e-30, 0.007, 0.1), 383, (0, 255)),
+    ],
+)
+def test_the_unit_of_float32_rounds_as_float32_does(width, scales, zero_point, ends, tmp_path):
+    reach = (1 << width - 1) - 1
+    beta = 0 if width == 32 else 1
+    channels = [float_channel(-reach - 1, reach - beta, beta, scale, zero_point, *ends) for scale in scales]
+    plan = exact_plan(channels, width)
+    assert plan.kind == "float"
+    assert plan.rounds_accumulator == (width > 25)
+    pairs = [(index, value) for index, channel in enumerate(channels) for value in interesting(channel, 150, 3)]
+    for index, scale in enumerate(scales):
+        near = (
+            [round((level + 0.5) / scale) + offset for level in range(-130, 260, 7) for offset in (-1, 0, 1)]
+            if scale
+            else []
+        )
+        pairs += [(index, value) for value in near if channels[index].low <= value <= channels[index].high]
+        powers = [
+            sign * ((1 << bit) + offset) for bit in range(23, width - 1) for sign in (-1, 1) for offset in range(-3, 4)
+        ]
+        pairs += [(index, value) for value in powers if channels[index].low <= value <= channels[index].high]
+    expected = [int(channels[index].definition(np.array([value]))[0]) for index, value in pairs]
+    check(plan, [(plan.entries[index], value) for index, value in pairs], expected, tmp_path)

@@ -226,11 +226,17 @@ def small_layer(mode, *, weights=None, **fields):
         "onnx": {"scale": np.array([0.0123, 0.0071], np.float32)},
         "none": {},
     }[mode]
+    if "scale" in fields:
+        constants["scale"] = np.array(fields.pop("scale"), np.float32)
     spec = ConvSpec(
-        height=1, width=1, in_channels=20, out_channels=2, kernel=(1, 1), input_zero_point=-100, requantisation=mode,
-        **{"output_dtype": "int32" if mode == "none" else "int8", **fields},
+        height=1, width=1, in_channels=20, out_channels=2, kernel=(1, 1), requantisation=mode,
+        **{"output_dtype": "int32" if mode == "none" else "int8", "input_zero_point": -100, **fields},
     )  # fmt: skip
     return Layer(spec, LayerParameters(weights=weights, bias=np.array([1000, -2000]), **constants))
+
+
+def replace_mode(layer, mode):
+    return Layer(replace(layer.spec, requantisation=mode), layer.parameters)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -278,16 +284,48 @@ def test_layers_share_a_unit():
 
 
 def test_what_no_hardware_computes_is_refused_by_name():
-    layer = small_layer("tflite", output_dtype="int16")
-    with pytest.raises(UnsupportedError, match="conv: output_dtype = 'int16' is not supported"):
-        plan_requantisers(layer)
-    spec = replace(layer.spec, requantisation="tflite16", input_dtype="int16")
-    with pytest.raises(UnsupportedError, match="conv: requantisation = 'tflite16' is not supported"):
-        plan_requantisers(Layer(spec, layer.parameters))
+    with pytest.raises(UnsupportedError, match="conv, channel 0: requantisation = 'no exact unit' is not supported"):
+        plan_requantisers(small_layer("onnx", output_dtype="int16"))
     with pytest.raises(UnsupportedError, match="int8 in all layers"):
         plan_requantisers([small_layer("tflite"), small_layer("none")])
     with pytest.raises(UnsupportedError, match="int8 in all layers"):
         plan_requantisers([small_layer("tflite"), small_layer("tflite", output_dtype="uint8")])
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [
+        (small_layer("tflite", output_dtype="int16"), "wide"),
+        (small_layer("shift", output_dtype="int16"), "single"),
+        (replace_mode(small_layer("tflite", output_dtype="int16", input_dtype="int16"), "tflite16"), "single"),
+        (replace_mode(small_layer("tflite", output_dtype="uint8", input_dtype="int16"), "tflite16"), "narrow"),
+        (small_layer("tflite", output_dtype="uint8", output_zero_point=250), "narrow"),
+        (small_layer("onnx", output_dtype="uint8", scale=[0.5, 0.25]), "float"),  # a tie at every second sum
+    ],
+    ids=lambda item: item.spec.requantisation if isinstance(item, Layer) else item,
+)
+def test_16_bit_outputs_and_ties_to_even_have_exact_units(layer, kind):
+    plan = plan_requantisers(layer)
+    assert plan.kind == kind
+    assert plan.output_width == (16 if layer.spec.output_dtype == "int16" else 8)
+    lows, highs = layer.raw_accumulator_range()
+    for channel in range(2):
+        beta = int(layer.parameters.biases[channel]) + 100 * int(layer.parameters.weights[channel].sum(dtype=int))
+        raw = np.concatenate([np.linspace(lows[channel], highs[channel], 20_000), np.arange(-20_000, 20_000) - beta])
+        raw = np.unique(np.clip(raw.astype(np.int64), lows[channel], highs[channel]))
+        wanted = requantise_channel(layer.spec, layer.parameters, channel, raw + beta)
+        assert len(np.unique(wanted)) > 40
+        assert np.array_equal(evaluate(plan, plan.entries[channel], raw), wanted)
+
+
+def test_uint8_inputs_are_planned_for_sums_of_128_less():
+    layer = small_layer("onnx", input_dtype="uint8", input_zero_point=100)
+    plan = plan_requantisers(layer)
+    for channel in range(2):
+        weights = int(layer.parameters.weights[channel].sum(dtype=int))
+        raw = np.arange(-3000, 3000)  # sum((x - 128) * w); the definition has sum((x - 100) * w) + bias
+        wanted = requantise_channel(layer.spec, layer.parameters, channel, raw + 28 * weights + (1000, -2000)[channel])
+        assert np.array_equal(evaluate(plan, plan.entries[channel], raw), wanted)
 
 
 def test_mistaken_arguments_are_refused():

@@ -25,7 +25,7 @@ module bench;
     wire signed [{a_width}+{b_width}-1:0] p;
     reg [{a_width}+{b_width}-1:0] stimulus [0:{cycles}-1];
     integer t;
-    hwconv_mult #(.A_WIDTH({a_width}), .B_WIDTH({b_width}), .STYLE("{style}")) dut (.clk(clk), .a(a), .b(b), .p(p));
+    {module} #(.A_WIDTH({a_width}), .B_WIDTH({b_width}){style}) dut (.clk(clk), .a(a), .b(b), .p(p));
     initial begin
         $readmemh("stimulus.mem", stimulus);
         for (t = 0; t < {cycles}; t = t + 1) begin
@@ -135,10 +135,45 @@ def test_a_product_leaves_three_cycles_after_its_operands(family, a_width, b_wid
         a = generator.randrange(2**a_width) - 2 ** (a_width - 1)
         pairs.append((a, generator.randrange(2**b_width) - 2 ** (b_width - 1)))
     generator.shuffle(pairs)
-    words = [((a % 2**a_width) << b_width) | (b % 2**b_width) for a, b in pairs]
-    bench = MULT_BENCH.format(a_width=a_width, b_width=b_width, style=style, cycles=len(words))
-    lines = simulate(tmp_path, bench, family, words)
-    for (a, b), line in zip(pairs, lines[3:], strict=False):
+    multiply(tmp_path, family, f'hwconv_mult,.STYLE("{style}")', (a_width, b_width), pairs, latency=3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("widths", [(8, 8), (8, 4), (4, 8)])
+def test_a_multiplier_of_look_up_tables_is_exact_for_all_operands(family, widths, tmp_path):
+    pairs = [(a, b) for a in signed_range(widths[0]) for b in signed_range(widths[1])]
+    assert len(pairs) == 2 ** sum(widths)
+    multiply(tmp_path, family, "hwconv_lut_mult", widths, pairs, latency=4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("widths", [(9, 8), (8, 9), (16, 8), (7, 6), (5, 5), (3, 8), (8, 2), (8, 1), (1, 1)])
+def test_a_multiplier_of_look_up_tables_takes_other_widths(family, widths, tmp_path):
+    generator = random.Random(77)
+    ends = [
+        [low, low + 1, -1, 0, 1, high] for low, high in ((-(1 << width - 1), (1 << width - 1) - 1) for width in widths)
+    ]
+    pairs = [(a, b) for a in ends[0] for b in ends[1] if a in signed_range(widths[0]) and b in signed_range(widths[1])]
+    pairs += [tuple(generator.choice(signed_range(width)) for width in widths) for _ in range(1500)]
+    generator.shuffle(pairs)
+    multiply(tmp_path, family, "hwconv_lut_mult", widths, pairs, latency=4)
+
+
+def signed_range(width: int) -> range:
+    return range(-(1 << width - 1), 1 << width - 1)
+
+
+def multiply(
+    folder: Path, family: str, module: str, widths: tuple[int, int], pairs: list[tuple[int, int]], latency: int
+) -> None:
+    """A pair of operands each cycle; each product must come `latency` cycles later. After the module its parameters."""
+    a_width, b_width = widths
+    words = [((a % 2**a_width) << b_width) | (b % 2**b_width) for a, b in pairs] + [0] * latency
+    name, _, style = module.partition(",")
+    style = f", {style}" if style else ""
+    bench = MULT_BENCH.format(module=name, style=style, a_width=a_width, b_width=b_width, cycles=len(words))
+    lines = simulate(folder, bench, family, words)
+    for (a, b), line in zip(pairs, lines[latency:], strict=True):
         assert line == f"{(a * b) % 2 ** (a_width + b_width):0{a_width + b_width}b}", (a, b)
 
 
@@ -181,7 +216,7 @@ def test_a_read_gives_the_last_word_written_two_cycles_later(family, width, dept
 
 
 def test_a_multiplier_wider_than_the_primitives_allow_is_refused_at_elaboration(tmp_path):
-    bench = MULT_BENCH.format(a_width=36, b_width=8, style="block", cycles=1)
+    bench = MULT_BENCH.format(module="hwconv_mult", style="", a_width=36, b_width=8, cycles=1)
     (tmp_path / "bench.v").write_text(bench)
     sources = sorted(resource_path("rtl/ecp5").glob("*.v"))
     run = subprocess.run(
@@ -192,6 +227,20 @@ def test_a_multiplier_wider_than_the_primitives_allow_is_refused_at_elaboration(
     )
     assert run.returncode != 0
     assert "hwconv_mult_operands_are_limited_to_35_bits" in run.stderr
+
+
+def test_two_wide_operands_are_refused_by_a_multiplier_of_look_up_tables(tmp_path):
+    bench = MULT_BENCH.format(module="hwconv_lut_mult", style="", a_width=9, b_width=9, cycles=1)
+    (tmp_path / "bench.v").write_text(bench)
+    sources = sorted(resource_path("rtl/ecp5").glob("*.v"))
+    run = subprocess.run(
+        ["iverilog", "-g2005", "-s", "bench", "-o", tmp_path / "x", *sources, tmp_path / "bench.v"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode != 0
+    assert "hwconv_lut_mult_takes_one_operand_of_at_most_8_bits" in run.stderr
 
 
 def test_a_model_ends_the_simulation_on_a_parameter_it_does_not_know(tmp_path):

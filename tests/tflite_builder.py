@@ -88,6 +88,12 @@ def build_layer(
     """A model of one operator with input, weights and bias. Options not given: VALID, stride 1, dilation 1."""
     window = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": tflite.Padding.VALID}
     defaults = {} if kind == "FULLY_CONNECTED" else window
+    if kind == "TRANSPOSE_CONV":  # the output's shape comes first, as a constant, and there is no dilation
+        defaults = {name: value for name, value in window.items() if "Dilation" not in name}
+        size = Tensor((4,), "int32", (), (), data=np.array(y.shape, np.int32))
+        tensors = [x, weights, size, *([] if bias is None else [bias]), y]
+        inputs = [2, 1, 0, *([] if bias is None else [3])]
+        return build(tensors, [Operator(kind, inputs, [len(tensors) - 1], {**defaults, **options})])
     tensors = [x, weights, *([] if bias is None else [bias]), y]
     inputs = [0, 1, -1 if bias is None else 2]
     return build(tensors, [Operator(kind, inputs, [len(tensors) - 1], {**defaults, **options})])
@@ -141,6 +147,10 @@ def _operator(b: flatbuffers.Builder, operator: Operator, index: int) -> int:
         "CONV_2D": "Conv2DOptions",
         "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
         "FULLY_CONNECTED": "FullyConnectedOptions",
+        "TRANSPOSE_CONV": "TransposeConvOptions",
+        "MAX_POOL_2D": "Pool2DOptions",
+        "AVERAGE_POOL_2D": "Pool2DOptions",
+        "CONCATENATION": "ConcatenationOptions",
     }
     kind = kinds.get(operator.name)
     if kind is not None:

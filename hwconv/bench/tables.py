@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from hwconv.bench import routing, run
-from hwconv.bench.page import losses_text, mark, multipliers_text, path_text
+from hwconv.bench.page import losses_text, mark, multipliers_text, path_text, products_of_each
 
 
 def utilisation_table(rows: list[dict[str, Any]]) -> Table:
@@ -20,7 +20,7 @@ def utilisation_table(rows: list[dict[str, Any]]) -> Table:
             built, asked = (mark(each) for each in run.verdicts(row))
             shares = [f"{row['utilisation']:.1%}{built}", f"{row['utilisation_asked']:.1%}{asked}"]
         else:
-            cycles = row["macs"] / row["predicted_interval"]
+            cycles = row["macs"] / row["predicted_interval"] / products_of_each(row)
             shares = [f"{cycles / row['multipliers']:.1%}", f"{cycles / row['multipliers_asked']:.1%}"]
         table.add_row(
             row["layer"],

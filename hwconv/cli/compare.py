@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, ModelFiles, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    Json,
+    LayerIndex,
+    Loadable,
+    LutMultipliers,
+    ModelFiles,
+    Multipliers,
+    Simulator,
+    SimulatorName,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
@@ -23,7 +35,9 @@ def compare(
     ] = None,
     simulator: Simulator = SimulatorName.verilator,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     frames: Annotated[
         int | None,
         typer.Option(
@@ -41,11 +55,12 @@ def compare(
         Path | None,
         typer.Option("--capture", metavar="Y.npy", help="Write the outputs as the hardware gave them."),
     ] = None,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Simulate the Verilog of a layer and compare it with the golden model: exact, or exit code 1.
 
-    Latency and interval as measured stand beside the plan's prediction.
+    Latency and interval must be those that the plan predicts.
     """
     from hwconv import api
 
@@ -64,12 +79,15 @@ def compare(
                     expected=expected,
                     simulator=simulator.value,
                     multipliers=multipliers,
+                    lut_multipliers=lut_multipliers,
                     target=target,
+                    algorithm=algorithm.value,
                     frames=frames,
                     seed=seed,
                     netlist=netlist,
                     waveform=waveform,
                     capture=capture,
+                    loadable=loadable,
                 )
             )
             step()
@@ -77,7 +95,7 @@ def compare(
         print_json(results[0].to_json() if len(results) == 1 else {"results": [each.to_json() for each in results]})
     else:
         print_text(*(each.describe() for each in results))
-    failed = [each for each in results if not each.exact]
+    failed = [each for each in results if each.failure]
     if failed:
         rest = f" (and {len(failed) - 1} more of {len(results)} layers)" if len(failed) > 1 else ""
-        raise MismatchError(f"{failed[0].layer}: {failed[0].problem}{rest}")
+        raise MismatchError(f"{failed[0].layer}: {failed[0].failure}{rest}")

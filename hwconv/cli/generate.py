@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import FamilyName, Json, LayerIndex, ModelFile, Multipliers, Target
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    FamilyName,
+    Json,
+    LayerIndex,
+    Loadable,
+    LutMultipliers,
+    ModelFile,
+    Multipliers,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -14,7 +25,9 @@ def generate(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
+    lut_multipliers: LutMultipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     family: Annotated[
         FamilyName | None,
         typer.Option("--family", help="Vendor blocks; by default those of the target.", show_default=False),
@@ -24,6 +37,7 @@ def generate(
         typer.Option("--name", help="Name of the top module; by default the layer's.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a folder that is not empty.")] = False,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Write Verilog, memory images, constraints, benches, stimulus and expected output."""
@@ -35,10 +49,13 @@ def generate(
             output,
             layer=layer,
             multipliers=multipliers,
+            lut_multipliers=lut_multipliers,
             target=target,
+            algorithm=algorithm.value,
             family=family.value if family else None,
             name=name,
             force=force,
+            loadable=loadable,
         )
     if json:
         print_json(result.to_json())

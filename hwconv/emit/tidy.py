@@ -24,6 +24,7 @@ from hwconv.keywords import KEYWORDS
 _NUMBERED = re.compile(r"\$\d+$")
 _SLICE_OF_UNNAMED = re.compile(r"\$\d+ \[[\d:]+\]$")
 _INDICES = re.compile(r"(_\d+)+$")
+_UNNAMED_PORT = re.compile(r"\\port\$(\d+)(\$\d+)?$")
 
 
 def tidy(modules: list[Module]) -> None:
@@ -132,6 +133,10 @@ def _readable_names(module: Module, keep: set[str], outputs_of: dict[str, list[s
             name = source.split()[0]
             if name.startswith("$") and source in whole(name, module.wires[name]):
                 wanted.setdefault(name, f"{wanted.get(register, register)}_next")
+    # A port that has no signal of its own is called after a net's number, which says nothing and differs from one
+    # instance to the next.
+    ports = [(int(found[1]), name) for name in module.wires if (found := _UNNAMED_PORT.match(name))]
+    wanted |= {name: f"\\in_{index}" for index, (_, name) in enumerate(sorted(ports), start=1) if name not in keep}
     names: dict[str, str] = {}
     taken = {*keep, *(cell.name for cell in module.cells())}
     for name, _ in sorted(module.wires.items(), key=lambda item: not item[1].direction):  # ports choose first

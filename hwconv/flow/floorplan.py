@@ -13,7 +13,7 @@ from typing import Any
 
 from hwconv.targets import Target
 
-_ELEMENT = re.compile(r"\bpe_(\d+)_(\d+)\.multiplier\b")
+_ELEMENT = re.compile(r"\b(?:pe|pair)_(\d+)_(\d+)\.multiplier\b")
 # Within a block of nine columns of tiles: the columns and names of its four multipliers.
 _SITES = ((0, "MULT18_0"), (1, "MULT18_1"), (4, "MULT18_4"), (5, "MULT18_5"))
 
@@ -26,26 +26,29 @@ def multiplier_sites(target: Target) -> list[list[str]]:
     ]
 
 
-def place_elements(rows: int, columns: int, sites: list[list[str]]) -> dict[tuple[int, int], str]:
+def place_elements(rows: int, columns: int, sites: list[list[str]], missing: int = 0) -> dict[tuple[int, int], str]:
     """A site for the multiplier of each processing element `(row, column)`; empty where there are too few.
 
     Columns of the array lie along the lines, so that operands move a few tiles at each hop. Rows share the lines
-    evenly; an array with more columns than a line has sites winds from line to line.
+    evenly; an array with more columns than a line has sites winds from line to line. The last `missing` elements of
+    the last row have none.
     """
-    if not sites or rows * columns > sum(len(line) for line in sites):
+    if not sites or rows * columns - missing > sum(len(line) for line in sites):
         return {}
     length = len(sites[0])
     rows_per_line = ceil(rows / len(sites))
+    order = [
+        (row, column) for column in range(columns) for row in range(rows - (1 if column >= columns - missing else 0))
+    ]
     places = {}
-    for row in range(rows):
-        for column in range(columns):
-            if columns * rows_per_line <= length:
-                line = row // rows_per_line
-                place = (column * rows_per_line + row % rows_per_line) * length // (columns * rows_per_line)
-            else:
-                line, place = divmod(column * rows + row, length)
-                place = place if line % 2 == 0 else length - 1 - place
-            places[row, column] = sites[line][place]
+    for index, (row, column) in enumerate(order):
+        if columns * rows_per_line <= length:
+            line = row // rows_per_line
+            place = (column * rows_per_line + row % rows_per_line) * length // (columns * rows_per_line)
+        else:
+            line, place = divmod(index, length)
+            place = place if line % 2 == 0 else length - 1 - place
+        places[row, column] = sites[line][place]
     return places
 
 
@@ -60,7 +63,9 @@ def floorplan(design: dict[str, Any], target: Target) -> None:
     if not elements:
         return
     rows, columns = (1 + max(place[axis] for place in elements) for axis in (0, 1))
-    places: Mapping[tuple[int, int], str] = place_elements(rows, columns, multiplier_sites(target))
+    # Elements of look-up tables are the last ones: the last row of hard multipliers may be a part of one.
+    missing = rows * columns - len(elements)
+    places: Mapping[tuple[int, int], str] = place_elements(rows, columns, multiplier_sites(target), missing)
     for element, cell in elements.items():
         if element in places:
             cell["attributes"]["BEL"] = places[element]

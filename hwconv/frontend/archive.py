@@ -156,10 +156,14 @@ def write_archive(path: Path, arrays: Mapping[str, object]) -> None:
                 version=(1, 0), allow_pickle=False,
             )  # fmt: skip
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), member.getvalue())
-    path = Path(path)
+    write_whole(Path(path), buffer.getvalue())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file, or leaves what was there; raises :class:`FormatError` for a path that cannot be written."""
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_bytes(buffer.getvalue())
+        partial.write_bytes(content)
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ one that is not known and is not plain text, is refused by name.
 """
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,14 @@ from ..spec import (
     REQUANTISATIONS,
     WEIGHT_DTYPES,
     ConvSpec,
-    Padding,
     dtype_range,
     storage_dtype,
 )
 from .archive import read_archive, require, write_archive
 from .layer_file import LayerFile
+from .onnx_case import MARK, load_onnx_case
 
-_SHAPES = ("conv", "conv1x1", "conv1xn", "gconv", "dw", "fc")
+_SHAPES = ("conv", "conv1x1", "conv1xn", "gconv", "dw", "fc", "tconv")
 _FORMATS = {
     "s4": ("int8", "int4", "int8"),
     "s8": ("int8", "int8", "int8"),
@@ -39,12 +39,12 @@ _REQUIRED = (
 )  # fmt: skip
 _OPTIONAL = (
     "name", "weights_layout", "activation_layout", "bias", "multiplier", "shift", "scale", "pad_tl", "padding",
-    "ch_mult", "requantisation", "input", "input_shape", "expected", *_DTYPE_MEMBERS,
+    "ch_mult", "output_padding", "streaming", "requantisation", "input", "input_shape", "expected", *_DTYPE_MEMBERS,
 )  # fmt: skip
 
 
 def load_npz(path: str | Path) -> LayerFile:
-    """Reads a layer file.
+    """Reads a layer file, or an archive of one ONNX operator.
 
     Raises
     ------
@@ -55,15 +55,17 @@ def load_npz(path: str | Path) -> LayerFile:
     SpecError
         Values that no layer can have.
     """
-    return _Reader(Path(path)).layer_file()
+    path = Path(path)
+    arrays = read_archive(path)
+    return load_onnx_case(path, arrays) if MARK in arrays else _Reader(path, arrays).layer_file()
 
 
 class _Reader:
     """The members of one file, and what they say together."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
         self.path = path
-        self.arrays = read_archive(path)
+        self.arrays = arrays
         require(path, self.arrays, _REQUIRED)
         self.name = self._text("name") if "name" in self.arrays else path.stem
         self.shape, self.format = self._kind()
@@ -101,6 +103,13 @@ class _Reader:
     def _number(self, member: str) -> int:
         return self._numbers(member, 1)[0]
 
+    def _flag(self, member: str) -> bool:
+        """0 or 1; absent is 0."""
+        value = self._number(member) if member in self.arrays else 0
+        if value not in (0, 1):
+            raise self._problem(f"member {member!r} is {value}, not 0 or 1")
+        return bool(value)
+
     def _integers(self, member: str, dimensions: tuple[int, ...]) -> NDArray[np.integer]:
         array = self.arrays[member]
         if array.dtype.kind not in "iu" or array.ndim not in dimensions or not array.size:
@@ -131,16 +140,20 @@ class _Reader:
         groups = self._groups(weights, frame[2])
         stride, dilation = self._numbers("stride", 2), self._numbers("dilation", 2)
         low, high = dtype_range(output_dtype)
+        kernel = weights.shape[1:3]
         spec = ConvSpec(
             name=self.name,
             height=frame[0],
             width=frame[1],
             in_channels=frame[2],
             out_channels=weights.shape[0],
-            kernel=weights.shape[1:3],
+            kernel=kernel,
             stride=stride,
             dilation=dilation,
-            padding=self._padding(frame, weights.shape[1:3], stride, dilation, out_frame),
+            **(self._transposed if self.shape == "tconv" else self._padding)(
+                frame, kernel, stride, dilation, out_frame
+            ),
+            streaming=self._flag("streaming"),
             groups=groups,
             input_zero_point=-self._number("input_offset"),
             output_zero_point=self._number("output_offset"),
@@ -208,6 +221,8 @@ class _Reader:
         if self.dtypes[0] != "int16":
             return "tflite"
         bias = self.arrays.get("bias")
+        if self.shape == "tconv":
+            return "tflite16"  # tensorflow/lite/micro/kernels/transpose_conv.cc sums in 64 bits, whatever the bias is
         if bias is None or bias.dtype == np.int64 or (not bias.size and self.shape in ("dw", "fc")):
             return "tflite16"
         return "tflite"
@@ -219,13 +234,15 @@ class _Reader:
         stride: list[int],
         dilation: list[int],
         output: list[int] | None,
-    ) -> Padding | tuple[int, ...]:
+    ) -> dict[str, Any]:
+        if "output_padding" in self.arrays:
+            raise UnsupportedError(self.name, "member", "output_padding", "output_padding with kind tconv only")
         if "padding" in self.arrays:
-            return tuple(self._numbers("padding", 4))
+            return {"padding": self._numbers("padding", 4)}
         require(self.path, self.arrays, ["pad_tl"])
         top_left = self._numbers("pad_tl", 2)
         if output is None:
-            return Padding(top_left[0], top_left[0], top_left[1], top_left[1])
+            return {"padding": (top_left[0], top_left[0], top_left[1], top_left[1])}
         # the fewest rows and columns that the last output pixel needs
         bottom, right = (
             max(
@@ -238,7 +255,37 @@ class _Reader:
             )
             for axis in (0, 1)
         )
-        return Padding(top_left[0], bottom, top_left[1], right)
+        return {"padding": (top_left[0], bottom, top_left[1], right)}
+
+    def _transposed(
+        self,
+        frame: list[int],
+        kernel: tuple[int, ...],
+        stride: list[int],
+        dilation: list[int],
+        output: list[int] | None,
+    ) -> dict[str, Any]:
+        """Padding of a transposed layer: what the output lacks below and to the right was cropped, what it has beyond
+        is output padding.
+        """
+        added = self._numbers("output_padding", 2) if "output_padding" in self.arrays else None
+        if "padding" in self.arrays:
+            return {"transposed": True, "padding": self._numbers("padding", 4), "output_padding": added or (0, 0)}
+        require(self.path, self.arrays, ["pad_tl"])
+        top_left = self._numbers("pad_tl", 2)
+        if output is None or added is not None:
+            padding = (top_left[0], top_left[0], top_left[1], top_left[1])
+            return {"transposed": True, "padding": padding, "output_padding": added or (0, 0)}
+        beyond = [
+            output[axis] + top_left[axis] - (frame[axis] - 1) * stride[axis] - dilation[axis] * (kernel[axis] - 1) - 1
+            for axis in (0, 1)
+        ]
+        bottom, right = (max(-rest, 0) for rest in beyond)
+        return {
+            "transposed": True,
+            "padding": (top_left[0], bottom, top_left[1], right),
+            "output_padding": [max(rest, 0) for rest in beyond],
+        }
 
 
 def save_layer(
@@ -268,8 +315,10 @@ def save_layer(
     spec, parameters = layer.spec, layer.parameters
     number_format = _format_of(spec)
     shape, layout, weights = "conv", "OHWI", parameters.weights
-    if spec.fully_connected and spec.groups == 1:
+    if spec.fully_connected and spec.groups == 1 and not spec.transposed:
         shape, layout, weights = "fc", "OI", weights[:, 0, 0, :]
+    elif spec.transposed:
+        shape = "tconv"
     elif spec.depthwise:
         shape, layout, weights = "dw", "1HWO", weights.transpose(3, 1, 2, 0)
     elif spec.groups > 1:
@@ -295,6 +344,10 @@ def save_layer(
         "input_shape": np.array(spec.input_shape, np.int64),
         "activation_layout": "NHWC",
     }
+    if spec.streaming:
+        members["streaming"] = 1
+    if spec.transposed:
+        members["output_padding"] = np.array(spec.output_padding, np.int64)
     for member, implied in zip(_DTYPE_MEMBERS, _FORMATS[number_format], strict=True):
         if getattr(spec, member) != implied:
             members[member] = getattr(spec, member)

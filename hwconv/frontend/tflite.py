@@ -1,8 +1,8 @@
 """Takes one convolution out of a ``.tflite`` model, with its real weights and scales.
 
-``CONV_2D``, ``DEPTHWISE_CONV_2D`` and ``FULLY_CONNECTED`` with int8, uint8 or int16 activations become layers; every
-other operator, type or attribute is refused by name. All rules are those of TensorFlow Lite's reference kernels, which
-the doc comments name.
+``CONV_2D``, ``DEPTHWISE_CONV_2D``, ``TRANSPOSE_CONV`` and ``FULLY_CONNECTED`` with int8, uint8 or int16 activations
+become layers; every other operator, type or attribute is refused by name. All rules are those of TensorFlow Lite's
+reference kernels, which the doc comments name.
 """
 
 import math
@@ -18,11 +18,13 @@ from ..errors import FormatError, HwconvError, UnsupportedError, one_of
 from ..golden.requantise import quantise_multiplier
 from ..layer import Layer, LayerParameters
 from ..spec import ConvSpec, Padding, dtype_range, same_padding
+from .scales import real_scales
 from .tflite_file import NUMBER_COST, ModelFile, Tensor, contained, vector_of
 
 _OPTIONS = {
     "CONV_2D": (tflite.BuiltinOptions.Conv2DOptions, tflite.Conv2DOptions),
     "DEPTHWISE_CONV_2D": (tflite.BuiltinOptions.DepthwiseConv2DOptions, tflite.DepthwiseConv2DOptions),
+    "TRANSPOSE_CONV": (tflite.BuiltinOptions.TransposeConvOptions, tflite.TransposeConvOptions),
     "FULLY_CONNECTED": (tflite.BuiltinOptions.FullyConnectedOptions, tflite.FullyConnectedOptions),
 }
 _WEIGHTS_OF = {"int8": ("int8", "int4"), "int16": ("int8",), "uint8": ("uint8",)}
@@ -110,7 +112,7 @@ def load_layer(path: str | Path, index: int) -> Layer:
     Raises
     ------
     UnsupportedError
-        An operator that is not one of the three, or has an attribute or type that is not supported, by name.
+        An operator that is not one of the four, or has an attribute or type that is not supported, by name.
     FormatError
         A file that is missing, truncated or no model, or whose tensors contradict each other.
     """
@@ -137,13 +139,15 @@ class _Converter:
             raise FormatError(model.path, f"operator {index} ({self.operator}) lacks its options")
         self.options: Any = options()
         self.options.Init(self.table.BuiltinOptions().Bytes, self.table.BuiltinOptions().Pos)
-        if self.table.InputsLength() not in (2, 3) or self.table.OutputsLength() != 1:
+        # a transposed layer's first input is the shape of its output
+        frames, biases = (2, 3) if self.operator == "TRANSPOSE_CONV" else (0, 2)
+        if self.table.InputsLength() not in (biases, biases + 1) or self.table.OutputsLength() != 1:
             raise FormatError(model.path, f"operator {index} ({self.operator}) has a wrong number of tensors")
-        self.input = model.tensor(self.table.Inputs(0))
+        self.input = model.tensor(self.table.Inputs(frames))
         self.weights = model.tensor(self.table.Inputs(1))
         self.output = model.tensor(self.table.Outputs(0))
-        absent = self.table.InputsLength() == 2 or self.table.Inputs(2) == -1
-        self.bias = None if absent else model.tensor(self.table.Inputs(2))
+        absent = self.table.InputsLength() == biases or self.table.Inputs(biases) == -1
+        self.bias = None if absent else model.tensor(self.table.Inputs(biases))
 
     def _refuse(self, field: str, value: object, supported: str) -> NoReturn:
         raise UnsupportedError(self.label, field, value, supported)
@@ -211,7 +215,7 @@ class _Converter:
             raise FormatError(self.model.path, f"{self.label}: weights of shape {weights.shape}")
         if self.operator == "FULLY_CONNECTED":
             return weights[:, None, None, :]
-        if self.operator == "CONV_2D":
+        if self.operator in ("CONV_2D", "TRANSPOSE_CONV"):
             return weights
         if weights.shape[0] != 1:
             raise FormatError(self.model.path, f"{self.label}: weights of shape {weights.shape}, not 1HWO")
@@ -231,6 +235,8 @@ class _Converter:
             problem = f"{self.label}: {channels} input channels, weights for {weights.shape[3]}"
             raise FormatError(self.model.path, problem)
         stride = (self.options.StrideH(), self.options.StrideW())
+        if self.operator == "TRANSPOSE_CONV":
+            return self._transposed_shape(weights, stride)
         dilation = (self.options.DilationHFactor(), self.options.DilationWFactor())
         if self.operator == "DEPTHWISE_CONV_2D" and self.options.DepthMultiplier() * channels != weights.shape[0]:
             problem = f"{self.label}: {weights.shape[0]} outputs, depth multiplier {self.options.DepthMultiplier()}"
@@ -253,6 +259,38 @@ class _Converter:
             "stride": stride,
             "dilation": dilation,
             "padding": padding,
+        }
+
+    def _transposed_shape(self, weights: NDArray[np.integer], stride: tuple[int, int]) -> dict[str, Any]:
+        """Frame and pads of a transposed layer, whose output's size is given.
+
+        Pads are those of the convolution that leads from the output to the input (``ComputePaddingHeightWidth`` in
+        tensorflow/lite/micro/kernels/transpose_conv.cc); what the output has beyond, or lacks, is at its end.
+        """
+        _, height, width, channels = self.input.shape
+        if len(self.output.shape) != 4:
+            self._refuse("output shape", self.output.shape, "four extents, NHWC")
+        if channels != weights.shape[3] or min(stride) < 1:
+            problem = f"{self.label}: {channels} input channels, weights for {weights.shape[3]}; stride {stride}"
+            raise FormatError(self.model.path, problem)
+        if self.options.Padding() not in (tflite.Padding.SAME, tflite.Padding.VALID):
+            self._refuse("padding", self.options.Padding(), "SAME, VALID")
+        pads, added = [], []
+        for axis, size in enumerate((height, width)):
+            kernel, output = weights.shape[1 + axis], self.output.shape[1 + axis]
+            same = self.options.Padding() == tflite.Padding.SAME
+            before = same_padding(output, kernel, stride[axis], 1)[0] if same else 0
+            beyond = output + before - (size - 1) * stride[axis] - kernel
+            pads += [before, max(-beyond, 0)]
+            added.append(max(beyond, 0))
+        return {
+            "height": height,
+            "width": width,
+            "in_channels": channels,
+            "transposed": True,
+            "stride": stride,
+            "padding": pads,
+            "output_padding": added,
         }
 
     def _check_output(self, spec: ConvSpec) -> None:
@@ -291,8 +329,8 @@ class _Converter:
     def _requantisation(self) -> str:
         """int16 activations use the 64-bit path, except convolutions whose bias is int32.
 
-        From the dispatch on the bias type in tensorflow/lite/micro/kernels/conv.cc, depthwise_conv.cc and
-        fully_connected.cc; without a bias all three sum in 64 bits.
+        From the dispatch on the bias type in tensorflow/lite/micro/kernels/conv.cc, depthwise_conv.cc,
+        fully_connected.cc and transpose_conv.cc; without a bias all four sum in 64 bits.
         """
         if self.input.dtype != "int16":
             return "tflite"
@@ -311,12 +349,7 @@ class _Converter:
         return bias.astype(np.int64)
 
     def _real_multipliers(self) -> list[float]:
-        """``input scale * weight scale / output scale`` of each channel, rounded exactly as TensorFlow Lite does.
-
-        Per channel the three scales are widened to double first (``PopulateConvolutionQuantizationParams``); layers of
-        uint8 and fully connected layers with one scale multiply the first two as float32
-        (``GetQuantizedConvolutionMultipler``, tensorflow/lite/kernels/kernel_util.cc).
-        """
+        """The real scale of each channel, by :func:`~hwconv.frontend.scales.real_scales`."""
         count = self.weights.shape[3 if self.operator == "DEPTHWISE_CONV_2D" else 0]
         inputs, outputs = self._scales(self.input, 1)[0], self._scales(self.output, 1)[0]
         scales = self._scales(self.weights, count)
@@ -325,9 +358,8 @@ class _Converter:
             self._refuse("quantized_dimension of the weights", self.weights.quantized_dimension, str(axis))
         if scales.size > 1 and self.input.dtype == "uint8":
             self._refuse("scales of the weights", scales.size, "one with uint8")
-        if self.input.dtype == "uint8" or (self.operator == "FULLY_CONNECTED" and scales.size == 1):
-            return [float(np.float32(inputs * scales[0])) / float(outputs)]
-        return [float(inputs) * float(scale) / float(outputs) for scale in scales]
+        single = self.input.dtype == "uint8" or (self.operator == "FULLY_CONNECTED" and scales.size == 1)
+        return real_scales(inputs, scales, outputs, single=single)
 
     def _clamp(self) -> tuple[int, int]:
         """The fused activation as a clamp: ``CalculateActivationRangeQuantized``, in float32, ties away from zero."""

@@ -1,14 +1,18 @@
-"""One address generator for every variant: input row = oy * stride + ky * dilation - top, the column likewise."""
+"""One address generator for every variant: input row = oy * stride + ky * dilation - top, the column likewise.
+
+A transposed layer's phases are convolutions of stride 1: their taps begin at an offset of each phase, and a step from
+one row of pixels to the next moves on by what the row's phase says.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import PassValue, ProgramCounter, delayed, range_shape
-from hwconv.gateware.sequencer import Sequencer
+from hwconv.gateware.sequencer import Sequencer, row_phase_shape
 from hwconv.plan.config import EngineConfig, PassConfig
 
 MARKS = (
@@ -51,8 +55,10 @@ class AddressGenerator(wiring.Component):
         self.program = ProgramCounter("address", config.passes)
         passes = config.passes
         self.row_shape = range_shape(
-            min(-item.top for item in passes) - 1,
-            max((item.out_height + config.pixels) * item.stride[0] + item.height for item in passes),
+            min(min(-item.top, 0) for item in passes) - 1,
+            max(
+                (item.out_height + config.pixels) * item.stride[0] + item.height + max(-item.top, 0) for item in passes
+            ),
         )
         self._address_bits = max(1, (config.activation_depth - 1).bit_length())
         super().__init__(
@@ -61,12 +67,16 @@ class AddressGenerator(wiring.Component):
                 "addresses": Out(data.ArrayLayout(self._address_bits, config.ports)),
                 "inside": Out(config.ports),
                 "upcoming_row": Out(self.row_shape),
+                **(
+                    {"next_phase": In(1), "row_phase": In(row_phase_shape(self.program))} if self.program.phased else {}
+                ),
             }
         )
 
     def marks_from(self, sequencer: Sequencer) -> list:
         """Connections from the marks of `sequencer`."""
-        return [getattr(self, name).eq(getattr(sequencer, name)) for name in MARKS]
+        names = (*MARKS, "next_phase", "row_phase") if self.program.phased else MARKS
+        return [getattr(self, name).eq(getattr(sequencer, name)) for name in names]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -76,9 +86,10 @@ class AddressGenerator(wiring.Component):
         frame_base = self._frame_base(m, computing_last)
         with m.If(self.start):
             m.d.sync += computing_last.eq(self.start_last)
+        first_row = self._first_row(m, computing_last)
         for port in range(config.ports):
             pixel = _PortPixel(m, self, port, computing_last, frame_base)
-            address, inside = self._address(m, port, pixel, taps)
+            address, inside = self._address(m, port, pixel, taps, first_row)
             m.d.comb += [self.addresses[port].eq(address), self.inside[port].eq(inside)]
             if port == 0:
                 m.d.comb += self.upcoming_row.eq(pixel.upcoming.y)
@@ -98,6 +109,11 @@ class AddressGenerator(wiring.Component):
 
     def bound(self, value: PassValue) -> Value:
         return self.program.bound(value)
+
+    @property
+    def row_phase_index(self) -> Value:
+        """The row phase of the tile that `start` announces."""
+        return self.row_phase if self.program.phased else Const(0, 1)
 
     def wrapped(self, m: Module, name: str, value: Value) -> Value:
         """`value` modulo the ring, two cycles later; `value` is below twice the ring. Frame buffers do not wrap."""
@@ -127,7 +143,22 @@ class AddressGenerator(wiring.Component):
             m.d.sync += base.eq(following)
         return base
 
-    def _address(self, m: Module, port: int, pixel: "_PortPixel", taps: "_TapOffsets") -> tuple[Value, Value]:
+    def _first_row(self, m: Module, computing_last: Signal) -> Value:
+        """The highest row that is there: 0, or that of the earlier frames that are kept, once they have come."""
+        kept = self.program.largest(lambda item: item.state_rows)
+        if not kept:
+            return Const(0, 1)
+        height = self.program.first.height
+        first, following = (Signal(range_shape(-kept, 0), name=f"{kind}_kept_row") for kind in ("first", "following"))
+        further = Signal.like(following, name="further_kept_row")
+        m.d.comb += further.eq(Mux(following <= height - kept, -kept, following - height))
+        with m.If(delayed(m, "frame_begin", self.start & computing_last, 1)):
+            m.d.sync += [first.eq(following), following.eq(further)]
+        return first
+
+    def _address(
+        self, m: Module, port: int, pixel: "_PortPixel", taps: "_TapOffsets", first_row: Value
+    ) -> tuple[Value, Value]:
         name = f"port_{port}"
         row = self.wrapped(m, f"{name}_row", pixel.current.row + taps.row_offset)
         column = Signal(self._address_bits, name=f"{name}_column", reset_less=True)
@@ -147,7 +178,7 @@ class AddressGenerator(wiring.Component):
         )
         address = Signal(self._address_bits, name=f"{name}_address", reset_less=True)
         m.d.sync += [
-            row_inside.eq((y >= 0) & (y < self.bound(lambda item: item.height))),
+            row_inside.eq((y >= first_row) & (y < self.bound(lambda item: item.height))),
             column_inside.eq((x >= 0) & (x < self.bound(lambda item: item.width))),
             inside.eq(row_inside & column_inside),
             address.eq(row + delayed(m, f"{name}_column", column, 1, reset=False)),
@@ -159,23 +190,40 @@ class _TapOffsets:
     """Offsets of the current kernel tap and channel block from a pixel's first one, kept by increments."""
 
     def __init__(self, m: Module, generator: AddressGenerator) -> None:
-        bound, furthest = generator.bound, generator.program.largest
+        bound, furthest, program = generator.bound, generator.program.largest, generator.program
+        first = program.first
+        mask = (1 << generator.address_bits) - 1
+        row = generator.row_phase_index
+        column = self._column_phase(m, generator)
 
-        def across(item: PassConfig) -> int:
-            return (item.kernel[1] - 1) * item.dilation[1]
+        def of_row(value: Callable[[PassConfig, int], int]) -> Value:
+            return program.phase_bound(lambda item, down, _: value(item, down), row, column)
 
-        def down(item: PassConfig) -> int:
-            return (item.kernel[0] - 1) * item.dilation[0]
+        def of_column(value: Callable[[PassConfig, int], int]) -> Value:
+            return program.phase_bound(lambda item, _, across: value(item, across), row, column)
 
-        def kernel_row(item: PassConfig) -> int:
+        def next_start(item: PassConfig, phase: int) -> int:
+            """Column where the phase after this one begins."""
+            return item.column_starts[(phase + 1) % item.column_phases]
+
+        def kernel_row(item: PassConfig, down: int, across: int) -> int:
             """Words from the first to the last block of a kernel row."""
-            return across(item) * item.pixel_words + item.blocks - 1
+            fold = item.phases[down][across]
+            return ((fold.columns - 1) * item.dilation[1]) * item.pixel_words + fold.blocks - 1
 
-        self.x = Signal(range_shape(0, furthest(across)), name="tap_x")
-        self.y = Signal(range_shape(0, furthest(down)), name="tap_y")
-        self.column_offset = Signal(generator.address_bits, name="tap_column_offset")
-        self.row_offset = Signal(generator.address_bits, name="tap_row_offset")
-        fold_end = generator.next_tile | generator.next_group | generator.next_pixels
+        self.x = Signal(range_shape(0, furthest(lambda item: item.reach[1])), name="tap_x", init=first.column_starts[0])
+        self.y = Signal(range_shape(0, furthest(lambda item: item.reach[0])), name="tap_y", init=first.row_starts[0])
+        self.column_offset = Signal(
+            generator.address_bits, name="tap_column_offset", init=first.column_starts[0] * first.pixel_words & mask
+        )
+        self.row_offset = Signal(
+            generator.address_bits, name="tap_row_offset", init=first.row_starts[0] * first.row_words & mask
+        )
+        within_tile = generator.next_tile | generator.next_group
+        if program.phased:
+            within_tile |= generator.next_phase
+        fold_end = within_tile | generator.next_pixels
+        walked = program.phase_bound(kernel_row, row, column)
         with m.If(generator.next_block):
             m.d.sync += self.column_offset.eq(self.column_offset + 1)
         with m.If(generator.next_column):
@@ -186,22 +234,51 @@ class _TapOffsets:
                 ),
             ]
         with m.If(generator.next_row | generator.next_tile):
-            m.d.sync += self.column_offset.eq(self.column_offset - bound(kernel_row))
+            m.d.sync += self.column_offset.eq(self.column_offset - walked)
         with m.If(generator.next_group):
             m.d.sync += self.column_offset.eq(
-                self.column_offset + bound(lambda item: item.group_words - kernel_row(item))
+                self.column_offset
+                + program.phase_bound(lambda item, *phase: item.group_words - kernel_row(item, *phase), row, column)
             )
         with m.If(generator.next_pixels):
-            m.d.sync += self.column_offset.eq(0)
+            m.d.sync += self.column_offset.eq(bound(lambda item: (item.column_starts[0] * item.pixel_words) & mask))
         with m.If(generator.next_row | fold_end):
-            m.d.sync += self.x.eq(0)
+            m.d.sync += self.x.eq(of_column(lambda item, across: item.column_starts[across]))
         with m.If(generator.next_row):
             m.d.sync += [
                 self.y.eq(self.y + bound(lambda item: item.dilation[0])),
                 self.row_offset.eq(self.row_offset + bound(lambda item: item.dilation[0] * item.row_words)),
             ]
-        with m.If(fold_end):
-            m.d.sync += [self.y.eq(0), self.row_offset.eq(0)]
+        if not program.phased:
+            with m.If(fold_end):
+                m.d.sync += [self.y.eq(0), self.row_offset.eq(0)]
+            return
+        with m.If(generator.next_phase):
+            m.d.sync += [
+                self.x.eq(of_column(next_start)),
+                self.column_offset.eq(
+                    of_column(lambda item, across: next_start(item, across) * item.pixel_words & mask)
+                ),
+            ]
+        with m.If(generator.next_pixels):
+            m.d.sync += self.x.eq(bound(lambda item: item.column_starts[0]))
+        with m.If(within_tile | generator.start):
+            m.d.sync += [
+                self.y.eq(of_row(lambda item, down: item.row_starts[down])),
+                self.row_offset.eq(of_row(lambda item, down: item.row_starts[down] * item.row_words & mask)),
+            ]
+
+    @staticmethod
+    def _column_phase(m: Module, generator: AddressGenerator) -> Value:
+        """The column phase of the current fold."""
+        if not generator.program.phased:
+            return Const(0, 1)
+        phase = Signal(range(max(2, generator.program.largest(lambda item: item.column_phases))), name="tap_phase")
+        with m.If(generator.next_phase):
+            m.d.sync += phase.eq(phase + 1)
+        with m.If(generator.next_pixels):
+            m.d.sync += phase.eq(0)
+        return phase
 
 
 class _Place(NamedTuple):
@@ -275,8 +352,8 @@ class _PortPixel:
     def _place(self, kind: str) -> _Place:
         generator, name = self._generator, f"port_{self._port}_{kind}"
         x_shape = range_shape(
-            -1 - generator.program.largest(lambda item: item.left),
-            generator.program.largest(lambda item: (item.out_width + 1) * item.stride[1]),
+            -1 - max(generator.program.largest(lambda item: item.left), 0),
+            generator.program.largest(lambda item: (item.out_width + 1) * item.stride[1] + max(-item.left, 0)),
         )
         return _Place(
             Signal(x_shape, name=f"{name}_x", reset_less=True),
@@ -297,22 +374,31 @@ class _PortPixel:
 
     def _steps(self, pixels: int) -> list[tuple[Value, Value]]:
         """Increments of a place's registers for `pixels` pixels in raster order: within a row, and across its end."""
+        generator = self._generator
+        row = generator.row_phase_index
 
-        def rows(item: PassConfig, across: bool) -> int:
-            return (pixels // item.out_width + across) * item.stride[0]
+        def rows(item: PassConfig, across: bool, phase: int) -> int:
+            return (pixels // item.out_width + across) * item.row_advances[phase]
 
         def columns(item: PassConfig, across: bool) -> int:
             return (pixels % item.out_width - across * item.out_width) * item.stride[1]
 
         def pair(value: Callable[[PassConfig, bool], int]) -> tuple[Value, Value]:
-            bound = self._generator.bound
+            bound = generator.bound
             return bound(lambda item: value(item, False)), bound(lambda item: value(item, True))
+
+        def row_pair(value: Callable[[PassConfig, bool, int], int]) -> tuple[Value, Value]:
+            bound = generator.program.phase_bound
+            return (
+                bound(lambda item, phase, _: value(item, False, phase), row, Const(0, 1)),
+                bound(lambda item, phase, _: value(item, True, phase), row, Const(0, 1)),
+            )
 
         return [
             pair(columns),
-            pair(rows),
+            row_pair(rows),
             pair(lambda item, across: columns(item, across) * item.pixel_words),
-            pair(lambda item, across: rows(item, across) * item.row_words),
+            row_pair(lambda item, across, phase: rows(item, across, phase) * item.row_words),
         ]
 
     def _origin(self) -> list[Value]:

@@ -16,6 +16,8 @@ def range_shape(low: int, high: int) -> Shape:
 
 
 PassValue = Callable[[PassConfig], int]
+PhaseValue = Callable[[PassConfig, int, int], int]
+"""A number of a layer, a row phase and a column phase."""
 
 
 class ProgramCounter:
@@ -34,6 +36,11 @@ class ProgramCounter:
         return len(self._passes) == 1
 
     @property
+    def first(self) -> PassConfig:
+        """The first layer: what registers hold after a reset."""
+        return self._passes[0]
+
+    @property
     def is_last(self) -> Value:
         """The current layer is the program's last."""
         return Const(1, 1) if self.single else self.index == len(self._passes) - 1
@@ -50,6 +57,29 @@ class ProgramCounter:
         if len(set(values)) == 1:
             return Const(values[0], shape)
         return Array([Const(item, shape) for item in values])[self.index]
+
+    def phase_bound(self, value: PhaseValue, row: Value, column: Value) -> Value:
+        """The value of the current layer and of given phases; its shape holds all values."""
+        grids = [
+            [[value(item, down, across) for across in range(item.column_phases)] for down in range(item.row_phases)]
+            for item in self._passes
+        ]
+        values = [number for grid in grids for line in grid for number in line]
+        shape = range_shape(min(values), max(values))
+
+        def pick(choices: list, *indexes: Value) -> Value:
+            if not indexes:
+                return Const(choices, shape)
+            if all(choice == choices[0] for choice in choices):
+                return pick(choices[0], *indexes[1:])
+            return Array([pick(choice, *indexes[1:]) for choice in choices])[indexes[0]]
+
+        return pick(grids, self.index, row, column)
+
+    @property
+    def phased(self) -> bool:
+        """Some layer has several phases."""
+        return any(item.row_phases * item.column_phases > 1 for item in self._passes)
 
     def largest(self, value: PassValue) -> int:
         """The largest value of any layer."""
@@ -82,8 +112,9 @@ class LoopCounter:
     Parameters
     ----------
     advance : the loop goes on (and wraps after its last turn)
-    reload : the bound may have changed (the next layer began); only used with several layers
+    reload : the bound may have changed (the next layer began): start over; only used with several layers or phases
     first : the bound after a reset, that of the first layer; by default the largest one
+    following : the bound of the loop's next turns, seen in its last one; by default the same
     """
 
     def __init__(
@@ -96,16 +127,18 @@ class LoopCounter:
         reload: Value,
         *,
         first: int | None = None,
+        following: Value | None = None,
     ) -> None:
         self.count = Signal(range(max(2, largest)), name=f"{name}_count")
         single_turn = Value.cast(bound == 1)
+        next_single_turn = single_turn if following is None else Value.cast(following == 1)
         self.last = Signal(name=f"{name}_last", init=int((largest if first is None else first) == 1))
         if largest == 1:
             return
         with m.If(advance):
             m.d.sync += [
                 self.count.eq(Mux(self.last, 0, self.count + 1)),
-                self.last.eq(Mux(self.last, single_turn, self.count + 2 == bound)),
+                self.last.eq(Mux(self.last, next_single_turn, self.count + 2 == bound)),
             ]
         with m.If(reload):
             m.d.sync += [self.count.eq(0), self.last.eq(single_turn)]

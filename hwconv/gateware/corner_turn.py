@@ -8,7 +8,7 @@ from hwconv.plan.config import EngineConfig
 
 
 class CornerTurn(wiring.Component):
-    """Dense operand supply: loads a word of `word_bytes` channels and streams it channel by channel, one lane a row.
+    """Dense operand supply: loads a word of `word_channels` channels and streams it channel by channel, one lane a row.
 
     Lane `l` of every port loads in the cycle after `load` passed lane ``l - 1``; a lane has streamed its word when
     its next one comes, since a channel block has at least as many steps as a port has lanes. The skew between
@@ -19,41 +19,43 @@ class CornerTurn(wiring.Component):
 
     Members
     -------
-    words : In, one word a port, byte 0 the lowest channel
+    words : In, one word a port, the lowest channel in its lowest bits
     inside : In, one bit a port
         The word is inside the frame; otherwise the lane loads zero points.
-    zero_point : In, signed 8
+    zero_point : In, one activation
     load : In
         The words belong to lane 0; lane `l` loads `l` cycles later.
-    o : Out, one signed 8 a row
+    o : Out, one activation a row, signed
     """
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
+        bits = config.operands.activation_bits
         super().__init__(
             {
                 "words": In(data.ArrayLayout(8 * config.word_bytes, config.ports)),
                 "inside": In(config.ports),
-                "zero_point": In(signed(8)),
+                "zero_point": In(signed(bits)),
                 "load": In(1),
-                "o": Out(data.ArrayLayout(signed(8), config.pixels)),
+                "o": Out(data.ArrayLayout(signed(bits), config.pixels)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config = self._config
+        config, bits = self._config, self._config.operands.activation_bits
         token: Value = self.load
         for lane in range(config.lanes):
             for port in range(config.ports):
                 row = lane * config.ports + port
                 channels = [
-                    Signal(8, name=f"row_{row}_channel_{byte}", reset_less=True) for byte in range(config.word_bytes)
+                    Signal(bits, name=f"row_{row}_channel_{index}", reset_less=True)
+                    for index in range(config.word_channels)
                 ]
-                for byte, register in enumerate(channels):
-                    following = channels[byte + 1] if byte + 1 < config.word_bytes else 0
-                    loaded = self.words[port][8 * byte : 8 * byte + 8]
-                    inside = Mux(self.inside[port], loaded, self.zero_point[0:8])
+                for index, register in enumerate(channels):
+                    following = channels[index + 1] if index + 1 < config.word_channels else 0
+                    loaded = self.words[port][bits * index : bits * (index + 1)]
+                    inside = Mux(self.inside[port], loaded, self.zero_point[0:bits])
                     m.d.sync += register.eq(Mux(token, inside, following))
                 m.d.comb += self.o[row].eq(channels[0])
             if lane + 1 < config.lanes:
@@ -64,49 +66,56 @@ class CornerTurn(wiring.Component):
 
 
 SELECT_LANES = 8
-"""Depthwise lanes that share a register of `inside` and `load`."""
+"""Depthwise lanes that share a register of whether there is a word."""
 
 
 class LaneSupply(wiring.Component):
-    """Depthwise operand supply: every byte of a port's word is the operand of its own columns.
+    """Depthwise operand supply: every channel of a port's word is the operand of its own columns.
 
     Latency: 1 cycle from `words`, 2 from `inside` and `load`. Throughput: one word a port and cycle. No back-pressure.
-    All paths are cut by registers. Without `load` the operands are 0, so an idle array adds nothing.
+    All paths are cut by registers. Outside of the frame and without `load` the operands are zero points: what a
+    flip-flop is set and reset to costs no look-up table. An idle array adds nothing because its weights are 0 then.
 
-    Members are those of :class:`CornerTurn`; `o` has one signed 8 for each row and lane.
+    Members are those of :class:`CornerTurn`; `o` has an activation for each row and lane. `zero_point` is there where
+    weights are loaded; elsewhere it is a constant. Where elements are counted, `present` tells of each row whether its
+    operand is one of the frame's.
     """
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
+        bits = config.operands.activation_bits
         super().__init__(
             {
                 "words": In(data.ArrayLayout(8 * config.word_bytes, config.ports)),
                 "inside": In(config.ports),
-                "zero_point": In(signed(8)),
                 "load": In(1),
-                "o": Out(data.ArrayLayout(signed(8), config.pixels * config.word_bytes)),
+                **({} if config.loading is None else {"zero_point": In(signed(bits))}),
+                "o": Out(data.ArrayLayout(signed(bits), config.pixels * config.word_channels)),
+                **({"present": Out(config.pixels)} if config.largest_count else {}),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for row in range(self._config.pixels):
-            for byte in range(self._config.word_bytes):
-                if byte % SELECT_LANES == 0:
-                    select = Signal(2, name=f"row_{row}_select_{byte}")
-                    m.submodules[f"select_{row}_{byte}"] = Instance(
+        config, bits = self._config, self._config.operands.activation_bits
+        zero_point = config.passes[0].input_zero_point & ((1 << bits) - 1)
+        for row in range(config.pixels):
+            for channel in range(config.word_channels):
+                if channel % SELECT_LANES == 0:
+                    select = Signal(name=f"row_{row}_select_{channel}")
+                    m.submodules[f"select_{row}_{channel}"] = Instance(
                         "hwconv_hop",
-                        p_WIDTH=2,
+                        p_WIDTH=1,
                         i_clk=ClockSignal(),
-                        i_d=Cat(self.load, self.inside[row]),
+                        i_d=self.load & self.inside[row],
                         o_q=select,
                     )
-                lane = row * self._config.word_bytes + byte
-                register = Signal(8, name=f"row_{row}_lane_{byte}", reset_less=True)
-                loaded = self.words[row][8 * byte : 8 * byte + 8]
-                with m.If(~select[0]):
-                    m.d.sync += register.eq(0)
-                with m.Else():
-                    m.d.sync += register.eq(Mux(select[1], loaded, self.zero_point[0:8]))
+                lane = row * config.word_channels + channel
+                register = Signal(bits, name=f"row_{row}_lane_{channel}", reset_less=True, init=zero_point)
+                loaded = self.words[row][bits * channel : bits * (channel + 1)]
+                outside = zero_point if config.loading is None else self.zero_point[0:bits]
+                m.d.sync += register.eq(Mux(select, loaded, outside))
                 m.d.comb += self.o[lane].eq(Cat(register).as_signed())
+                if config.largest_count and channel == 0:
+                    m.d.sync += self.present[row].eq(select)
         return m

@@ -2,7 +2,7 @@
 
 from math import gcd
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,7 @@ from hwconv.plan.config import EngineConfig, PassConfig
 
 
 class FrameReceiver(wiring.Component):
-    """Cuts a byte stream into words of `word_bytes` channels and writes them row after row.
+    """Cuts a byte stream into words of `word_bytes` bytes and writes them row after row.
 
     A beat is taken apart into units of ``gcd(beat, word)`` bytes, one a cycle, and units are gathered into words.
     A frame whose TLAST comes early is filled up with zero points; after one whose TLAST is missing at its end,
@@ -33,6 +33,8 @@ class FrameReceiver(wiring.Component):
         What the layer before computed.
     permitted : In
         A row is free (see :class:`WritePermission`).
+    zero_point : In, signed 8, where it is loaded
+        That of the frames.
     write, address, word : Out
         The write port of the activation memory.
     written : Out
@@ -54,6 +56,7 @@ class FrameReceiver(wiring.Component):
                 "i": In(beats),
                 **({} if self.program.single else {"back": In(beats)}),
                 "permitted": In(1),
+                **({} if config.loading is None else {"zero_point": In(signed(8))}),
                 "write": Out(1),
                 "address": Out(range(max(2, config.activation_depth))),
                 "word": Out(8 * config.word_bytes),
@@ -133,16 +136,19 @@ class FrameReceiver(wiring.Component):
             discarding_next.eq(late | (discarding & ~(self.i.valid & self.i.p.last))),
         ]
 
-        filler = Signal(signed(8))
-        m.d.comb += filler.eq(program.bound(lambda item: item.input_zero_point))
+        operands = config.operands
+        filler = Signal(signed(operands.activation_bits))
+        constant = config.loading is None
+        m.d.comb += filler.eq(program.bound(lambda item: item.input_zero_point) if constant else self.zero_point)
         # What is taken waits in a register, so that the loops above stay close together, away from the word's bytes.
         incoming = Signal(8 * unit_bytes, reset_less=True)
+        taken = unit ^ C(operands.offset, 8).replicate(unit_bytes) if operands.offset else unit  # x - 128
         gathering = Signal()
         word_gathered = Signal()
         row_gathered = Signal()
         row_written = Signal()
         m.d.sync += [
-            incoming.eq(Mux(filling, filler.as_unsigned().replicate(unit_bytes), unit)),
+            incoming.eq(Mux(filling, filler.as_unsigned().replicate(unit_bytes // operands.activation_bytes), taken)),
             gathering.eq(unit_taken),
             word_gathered.eq(word_taken),
             row_gathered.eq(row_taken),

@@ -144,12 +144,15 @@ class OutputBuffer(wiring.Component):
             return program.loop(m, name, value, advance, reload)
 
         unit_end = Signal()
-        word = loop("send_word", lambda item: item.out_pixel_words, issue)
-        pixel = loop("send_pixel", lambda item: item.out_pixels, pixel_sent)
-        of_unit = LoopCounter(m, "send_unit", Const(config.pixels), config.pixels, pixel_sent, frame_end)
+        word, pixel = self._send_loops(m, issue, pixel_sent, reload)
+        strip_end = pixel_sent & pixel.last
+        frame_last = pixel.last
+        if any(item.strips > 1 for item in config.passes):
+            frame_last = pixel.last & loop("send_strip", lambda item: item.strips, strip_end).last
+        of_unit = LoopCounter(m, "send_unit", Const(config.pixels), config.pixels, pixel_sent, strip_end)
         m.d.comb += [
             pixel_sent.eq(issue & word.last),
-            frame_end.eq(pixel_sent & pixel.last),
+            frame_end.eq(pixel_sent & frame_last),
             unit_end.eq(pixel_sent & (pixel.last | of_unit.last)),
         ]
         m.d.sync += self.unit_free.eq(unit_end)
@@ -159,4 +162,33 @@ class OutputBuffer(wiring.Component):
         if not program.single:
             with m.If(frame_end):
                 m.d.sync += program.advance()
-        return issue, word.last & pixel.last, program.is_last
+        return issue, word.last & frame_last, program.is_last
+
+    def _send_loops(
+        self, m: Module, issue: Signal, pixel_sent: Signal, reload: Value
+    ) -> tuple[LoopCounter, LoopCounter]:
+        """The words of a pixel, and the pixels of a strip: the last of them may have fewer words."""
+        program, passes = self.sent, self._config.passes
+
+        def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
+            return program.loop(m, name, value, advance, reload)
+
+        if all(item.last_pixel_words == item.out_pixel_words for item in passes):
+            word = loop("send_word", lambda item: item.out_pixel_words, issue)
+            return word, loop("send_pixel", lambda item: item.strip_pixels, pixel_sent)
+        pixel = loop("send_pixel", lambda item: item.strip_pixels, pixel_sent)
+        item = program.first
+        whole, rest = item.out_pixel_words, item.last_pixel_words
+        # In the last word of a pixel: whether the next pixel is a strip's last one.
+        before_last = Const(1, 1) if item.strip_pixels == 1 else pixel.count == item.strip_pixels - 2
+        word = LoopCounter(
+            m,
+            "send_word",
+            Mux(pixel.last, rest, whole),
+            whole,
+            issue,
+            reload,
+            first=rest if item.strip_pixels == 1 else whole,
+            following=Mux(before_last, rest, whole),
+        )
+        return word, pixel

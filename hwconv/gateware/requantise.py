@@ -1,20 +1,14 @@
 """Requantisers: one accumulator a cycle in, one output a cycle out."""
 
-from amaranth.hdl import C, Cat, ClockSignal, Instance, Module, Mux, Signal, Value, signed
+from amaranth.hdl import C, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import range_shape
-from hwconv.gateware.staged import Part, Pipeline, Staged
-from hwconv.plan.requantiser_config import (
-    HARD_WIDTH,
-    PRODUCT_LATENCY,
-    SIGNED_FIELDS,
-    WIDE_OPERAND,
-    RequantiserPlan,
-    chain_segments,
-    operand_pieces,
-)
+from hwconv.gateware.exact_requantisers import FloatUnit, SingleUnit, WideUnit
+from hwconv.gateware.requantiser_unit import RequantiserUnit
+from hwconv.gateware.staged import Part, Staged
+from hwconv.plan.requantiser_config import HARD_WIDTH, RequantiserPlan, chain_segments
 
 
 class Requantiser(wiring.Component):
@@ -35,18 +29,21 @@ class Requantiser(wiring.Component):
         The raw sum ``sum(x * w)``.
     entry : In, ``plan.entry_width``
         The table entry of the accumulator's channel, in the same cycle.
+    shared : In, ``plan.shared_width``, where there are shared fields
+        Their values, which do not change while any result is on its way.
     o : Out, signed ``plan.output_width``
         The output value; the bits of an unsigned one if the clamp exceeds 127.
     """
 
     def __init__(self, plan: RequantiserPlan) -> None:
-        if plan.kind not in ("narrow", "wide", "none"):
-            raise ValueError(f"Expected a plan of kind narrow, wide or none, not {plan.kind!r}")
+        if plan.kind not in BUILDERS:
+            raise ValueError(f"Expected a plan of kind {', '.join(BUILDERS)}, not {plan.kind!r}")
         self._plan = plan
         super().__init__(
             {
                 "accumulator": In(signed(plan.accumulator_width)),
                 "entry": In(plan.entry_width),
+                **({"shared": In(plan.shared_width)} if plan.shared else {}),
                 "o": Out(signed(plan.output_width)),
             }
         )
@@ -64,121 +61,15 @@ class Requantiser(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Builds the pipeline of the plan's kind."""
         m = Module()
-        builder = {"narrow": _Narrow, "wide": _Wide, "none": _Sum}[self._plan.kind]
-        result = builder(m, self._plan, self.accumulator, self.entry).build()
+        shared = self.shared if self._plan.shared else C(0, 0)
+        result = BUILDERS[self._plan.kind](m, self._plan, self.accumulator, self.entry, shared).build()
         if result.stage != self.latency:
             raise ValueError(f"Expected a pipeline of {self.latency} stages, not {result.stage}")
         m.d.comb += self.o.eq(result.value)
         return m
 
 
-class _Unit:
-    """What the three kinds share: the entry's fields, products and the clamp."""
-
-    def __init__(self, m: Module, plan: RequantiserPlan, accumulator: Value, entry: Value) -> None:
-        self.m = m
-        self.plan = plan
-        self.pipeline = Pipeline(m)
-        self.accumulator = Part(accumulator, 0)
-        self._fields: dict[str, Part] = {}
-        position = 0
-        for name, width in plan.fields:
-            bits = entry[position : position + width]
-            is_signed = name in SIGNED_FIELDS or (name in ("minimum", "maximum") and plan.out_min < 0)
-            self._fields[name] = Part(bits.as_signed() if is_signed else bits, 0)
-            position += width
-
-    def build(self) -> Part:
-        """Adds the pipeline to the module."""
-        raise NotImplementedError
-
-    def has(self, name: str) -> bool:
-        """Whether entries have a field."""
-        return name in self._fields
-
-    def field(self, name: str, stage: int) -> Value:
-        """A field of the entry that came with the accumulator now at a stage."""
-        return self.pipeline.at(self._fields[name], stage, name)
-
-    def products(self, a: Value, b: Value, stage: int, segments: tuple[int, ...]) -> list[Staged]:
-        """The partial products of two signed operands, :data:`PRODUCT_LATENCY` stages later.
-
-        Operands of two pieces each give three numbers: the products of the low and of the high pieces do not overlap.
-        """
-        partial: dict[tuple[int, int], Value] = {}
-        splits = [operand_pieces(len(operand)) for operand in (a, b)]
-        for index_a, (low_a, width_a) in enumerate(splits[0]):
-            for index_b, (low_b, width_b) in enumerate(splits[1]):
-                operands = []
-                for operand, low, width, top in (
-                    (a, low_a, width_a, index_a == len(splits[0]) - 1),
-                    (b, low_b, width_b, index_b == len(splits[1]) - 1),
-                ):
-                    bits = operand[low : low + width]
-                    operands.append(bits if top else Cat(bits, C(0, 1)))
-                product = Signal(signed(len(operands[0]) + len(operands[1])), name=f"product_{low_a}_{low_b}")
-                self.m.submodules[f"multiplier_{low_a}_{low_b}"] = Instance(
-                    "hwconv_mult",
-                    p_A_WIDTH=len(operands[0]),
-                    p_B_WIDTH=len(operands[1]),
-                    i_clk=ClockSignal(),
-                    i_a=operands[0],
-                    i_b=operands[1],
-                    o_p=product,
-                )
-                partial[low_a, low_b] = product
-        piece = HARD_WIDTH - 1
-        if len(splits[0]) == len(splits[1]) == 2:
-            partial[0, 0] = Cat(partial[0, 0][: 2 * piece], partial.pop((piece, piece))).as_signed()
-        after = stage + PRODUCT_LATENCY
-        numbers = []
-        for (low_a, low_b), value in sorted(partial.items()):
-            product = self.pipeline.register(value, after, f"product_{low_a}_{low_b}").value
-            numbers.append(self.pipeline.number(product, after, low_a + low_b, segments))
-        return numbers
-
-    def clamp(self, scaled: Part) -> Part:
-        """Two stages: compare with the limits, choose."""
-        plan, stage = self.plan, scaled.stage
-        low: Value = self.field("minimum", stage) if plan.entry_clamp else C(plan.out_min, signed(10))
-        high: Value = self.field("maximum", stage) if plan.entry_clamp else C(plan.out_max, signed(10))
-        value = scaled.value
-        below = self.pipeline.register(
-            _below(value, None if plan.entry_clamp else plan.out_min, low), stage + 1, "below"
-        )
-        above = self.pipeline.register(
-            _above(value, None if plan.entry_clamp else plan.out_max, high), stage + 1, "above"
-        )
-        bits = Signal(signed(8), name="bits")
-        self.m.d.comb += bits.eq(value)
-        inside = self.pipeline.at(Part(bits, stage), stage + 1, "inside")
-        if plan.entry_clamp:
-            low, high = self.field("minimum", stage + 1), self.field("maximum", stage + 1)
-        chosen: Value = inside
-        if plan.saturates[0]:
-            chosen = Mux(below.value, low[:8], chosen)
-        if plan.saturates[1]:
-            chosen = Mux(above.value, high[:8], chosen)
-        return self.pipeline.register(chosen[:8], stage + 2, "output")
-
-
-def _below(value: Value, limit: int | None, operand: Value) -> Value:
-    """``value < limit``: for minus a power of two, a test of the upper bits."""
-    if limit is None or limit >= 0 or -limit & (-limit - 1):
-        return value < operand
-    bits = (-limit).bit_length() - 1
-    return value[-1] & ~value[bits:].all() if len(value) > bits else C(0, 1)
-
-
-def _above(value: Value, limit: int | None, operand: Value) -> Value:
-    """``value > limit``: for a power of two less one, a test of the upper bits."""
-    if limit is None or limit < 0 or limit & (limit + 1):
-        return value > operand
-    bits = limit.bit_length()
-    return ~value[-1] & value[bits:].any() if len(value) > bits else C(0, 1)
-
-
-class _Sum(_Unit):
+class _Sum(RequantiserUnit):
     """Kind ``none``: accumulator plus bias."""
 
     def build(self) -> Part:
@@ -188,7 +79,7 @@ class _Sum(_Unit):
         return self.pipeline.gather(self.pipeline.add(accumulator, bias, "sum"), "sum")
 
 
-class _Narrow(_Unit):
+class _Narrow(RequantiserUnit):
     """Kind ``narrow``: window, product and digit rows, offset, clamp."""
 
     def build(self) -> Part:
@@ -250,50 +141,11 @@ class _Narrow(_Unit):
         return chosen.value, chosen.stage
 
 
-class _Wide(_Unit):
-    """Kind ``wide``: shift left, doubling high multiply, rounding shift right, zero point, clamp."""
-
-    def build(self) -> Part:
-        plan, pipeline = self.plan, self.pipeline
-        segments = chain_segments(0, WIDE_OPERAND)
-        accumulator = pipeline.number(self.accumulator.value, 0, 0, segments)
-        biased = pipeline.add(accumulator, pipeline.number(self.field("bias", 0), 0, 0, segments), "biased")
-        x = self._shift(pipeline.gather(biased, "biased"), "left")
-        wide = chain_segments(HARD_WIDTH - 1, 2 * WIDE_OPERAND)
-        outer, *inner = self.products(x.value, self.field("multiplier", x.stage), x.stage, wide)
-        half = pipeline.number(C(1, signed(2)), outer.parts[0].stage, WIDE_OPERAND - 2, wide)
-        product = pipeline.add(pipeline.add(outer, half, "outer"), pipeline.add_all(inner, "inner"), "product")
-        high = pipeline.gather(product, "high", WIDE_OPERAND - 1)
-        scaled = self._shift(self._round(high), "right")
-        short = pipeline.saturate(scaled, 12, "short")
-        zero_point: Value = C(plan.output_zero_point, signed(10))
-        if self.has("zero_point"):
-            zero_point = self.field("zero_point", short.stage)
-        return self.clamp(pipeline.register(short.value + zero_point, short.stage + 1, "moved"))
-
-    def _shift(self, part: Part, name: str) -> Part:
-        """Shifts by a field of the entry: two bits of the distance a stage, three stages."""
-        for step in range(3):
-            value = part.value
-            if self.has(name):
-                distance = self.field(name, part.stage)[2 * step : 2 * step + 2]
-                if len(distance):
-                    far = distance << 2 * step
-                    value = (value >> far) if name == "right" else (value << far)[: len(part.value)].as_signed()
-            part = self.pipeline.register(value, part.stage + 1, f"{name}_{step}")
-        return part
-
-    def _round(self, high: Part) -> Part:
-        """Adds half a unit of the shift to come, or one less to negative numbers."""
-        pipeline, stage = self.pipeline, high.stage
-        segments = chain_segments(0, WIDE_OPERAND + 1)
-        nudge = Signal(WIDE_OPERAND)
-        if self.has("right"):
-            right = self.field("right", stage)
-            sign = high.value[-1]
-            for bit in range(min(WIDE_OPERAND, (1 << len(right)) - 1)):
-                self.m.d.comb += nudge[bit].eq(Mux(sign, right > bit + 1, right == bit + 1))
-        registered = pipeline.register(nudge, stage + 1, "nudge")
-        operand = pipeline.number(Cat(registered.value, C(0, 1)).as_signed(), stage + 1, 0, segments)
-        number = pipeline.number(pipeline.at(high, stage + 1, "unrounded"), stage + 1, 0, segments)
-        return pipeline.gather(pipeline.add(number, operand, "rounded"), "rounded")
+BUILDERS: dict[str, type[RequantiserUnit]] = {
+    "narrow": _Narrow,
+    "wide": WideUnit,
+    "single": SingleUnit,
+    "float": FloatUnit,
+    "none": _Sum,
+}
+"""The pipeline of each kind of plan."""

@@ -1,10 +1,11 @@
 """Who may go on: the sequencer when a tile has its rows and room for results, the receiver when rows are free."""
 
-from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import ProgramCounter, delayed, range_shape
+from hwconv.gateware.sequencer import row_phase_shape
 from hwconv.plan.config import MINIMUM_TILE_CYCLES, EngineConfig, PassConfig
 
 RELEASE_DELAY = 4
@@ -37,6 +38,8 @@ class RowLedger(wiring.Component):
         First row that the tile after the current one reads.
     unit_free : In
         A unit of the output buffer has been sent.
+    row_phase : In, where a layer has several phases
+        That of the tile which `start` announces.
     hold : In
         No tile may start (the array is being cleared after a reset).
     written, released : In, Out
@@ -57,6 +60,7 @@ class RowLedger(wiring.Component):
                 "upcoming_row": In(row_shape),
                 "unit_free": In(1),
                 "hold": In(1),
+                **({"row_phase": In(row_phase_shape(self.program))} if self.program.phased else {}),
                 "written": In(unsigned(width)),
                 "released": Out(unsigned(width)),
                 "go": Out(1),
@@ -89,17 +93,24 @@ class RowLedger(wiring.Component):
             self.go.eq(rows_there & (units != 0) & settled),
         ]
 
-        released = Signal(range_shape(0, max(item.height for item in config.passes)), reset_less=True)
+        kept = self.program.largest(lambda item: item.state_rows)
+        released = Signal(range_shape(-kept, max(item.height for item in config.passes)), reset_less=True)
         row = self.upcoming_row
         all_rows = Signal()
-        no_row = Signal()
         some_rows = Signal.like(row, reset_less=True)
-        m.d.sync += [
-            all_rows.eq(computing_last | (row > height)),
-            no_row.eq(row < 0),
-            some_rows.eq(row),
-            released.eq(Mux(all_rows, height, Mux(no_row, 0, some_rows))),
-        ]
+        m.d.sync += [all_rows.eq(computing_last | (row > height)), some_rows.eq(row)]
+        if kept:  # rows of frames before this one are released, too; after its last tile, all but the last of its own
+            frame_end = Signal()
+            m.d.sync += [
+                frame_end.eq(computing_last),
+                released.eq(Mux(all_rows, Mux(frame_end, height - kept, height), some_rows)),
+            ]
+        else:
+            no_row = Signal()
+            m.d.sync += [
+                no_row.eq(row < 0),
+                released.eq(Mux(all_rows, height, Mux(no_row, 0, some_rows))),
+            ]
         released_total = Signal(width, reset_less=True)
         m.d.sync += released_total.eq(computing_frame + released)
         pending = Signal(width)
@@ -118,13 +129,24 @@ class RowLedger(wiring.Component):
 
         def rows(item: PassConfig, out_row: int) -> int:
             """Rows above and including the lowest tap of output row `out_row`, before clamping."""
-            return out_row * item.stride[0] - item.top + (item.kernel[0] - 1) * item.dilation[0] + 1
+            return out_row * max(item.row_advances) - item.top + item.reach[0] + 1
 
         first = config.passes[0]
         shape = range_shape(
             min(-abs(rows(item, 0)) for item in config.passes) - 1,
             max(rows(item, item.out_height + config.pixels) for item in config.passes),
         )
+        row = self.row_phase if self.program.phased else Const(0, 1)
+
+        def rows_on(crossed: int) -> Value:
+            """Input rows from a tile of the row phase to the next one."""
+
+            def of_phase(item: PassConfig, phase: int, _: int) -> int:
+                return (config.pixels // item.out_width + crossed) * item.row_advances[phase]
+
+            return self.program.phase_bound(of_phase, row, Const(0, 1))
+
+        within, across = rows_on(0), rows_on(1)
         column = Signal(range(max(2, *(item.out_width for item in config.passes))), init=first_last(first)[1])
         lowest = Signal(shape, init=rows(first, first_last(first)[0]))
         crossing = Signal()
@@ -133,14 +155,7 @@ class RowLedger(wiring.Component):
         with m.If(self.start):
             m.d.sync += [
                 column.eq(column + remainder - Mux(crossing, bound(lambda item: item.out_width), 0)),
-                lowest.eq(
-                    lowest
-                    + Mux(
-                        crossing,
-                        bound(lambda item: (config.pixels // item.out_width + 1) * item.stride[0]),
-                        bound(lambda item: (config.pixels // item.out_width) * item.stride[0]),
-                    )
-                ),
+                lowest.eq(lowest + Mux(crossing, across, within)),
             ]
         with m.If((self.start & self.start_last) | self.program.changed(m)):
             m.d.sync += [

@@ -101,7 +101,7 @@ def _output(
         return _clamp(spec, scaled)
     multipliers = np.asarray(_given(spec, "multiplier", multiplier), np.int64)
     if mode == "tflite16":
-        scaled = _by_reduced_multiplier(acc, multipliers, shifts)
+        scaled = by_reduced_multiplier(acc, multipliers, shifts)
         _check_range(spec, "scaled accumulator", scaled, INT32)
         return _clamp(spec, scaled)
     high = doubling_high_multiply(_shift_left(spec, acc, shifts), multipliers)
@@ -151,12 +151,17 @@ def rounding_right_shift(x: NDArray[np.int64], exponent: NDArray[np.int64]) -> N
     return rounded
 
 
-def _by_reduced_multiplier(
+def by_reduced_multiplier(
     acc: NDArray[np.int64], multiplier: NDArray[np.int64], shift: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """48-bit accumulators times 15-bit multipliers stay below ``2**63``, the rounding constant included."""
-    reduced = np.minimum((multiplier + (1 << 15)) >> 16, 0x7FFF)  # from 0x7FFF0000 on it would round up to 2**15
-    return _round_up_at_ties(acc * reduced, 15 - shift)
+    return _round_up_at_ties(acc * reduced_multiplier(multiplier), 15 - shift)
+
+
+def reduced_multiplier(multiplier: ArrayLike) -> NDArray[np.int64]:
+    """A Q31 multiplier rounded to 16 bits, of which it takes 15: one from 0x7FFF0000 on would round up to ``2**15``."""
+    reduced: NDArray[np.int64] = np.minimum((np.asarray(multiplier, np.int64) + (1 << 15)) >> 16, 0x7FFF)
+    return reduced
 
 
 def _by_shift(acc: NDArray[np.int64], shift: NDArray[np.int64]) -> NDArray[np.int64]:

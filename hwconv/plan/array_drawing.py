@@ -37,6 +37,8 @@ def draw_array(plan: "EnginePlan") -> list[str]:
         f"{indent}{channels}  channel",
         indent + f"sums move up, a row every {_number(config.drain, 'cycle')}, to {requantisers}",
     ]
+    if plan.lut_multipliers:
+        lines.append(f"{indent}[ PE ] hard multiplier: {plan.hard_multipliers}; [LUTs] none: {plan.lut_multipliers}")
     return [line.rstrip() for line in lines]
 
 
@@ -56,8 +58,16 @@ def _row(plan: "EnginePlan", row: int | None, columns: list[int | None]) -> str:
     lane, port = divmod(row, plan.config.ports)
     label = f"─ port {port}" + (f", lane {lane}" if plan.config.lanes > 1 else "")
     hop = " " if plan.config.depthwise else "─"  # a depthwise column has a lane of the word for itself
-    cells = "".join(f"…{hop}" if each is None else f"[ PE ]{hop}" for each in columns).removesuffix(hop)
+    cells = "".join(f"…{hop}" if each is None else f"[{_kind(plan, row, each)}]{hop}" for each in columns)
+    cells = cells.removesuffix(hop)
     return f"{label} ".ljust(_FEED - 2, "─") + f"▶ {cells}  pixel {row}"
+
+
+def _kind(plan: "EnginePlan", row: int, column: int) -> str:
+    """What multiplies at a place of the array."""
+    config = plan.config
+    lane = next(lane for lane in range(config.weight_lanes) if column in config.lane_columns(lane))
+    return "LUTs" if config.in_luts(row, lane) else " PE "
 
 
 def _across(columns: list[int | None], mark: str) -> str:

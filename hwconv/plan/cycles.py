@@ -4,10 +4,10 @@ Time 0 is the cycle of a frame's first input handshake, the pipeline being empty
 
     A(r) = r * row_units + 3                 rows 0 .. r-1 are written (the count is visible to the ledger)
     n(i)                                     rows that pixel tile i needs
-    T                                        cycles of a pixel tile
+    T(i)                                     cycles of pixel tile i: the same for all, but for a transposed layer's
 
-tile `i` starts at ``max over j <= i of A(n(j)) + 1 + (i - j) * T``: the array waits for rows, then never again for
-anything else. The plan makes the ring of rows and the output buffer as large as it takes for that to be true
+tile `i` starts at ``max over j <= i of A(n(j)) + 1 + T(j) + .. + T(i - 1)``: the array waits for rows, then never again
+for anything else. The plan makes the ring of rows and the output buffer as large as it takes for that to be true
 (:func:`ring_rows_needed`, :func:`units_needed`), so latency is the start of the last tile and a constant, and the
 interval is the larger of the array's cycles and the input's.
 """
@@ -67,11 +67,12 @@ def predict(config: EngineConfig) -> Cycles:
         The engine runs several layers: their latencies depend on each other, and no closed form is claimed.
     """
     item = _only(config)
-    tiles = -(-item.out_pixels // config.pixels)
     starts = _starts(config, item, 1)
     last_start = int(starts[-1])
-    tail = _tail(config, item, (item.out_pixels - 1) % config.pixels + 1)
-    compute = tiles * item.tile_cycles
+    last_phase = (item.strips - 1) % item.row_phases
+    tail = _tail(config, item, last_phase, (item.strip_pixels - 1) % config.pixels + 1, item.last_pixel_words)
+    durations = tile_durations(config, item)
+    compute = int(durations.sum())
     input_cycles = item.height * row_units(config, item)
     return Cycles(
         latency=last_start + tail,
@@ -79,7 +80,7 @@ def predict(config: EngineConfig) -> Cycles:
         compute=compute,
         input=input_cycles,
         last_start=last_start,
-        waited=last_start - (tiles - 1) * item.tile_cycles,
+        waited=last_start - int(durations[:-1].sum()),
         tail=tail,
     )
 
@@ -91,12 +92,32 @@ def row_units(config: EngineConfig, item: PassConfig) -> int:
 
 def rows_needed(config: EngineConfig, item: PassConfig) -> NDArray[np.int64]:
     """Rows of its frame that each pixel tile needs before it starts, ``(tiles,)``; the last one needs all."""
-    tiles = -(-item.out_pixels // config.pixels)
-    last_pixel = np.minimum((np.arange(tiles, dtype=np.int64) + 1) * config.pixels, item.out_pixels) - 1
-    lowest = (last_pixel // item.out_width) * item.stride[0] - item.top + (item.kernel[0] - 1) * item.dilation[0] + 1
+    last_pixel = np.minimum((np.arange(_tiles(config, item), dtype=np.int64) + 1) * config.pixels, item.out_pixels) - 1
+    lowest = first_input_row(item, last_pixel // item.out_width) + item.reach[0] + 1
     needed: NDArray[np.int64] = np.clip(lowest, 1, item.height)
     needed[-1] = item.height
     return needed
+
+
+def first_input_row(item: PassConfig, row: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The input row in which the window of each pixel row begins; above the frame where it is negative."""
+    into = np.concatenate([[0], np.cumsum(item.row_advances)])
+    turns, phase = np.divmod(row, item.row_phases)
+    first: NDArray[np.int64] = turns * into[-1] + into[phase] - item.top
+    return first
+
+
+def tile_durations(config: EngineConfig, item: PassConfig) -> NDArray[np.int64]:
+    """Cycles of every pixel tile of a frame, when nothing is waited for."""
+    cycles = np.array([item.row_cycles(phase) for phase in range(item.row_phases)], dtype=np.int64)
+    durations: NDArray[np.int64] = np.repeat(
+        cycles[np.arange(item.strips) % item.row_phases], item.strip_tiles(config.pixels)
+    )
+    return durations
+
+
+def _tiles(config: EngineConfig, item: PassConfig) -> int:
+    return item.strips * item.strip_tiles(config.pixels)
 
 
 def ring_rows_needed(config: EngineConfig) -> int:
@@ -108,7 +129,7 @@ def ring_rows_needed(config: EngineConfig) -> int:
     """
     item = _only(config)
     low = max(1 + config.row_margin, rows_ahead(config, item))
-    high = max(low, 4 * item.height + 8 + config.row_margin)
+    high = max(low, 4 * item.height + item.state_rows + 8 + config.row_margin)
     while low < high:
         middle = (low + high) // 2
         if _ring_suffices(config, item, middle):
@@ -125,19 +146,21 @@ def rows_ahead(config: EngineConfig, item: PassConfig) -> int:
     Where frames are as tall as what a tile reads, the ring holds more than this anyway. A short frame with tall pads
     starts far above its first row; and a stride may be longer than the rows that are kept.
     """
-    tiles = -(-item.out_pixels // config.pixels)
-    first_pixel = np.arange(tiles, dtype=np.int64) * config.pixels
+    first_pixel = np.arange(_tiles(config, item), dtype=np.int64) * config.pixels
     last_pixel = np.minimum(first_pixel + config.pixels, item.out_pixels) - 1
-    first = first_pixel // item.out_width * item.stride[0] - item.top
-    reach = (item.kernel[0] - 1) * item.dilation[0]
-    lowest = np.minimum(last_pixel // item.out_width * item.stride[0] - item.top + reach, item.height - 1)
+    first = first_input_row(item, first_pixel // item.out_width)
+    lowest = np.minimum(first_input_row(item, last_pixel // item.out_width) + item.reach[0], item.height - 1)
     return int(max((lowest - first).max(), np.diff(first).max(initial=0)))
 
 
 def units_needed(config: EngineConfig) -> int:
     """The smallest output buffer, in pixel tiles, that never delays the array."""
-    freed = {item: _tail(config, item, config.pixels) - SEND + CREDIT for item in config.passes}
-    return max(2, *(ceil(cycles / item.tile_cycles) for item, cycles in freed.items()))
+    needed = [2]
+    for item in config.passes:
+        phases = range(item.row_phases)
+        freed = max(_tail(config, item, phase, config.pixels, item.out_pixel_words) for phase in phases) - SEND + CREDIT
+        needed.append(ceil(freed / min(item.row_cycles(phase) for phase in phases)))
+    return max(needed)
 
 
 def _only(config: EngineConfig) -> PassConfig:
@@ -151,39 +174,47 @@ def _starts(config: EngineConfig, item: PassConfig, frames: int) -> NDArray[np.i
     needed = rows_needed(config, item)
     base = np.repeat(np.arange(frames, dtype=np.int64) * item.height, len(needed))
     rows = base + np.tile(needed, frames)
-    index = np.arange(len(rows), dtype=np.int64) * item.tile_cycles
+    durations = np.tile(tile_durations(config, item), frames)
+    index = np.cumsum(durations) - durations
     allowed = rows * row_units(config, item) + RECEIVE + PERMIT
-    return np.maximum.accumulate(allowed - index) + index
+    starts: NDArray[np.int64] = np.maximum.accumulate(allowed - index) + index
+    return starts
 
 
-def _tail(config: EngineConfig, item: PassConfig, live: int) -> int:
-    """Start of a pixel tile to the last output handshake of its `live` pixels."""
-    last_step = (item.taps * item.blocks - 1) * item.block_steps + item.active_steps - 1
+def _tail(config: EngineConfig, item: PassConfig, row_phase: int, live: int, last_words: int) -> int:
+    """Start of a pixel tile to the last output handshake of its `live` pixels, the last one of so many words."""
+    last = item.phases[row_phase][-1]
+    last_step = (last.tap_blocks - 1) * item.block_steps + item.active_steps - 1
     last_word = item.group_out_words - (item.tiles - 1) * config.drain - 1
-    first_pixel = OPERANDS + last_step + (item.folds - 1) * item.fold_cycles + config.drain_latency + last_word
+    last_fold = item.row_cycles(row_phase) - item.fold_cycles(last)
+    first_pixel = OPERANDS + last_step + last_fold + config.drain_latency + last_word
     spread = (live - 1) * max(config.drain, item.out_pixel_words)
-    return first_pixel + COLLECT + spread + item.out_pixel_words - 1 + SEND
+    return first_pixel + COLLECT + spread + last_words - 1 + SEND
 
 
 def _ring_suffices(config: EngineConfig, item: PassConfig, ring_rows: int) -> bool:
     units = row_units(config, item)
-    starts = _starts(config, item, FRAMES_CHECKED)
-    tiles = len(starts) // FRAMES_CHECKED
+    frames = FRAMES_CHECKED + ceil(item.state_rows / item.height)
+    starts = _starts(config, item, frames)
+    tiles = len(starts) // frames
     index = np.arange(len(starts), dtype=np.int64)
     frame, tile = np.divmod(index, tiles)
     following = tile + 1
-    first_row = np.clip((following * config.pixels // item.out_width) * item.stride[0] - item.top, 0, item.height)
-    released = frame * item.height + np.where(following == tiles, item.height, first_row)
-    released_at = starts + item.tile_cycles + RELEASE
+    kept = item.state_rows
+    first_row = np.clip(first_input_row(item, following * config.pixels // item.out_width), -kept, item.height)
+    released = frame * item.height + np.where(following == tiles, item.height - kept, first_row)
+    released_at = starts + np.tile(tile_durations(config, item), frames) + RELEASE
 
-    rows = np.arange(FRAMES_CHECKED * item.height, dtype=np.int64)
+    rows = np.arange(frames * item.height, dtype=np.int64)
     usable = ring_rows - config.row_margin
     wanted = rows - usable + 1
     tile_of = np.searchsorted(released, wanted, side="left")
     never = np.iinfo(np.int64).max // 4
-    permitted = np.where(wanted <= 0, 1, np.append(released_at, never)[tile_of])
+    # Where rows of earlier frames are kept, the count of released rows begins at 0 and falls with the first tile.
+    free = (wanted <= 0) & ((wanted <= released[0]) | (rows * units + RELEASE < released_at[0]))
+    permitted = np.where(free, 1, np.append(released_at, never)[tile_of])
     finished = np.maximum.accumulate(np.maximum(permitted, 1) - rows * units) + (rows + 1) * units
     visible = finished + RECEIVE - 1
 
-    needed = frame * item.height + np.tile(rows_needed(config, item), FRAMES_CHECKED)
+    needed = frame * item.height + np.tile(rows_needed(config, item), frames)
     return bool(np.all(visible[needed - 1] + PERMIT <= starts))

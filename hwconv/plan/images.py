@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from ..layer import Layer
 from ..packing import pack_words
 from .config import EngineConfig, PassConfig
+from .phases import phase_layers
 from .rom import RomImage
 
 LOGIC_DEPTH = 32
@@ -22,19 +23,30 @@ def column_outputs(config: EngineConfig, layer: Layer, item: PassConfig, group: 
     return outputs
 
 
-def weight_lanes(config: EngineConfig, layers: tuple[Layer, ...]) -> NDArray[np.int8]:
-    """Weights of every active step, ``(words, columns)``, in the order in which the engine reads them."""
-    lanes = np.zeros((config.weight_depth, config.columns), dtype=np.int8)
+def column_weights(config: EngineConfig, layers: tuple[Layer, ...]) -> NDArray[np.int16]:
+    """Weights of every active step, ``(words, columns)``, in the order in which the engine reads them; less their zero
+    point.
+    """
+    lanes = np.zeros((config.weight_depth, config.columns), dtype=np.int16)
     for layer, item in zip(layers, config.passes, strict=True):
-        weights = layer.parameters.weights
         word = item.weight_base
-        for group in range(item.groups):
-            for tile in range(item.tiles):
+        for row_phase, column_phase, part in phase_layers(layer):
+            depth, weights = item.depth(item.phases[row_phase][column_phase]), part.effective_weights
+            for group, tile in np.ndindex(item.groups, item.tiles) if depth else ():
                 for column, output in enumerate(column_outputs(config, layer, item, group, tile)):
                     if output is not None:
                         # A filter's (ky, kx, channel) order is the order of the steps.
-                        lanes[word : word + item.depth, column] = weights[output].reshape(-1)
-                word += item.depth
+                        lanes[word : word + depth, column] = weights[output].reshape(-1)
+                word += depth
+    return lanes
+
+
+def weight_lanes(config: EngineConfig, layers: tuple[Layer, ...]) -> NDArray[np.int32]:
+    """What each multiplier of a row takes in every active step, ``(words, lanes)``: a weight, or two in one number."""
+    weights = column_weights(config, layers).astype(np.int32)
+    columns = np.array([config.lane_columns(lane) for lane in range(config.weight_lanes)])
+    weighted = weights[:, columns] << config.operands.weight_bits * np.arange(config.operands.products, dtype=np.int32)
+    lanes: NDArray[np.int32] = weighted.sum(axis=2, dtype=np.int32)
     return lanes
 
 
@@ -44,14 +56,14 @@ def table_entries(config: EngineConfig, layers: tuple[Layer, ...], requantiser: 
     first_channel = 0
     for layer, item in zip(layers, config.passes, strict=True):
         word = item.table_base
-        for group in range(item.groups):
-            for tile in range(item.tiles):
-                outputs = column_outputs(config, layer, item, group, tile)
-                for output in outputs[requantiser * config.drain : (requantiser + 1) * config.drain]:
-                    if output is not None:
-                        entries[word] = config.requantiser.entries[first_channel + output]
-                    word += 1
-        first_channel += layer.spec.out_channels
+        for _, group, tile in np.ndindex(item.row_phases * item.column_phases, item.groups, item.tiles):
+            outputs = column_outputs(config, layer, item, group, tile)
+            for output in outputs[requantiser * config.drain : (requantiser + 1) * config.drain]:
+                if output is not None:
+                    entries[word] = config.requantiser.entries[first_channel + output]
+                word += 1
+            if (group, tile) == (item.groups - 1, item.tiles - 1):  # of the next phase
+                first_channel += layer.spec.out_channels
     return entries
 
 
@@ -60,12 +72,12 @@ def rom_images(config: EngineConfig, layers: tuple[Layer, ...]) -> list[RomImage
     images = []
     lanes = weight_lanes(config, layers)
     for cluster in range(config.clusters):
-        part = lanes[:, cluster * config.cluster : (cluster + 1) * config.cluster]
+        part = lanes[:, cluster * config.cluster_lanes : (cluster + 1) * config.cluster_lanes]
         images.append(
             RomImage(
                 name=f"{config.name}_weights_{cluster}",
-                width=8 * config.cluster,
-                words=tuple(pack_words(part, 8)),
+                width=config.operands.lane_bits * config.cluster_lanes,
+                words=tuple(pack_words(part, config.operands.lane_bits)),
                 style="logic" if config.weight_depth <= LOGIC_DEPTH and config.columns <= 16 else "block",
             )
         )

@@ -55,6 +55,10 @@ class Channel:
         The clamp.
     exact:
         ``(multiplier, shift, output zero point)`` of TensorFlow Lite's scheme, for a layer that has no narrow unit.
+    single:
+        ``(multiplier, right shift, output zero point)`` of a scheme of one product and one rounding, ties upwards.
+    scale:
+        ``(scale, output zero point)`` of a scheme in float32.
     """
 
     name: str
@@ -65,6 +69,8 @@ class Channel:
     out_min: int
     out_max: int
     exact: tuple[int, int, int] | None = None
+    single: tuple[int, int, int] | None = None
+    scale: tuple[float, int] | None = None
 
 
 NOT_PROVEN = RequantiserProof(channels=0, thresholds=0, points=0)

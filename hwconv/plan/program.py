@@ -8,19 +8,18 @@ from math import ceil, gcd
 from ..errors import SpecError, UnsupportedError
 from ..layer import Layer
 from ..spec import ConvSpec
-from .array import MOST_PORTS, MOST_WORD_BYTES, Folding, divisors
+from .array import MOST_PORTS, MOST_WORD_BYTES, Folding, divisors, strip_shape, waiting, walked_phases
 from .config import MINIMUM_TILE_CYCLES, EngineConfig, PassConfig
 from .cycles import units_needed
 from .engine_plan import (
-    CLUSTER,
     DEFAULT_MULTIPLIERS,
-    MINIMUM_ACCUMULATOR,
     EnginePlan,
-    largest_divisor,
+    cluster_columns,
+    lut_elements,
     module_name,
     pass_config,
-    signed_bits,
 )
+from .formats import array_sum_range, shared_format, signed_bits
 from .requantise import plan_requantisers
 
 MOST_BEAT_BYTES = 16
@@ -34,7 +33,7 @@ class SharedArray:
     pixels: int
     columns: int
     ports: int
-    word_bytes: int
+    word_channels: int
     requantisers: int
 
     @property
@@ -51,6 +50,7 @@ def make_program(
     *,
     name: str = "program",
     multipliers: int | None = None,
+    lut_multipliers: int = 0,
     array: SharedArray | None = None,
     beat_bytes: int | None = None,
 ) -> EnginePlan:
@@ -68,6 +68,8 @@ def make_program(
         Of the top module.
     multipliers:
         Multipliers of the array at most (default 64).
+    lut_multipliers:
+        How many of them may be made of look-up tables.
     array:
         An array chosen by hand (see :func:`shared_arrays`).
     beat_bytes:
@@ -92,9 +94,10 @@ def make_program(
     beat = _beat_bytes(array) if beat_bytes is None else beat_bytes
     if not 1 <= beat <= 128 or beat % array.requantisers:
         raise SpecError(name, "beat_bytes", beat, f"from 1 to 128, a multiple of {array.requantisers} requantisers")
-    bounds = [layer.raw_accumulator_range() for layer in layers]
+    operands = shared_format(specs)
+    bounds = [array_sum_range(layer) for layer in layers]
     width = max(signed_bits(int(low.min()), int(high.max())) for low, high in bounds)
-    width = max(width, MINIMUM_ACCUMULATOR)
+    width = max(width, operands.least_accumulator)
     folded = [fold(spec, array) for spec in specs]
     config = EngineConfig(
         name=module_name(name),
@@ -102,8 +105,8 @@ def make_program(
         pixels=array.pixels,
         columns=array.columns,
         ports=array.ports,
-        word_bytes=array.word_bytes,
-        cluster=largest_divisor(array.columns, CLUSTER),
+        word_channels=array.word_channels,
+        cluster=cluster_columns(array.columns, operands),
         requantisers=array.requantisers,
         accumulator_width=width,
         input_beat_bytes=beat,
@@ -113,6 +116,8 @@ def make_program(
         units=2,
         requantiser=plan_requantisers(layers, width),
         passes=_placed(specs, folded, array.drain),
+        operands=operands,
+        lut_elements=lut_elements(name, folded[0].multipliers, asked, lut_multipliers),
     )
     config = replace(config, units=units_needed(config))
     return EnginePlan(layers=tuple(layers), folding=folded[0], config=config, asked=asked)
@@ -132,33 +137,38 @@ def shared_arrays(specs: Sequence[ConvSpec], multipliers: int) -> Iterator[Share
                         drain = columns // requantisers
                         if drain >= 2 or pixels in (1, ports):
                             yield SharedArray(
-                                pixels=pixels, columns=columns, ports=ports, word_bytes=word, requantisers=requantisers
+                                pixels=pixels,
+                                columns=columns,
+                                ports=ports,
+                                word_channels=word,
+                                requantisers=requantisers,
                             )
 
 
 def fold(spec: ConvSpec, array: SharedArray) -> Folding:
     """How a layer is laid on the array."""
-    blocks, tiles = spec.group_in_channels // array.word_bytes, ceil(spec.group_out_channels / array.columns)
-    block_steps = max(array.word_bytes, array.lanes)
-    steps, folds = spec.taps * blocks * block_steps, spec.groups * tiles
-    cycles = max(steps, array.pixels * array.drain, ceil(MINIMUM_TILE_CYCLES / folds))
+    blocks, tiles = spec.group_in_channels // array.word_channels, ceil(spec.group_out_channels / array.columns)
+    block_steps = max(array.word_channels, array.lanes)
+    walked = walked_phases(spec, blocks)
+    cycles = max(array.pixels * array.drain, ceil(MINIMUM_TILE_CYCLES / (len(walked[0]) * spec.groups * tiles)))
+    strips, strip_pixels = strip_shape(spec)
     return Folding(
         depthwise=False,
         pixels=array.pixels,
         columns=array.columns,
         ports=array.ports,
-        word_bytes=array.word_bytes,
+        word_channels=array.word_channels,
         requantisers=array.requantisers,
-        pixel_tiles=ceil(spec.out_height * spec.out_width / array.pixels),
+        strips=strips,
+        strip_tiles=ceil(strip_pixels / array.pixels),
         groups=spec.groups,
         tiles=tiles,
         group_outputs=spec.group_out_channels,
-        active_steps=array.word_bytes,
+        active_steps=array.word_channels,
         block_steps=block_steps,
         blocks=blocks,
-        idle_steps=cycles - steps,
-        fold_cycles=cycles,
-        input_words=spec.input_elements // array.word_bytes,
+        phases=waiting(walked, block_steps, cycles, spec.groups * tiles),
+        input_words=spec.input_elements // array.word_channels,
     )
 
 
@@ -175,8 +185,8 @@ def _placed(specs: Sequence[ConvSpec], folded: Sequence[Folding], drain: int) ->
         )
         passes.append(item)
         activation_base += item.height * item.row_words
-        weight_base += item.folds * item.depth
-        table_base += item.folds * drain
+        weight_base += item.weight_words
+        table_base += item.table_words(drain)
     return tuple(passes)
 
 
@@ -189,7 +199,7 @@ def _cost(specs: Sequence[ConvSpec], array: SharedArray) -> tuple[int, int]:
 def _beat_bytes(array: SharedArray) -> int:
     """The beat that brings most bytes a cycle, with the results between layers in it; then the narrowest."""
     choices = range(array.requantisers, max(MOST_BEAT_BYTES, array.requantisers) + 1, array.requantisers)
-    return max(choices, key=lambda item: (min(4, gcd(item, array.word_bytes)), -item))
+    return max(choices, key=lambda item: (min(4, gcd(item, array.word_channels)), -item))
 
 
 def _check_layers(layers: Sequence[Layer]) -> None:
@@ -199,11 +209,12 @@ def _check_layers(layers: Sequence[Layer]) -> None:
         spec = layer.spec
         if spec.requantisation not in ("tflite", "shift"):
             raise UnsupportedError(spec.name, "requantisation", spec.requantisation, "tflite or shift in a program")
+        for field in ("transposed", "streaming"):
+            if getattr(spec, field):
+                raise UnsupportedError(spec.name, field, True, "false in a program")
         for field, value in (("input_dtype", spec.input_dtype), ("output_dtype", spec.output_dtype)):
             if value != "int8":
                 raise UnsupportedError(spec.name, field, value, "int8 in a program")
-        if spec.weight_dtype == "uint8" or spec.weight_zero_point:
-            raise UnsupportedError(spec.name, "weight_zero_point", spec.weight_zero_point, "0 in hardware")
     for before, after in pairwise(layers):
         if after.spec.input_shape != before.spec.output_shape:
             expected = f"{before.spec.output_shape}, which {before.spec.name} computes"
@@ -212,9 +223,9 @@ def _check_layers(layers: Sequence[Layer]) -> None:
 
 def _check_array(specs: Sequence[ConvSpec], array: SharedArray) -> None:
     for spec in specs:
-        if spec.group_in_channels % array.word_bytes:
+        if spec.group_in_channels % array.word_channels:
             divides = f"a divisor of {spec.group_in_channels}, the input channels of a group"
-            raise UnsupportedError(spec.name, "word_bytes", array.word_bytes, divides)
+            raise UnsupportedError(spec.name, "word_channels", array.word_channels, divides)
         if spec.group_out_channels % array.requantisers:
             divides = f"a divisor of {spec.group_out_channels}, the output channels of a group"
             raise UnsupportedError(spec.name, "requantisers", array.requantisers, divides)

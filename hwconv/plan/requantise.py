@@ -9,16 +9,25 @@ the accumulator where the offset changes. A plan whose proof fails is never retu
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..golden.requantise import requantise_channel
-from ..layer import Layer
-from .narrow import MULTIPLIER_LIMIT, NOT_PROVEN, Channel, cost, narrow_plans, signed_width
-from .requantiser_config import WIDE_OPERAND, RequantiserPlan, RequantiserProof
-from .requantiser_model import evaluate, pack, turning_points
-from .staircase import Int64, Staircase, trace
+from ..golden.requantise import reduced_multiplier, requantise_channel
+from ..layer import ACCUMULATOR_16, INT32, Layer
+from ..spec import dtype_bits
+from .exact_requantisers import plan_exact, plan_none
+from .formats import array_sum_range, array_zero_point
+from .narrow import Channel, cost, narrow_plans
+from .requantiser_config import RequantiserPlan, RequantiserProof
+from .requantiser_model import evaluate, turning_points
+from .staircase import Int64, Staircase, some_steps, trace
+
+MOST_LEFT = 15
+"""Longest left shift that the unit of one product takes as a factor."""
+SOME_STEPS = 256
+"""Thresholds at which a unit of 16-bit outputs, which has up to 65,535, is compared with its definition."""
 
 __all__ = ["Channel", "RequantiserPlan", "RequantiserProof", "evaluate", "plan_channels", "plan_requantisers", "prove"]
 
@@ -38,8 +47,8 @@ def plan_requantisers(
     accumulator_width:
         Bits of the accumulators that arrive; default: what the ranges need.
     ranges:
-        Smallest and largest raw accumulator ``sum(x * (w - zw))`` of each channel, ``(O,)`` each, for each layer;
-        default: :meth:`~hwconv.layer.Layer.raw_accumulator_range`.
+        Smallest and largest sum of the array of each channel, ``(O,)`` each, for each layer;
+        default: :func:`~hwconv.plan.formats.array_sum_range`.
     style:
         ``block`` or ``logic``: where a narrow unit's products are made.
 
@@ -49,14 +58,10 @@ def plan_requantisers(
         An output type or mode that there is no hardware for, or a channel that no unit can compute.
     """
     chosen = [layers] if isinstance(layers, Layer) else list(layers)
-    known = [layer.raw_accumulator_range() for layer in chosen] if ranges is None else ranges
+    known = [array_sum_range(layer) for layer in chosen] if ranges is None else ranges
     channels = []
     for layer, (lows, highs) in zip(chosen, known, strict=True):
         spec = layer.spec
-        if spec.requantisation == "tflite16":
-            raise UnsupportedError(spec.name, "requantisation", "tflite16", "tflite, onnx, shift or none in hardware")
-        if spec.output_dtype == "int16":
-            raise UnsupportedError(spec.name, "output_dtype", "int16", "int8, uint8 or int32 in hardware")
         if spec.output_dtype != chosen[0].spec.output_dtype:
             raise UnsupportedError(
                 spec.name,
@@ -64,41 +69,75 @@ def plan_requantisers(
                 spec.output_dtype,
                 f"{chosen[0].spec.output_dtype} in all layers of an engine",
             )
-        channels += [_channel(layer, index, int(lows[index]), int(highs[index])) for index in range(spec.out_channels)]
+        channels += [
+            layer_channel(layer, index, int(lows[index]), int(highs[index])) for index in range(spec.out_channels)
+        ]
     needed = max(max((-channel.low - 1).bit_length(), channel.high.bit_length()) + 1 for channel in channels)
     width = needed if accumulator_width is None else accumulator_width
     if needed > width:
         raise ValueError(f"Expected accumulator_width of at least {needed}, not {width}")
     if chosen[0].spec.requantisation == "none":
-        return _plan_none(channels, width)
-    return plan_channels(channels, width, style)
+        plan = plan_none(channels, width)
+        return replace(plan, proof=prove(plan, channels, None))
+    return plan_channels(channels, width, style, dtype_bits(chosen[0].spec.output_dtype))
 
 
-def _channel(layer: Layer, index: int, low: int, high: int) -> Channel:
+def layer_channel(layer: Layer, index: int, low: int, high: int) -> Channel:
+    """What a requantiser must compute for one channel of a layer, whose raw accumulators are `low` to `high`.
+
+    Raises
+    ------
+    UnsupportedError
+        Accumulators with their bias that leave int32.
+    """
     spec, parameters = layer.spec, layer.parameters
-    beta = int(parameters.biases[index]) - spec.input_zero_point * int(
+    beta = int(parameters.biases[index]) - array_zero_point(spec) * int(
         layer.effective_weights[index].sum(dtype=np.int64)
     )
     name = f"{spec.name}, channel {index}"
-    if low + beta < -(1 << 31) or high + beta >= 1 << 31:
-        raise UnsupportedError(name, "accumulator range", (low + beta, high + beta), "int32")
-    exact = None
-    if spec.requantisation == "tflite":
-        assert parameters.multiplier is not None  # a layer of this mode has both
-        assert parameters.shift is not None
-        exact = int(parameters.multiplier[index]), int(parameters.shift[index]), spec.output_zero_point
+    limits = ACCUMULATOR_16 if spec.requantisation == "tflite16" else INT32
+    # The sums of an int16 layer with a 32-bit bias fit in 32 bits for any data that its definition covers. The unit
+    # saturates those of other data.
+    saturates = spec.requantisation == "tflite" and spec.input_dtype == "int16"
+    if not saturates and (low + beta < limits[0] or high + beta > limits[1]):
+        raise UnsupportedError(name, "accumulator range", (low + beta, high + beta), f"{limits[0]} to {limits[1]}")
 
     def definition(raw: Int64) -> Int64:
-        return requantise_channel(spec, parameters, index, raw + beta).astype(np.int64)
+        accumulators = np.clip(raw + beta, *limits)
+        return requantise_channel(spec, parameters, index, accumulators).astype(np.int64)
 
     return Channel(
         name=name, definition=definition, low=low, high=high, zero=-beta,
-        out_min=spec.activation_min, out_max=spec.activation_max, exact=exact,
+        out_min=spec.activation_min, out_max=spec.activation_max, **_scheme(layer, index),
     )  # fmt: skip
 
 
-def plan_channels(channels: Sequence[Channel], accumulator_width: int, style: str = "block") -> RequantiserPlan:
-    """Plans a narrow unit for any monotone definitions; the exact one where none exists and all are TensorFlow Lite's.
+def _scheme(layer: Layer, index: int) -> dict[str, Any]:
+    """The numbers of a channel's mode, as its exact unit takes them."""
+    spec, parameters = layer.spec, layer.parameters
+    zero_point = spec.output_zero_point
+    if spec.requantisation == "onnx":
+        assert parameters.scale is not None  # a layer of this mode has one
+        return {"scale": (float(parameters.scale[index]), zero_point)}
+    if spec.requantisation == "none":
+        return {}
+    assert parameters.shift is not None
+    shift = int(parameters.shift[index])
+    if spec.requantisation == "shift":
+        # a rounding needs a bit to round, so that the factor is doubled where nothing is shifted out
+        factor = 1 if shift < 0 else 2 << shift
+        return {"single": (factor, max(-shift, 1), zero_point)} if shift <= MOST_LEFT else {}
+    assert parameters.multiplier is not None
+    multiplier = parameters.multiplier[index]
+    if spec.requantisation == "tflite16":
+        return {"single": (int(reduced_multiplier(multiplier)), 15 - shift, zero_point)}
+    return {"exact": (int(multiplier), shift, zero_point)}
+
+
+def plan_channels(
+    channels: Sequence[Channel], accumulator_width: int, style: str = "block", output_width: int = 8
+) -> RequantiserPlan:
+    """Plans a narrow unit for any monotone definitions of 8-bit outputs; else, the exact one of the channels' scheme.
 
     Raises
     ------
@@ -107,70 +146,13 @@ def plan_channels(channels: Sequence[Channel], accumulator_width: int, style: st
     """
     if style not in ("block", "logic"):
         raise ValueError(f"Expected style 'block' or 'logic', not {style!r}")
+    if output_width != 8:
+        plan = plan_exact(channels, accumulator_width, output_width)
+        return replace(plan, proof=prove(plan, channels, None))
     stairs = [trace(item.definition, item.low, item.high, item.out_min, item.out_max) for item in channels]
     plans = narrow_plans(channels, stairs, accumulator_width, style)
-    plan = min(plans, key=cost) if plans else _plan_wide(channels, accumulator_width)
+    plan = min(plans, key=cost) if plans else plan_exact(channels, accumulator_width, output_width)
     return replace(plan, proof=prove(plan, channels, stairs))
-
-
-def _plan_wide(channels: Sequence[Channel], accumulator_width: int) -> RequantiserPlan:
-    for channel in channels:
-        if channel.exact is None:
-            what = (
-                f"its staircase is a straight line with a multiplier of {MULTIPLIER_LIMIT} bits, or the mode is tflite"
-            )
-            raise UnsupportedError(channel.name, "requantisation", "no narrow unit", what)
-    exact = [channel.exact for channel in channels if channel.exact is not None]
-    common = len({(zero, c.out_min, c.out_max) for c, (_, _, zero) in zip(channels, exact, strict=True)}) == 1
-    rows = [
-        {
-            "bias": -channel.zero,
-            "multiplier": multiplier,
-            "left": max(shift, 0),
-            "right": max(-shift, 0),
-            "zero_point": zero_point,
-            "minimum": channel.out_min,
-            "maximum": channel.out_max,
-        }
-        for channel, (multiplier, shift, zero_point) in zip(channels, exact, strict=True)
-    ]
-    widths = {
-        "bias": signed_width(row["bias"] for row in rows),
-        "multiplier": WIDE_OPERAND,
-        "left": max(row["left"] for row in rows).bit_length(),
-        "right": max(row["right"] for row in rows).bit_length(),
-        **({} if common else {"zero_point": 10, "minimum": 8, "maximum": 8}),
-    }
-    fields = tuple((name, width) for name, width in widths.items() if width)
-    return RequantiserPlan(
-        kind="wide",
-        style="block",
-        accumulator_width=accumulator_width,
-        output_width=8,
-        out_min=min(channel.out_min for channel in channels),
-        out_max=max(channel.out_max for channel in channels),
-        fields=fields,
-        entries=tuple(pack(fields, row) for row in rows),
-        proof=NOT_PROVEN,
-        entry_clamp=not common,
-        output_zero_point=exact[0][2] if common else 0,
-    )
-
-
-def _plan_none(channels: Sequence[Channel], accumulator_width: int) -> RequantiserPlan:
-    fields = (("bias", signed_width(-channel.zero for channel in channels)),)
-    plan = RequantiserPlan(
-        kind="none",
-        style="block",
-        accumulator_width=accumulator_width,
-        output_width=32,
-        out_min=-(1 << 31),
-        out_max=(1 << 31) - 1,
-        fields=fields,
-        entries=tuple(pack(fields, {"bias": -channel.zero}) for channel in channels),
-        proof=NOT_PROVEN,
-    )
-    return replace(plan, proof=prove(plan, channels, None))
 
 
 def prove(plan: RequantiserPlan, channels: Sequence[Channel], stairs: Sequence[Staircase] | None) -> RequantiserProof:
@@ -185,11 +167,18 @@ def prove(plan: RequantiserPlan, channels: Sequence[Channel], stairs: Sequence[S
     for index, (entry, channel) in enumerate(zip(plan.entries, channels, strict=True)):
         edges = [channel.low, channel.high, channel.zero, channel.zero + 1, *turning_points(plan, entry)]
         points = np.clip(np.array(edges, np.int64), channel.low, channel.high)
-        if stairs is not None:
-            points = np.concatenate([points, stairs[index].points, stairs[index].points - 1])
-            steps += len(stairs[index].points)
-        points = np.unique(points)
+        found = stairs[index].points if stairs is not None else _steps(plan, channel)
+        points = np.concatenate([points, found, found - 1])
+        steps += len(found)
+        points = np.unique(np.clip(points, channel.low, channel.high))
         if not np.array_equal(evaluate(plan, entry, points), channel.definition(points)):
             raise RuntimeError(f"{channel.name}: the planned requantiser differs from its definition")
         compared += len(points)
     return RequantiserProof(channels=len(channels), thresholds=steps, points=compared)
+
+
+def _steps(plan: RequantiserPlan, channel: Channel) -> Int64:
+    """Some thresholds of a channel whose outputs have too many to look at all."""
+    if plan.kind == "none":
+        return np.zeros(0, np.int64)
+    return some_steps(channel.definition, channel.low, channel.high, SOME_STEPS)

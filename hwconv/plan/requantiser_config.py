@@ -19,7 +19,15 @@ WIDE_LATENCY = 24
 """Cycles of the exact TensorFlow Lite unit, whatever its widths."""
 WIDE_OPERAND = 32
 """Bits of the accumulator in the exact unit, and of its multiplier with a sign."""
-SIGNED_FIELDS = ("multiplier", "positive", "negative", "threshold", "base", "bias", "zero_point")
+SHIFT_LATENCY = 3
+"""Stages of a shift by a field of the entry: two bits of the distance each."""
+GUARD_BITS = 26
+"""Kind ``float``: bits kept below an integer, the last of which tells whether anything is left beyond."""
+FLOAT_BITS = 10
+"""Kind ``float``: bits of an integer beyond which every output is at the clamp: it is at most 383 from a zero point."""
+MANTISSA = 24
+"""Significant bits of a float32."""
+SIGNED_FIELDS = ("multiplier", "positive", "negative", "threshold", "base", "bias", "zero_point", "offset")
 """Fields of an entry in two's complement."""
 
 
@@ -58,26 +66,30 @@ class RequantiserPlan:
 
     - ``narrow``: ``clamp((multiplier * x + (positive if x > threshold else negative)) >> shift)``; ``x`` is ``a``, or
       ``a + base`` saturated to :attr:`window_width` bits: all accumulators beyond give the same output
-    - ``wide``: TensorFlow Lite's doubly rounded scheme on ``a + bias``, plus the output zero point, clamped
+    - ``wide``: TensorFlow Lite's doubly rounded scheme on ``a + bias``, plus the output zero point, clamped; where
+      :attr:`biased_width` exceeds 32 bits, ``a + bias`` is saturated to 32 before
+    - ``single``: ``clamp((multiplier * a + offset >> shift + right) + zero point)``: one product, one rounding
+    - ``float``: ``a + bias`` as float32, times ``multiplier * 2**-(shift + right)`` in float32, rounded to an integer
+      with ties to even, plus the output zero point, clamped; in integers
     - ``none``: ``a + bias``
 
     The entry of a channel is its :attr:`fields`, packed from bit 0 upwards.
     """
 
     kind: str
-    """``narrow``, ``wide`` or ``none``."""
+    """``narrow``, ``wide``, ``single``, ``float`` or ``none``."""
     style: str
     """``block``: products in hard multipliers; ``logic`` (narrow only): in look-up tables."""
     accumulator_width: int
     """Bits of the signed accumulator, the same for all channels."""
     output_width: int
-    """Bits of an output value: 8, or 32 with kind ``none``."""
+    """Bits of an output value: 8, 16 (not ``narrow``), or 32 with kind ``none``."""
     out_min: int
     """Smallest output of the clamp (unless :attr:`entry_clamp`)."""
     out_max: int
     """Largest output of the clamp."""
     fields: tuple[tuple[str, int], ...]
-    """Name and bits of each field of an entry. Besides :data:`SIGNED_FIELDS` the clamps of int8 outputs are signed."""
+    """Name and bits of each field of an entry. Besides :data:`SIGNED_FIELDS` clamps are signed where outputs are."""
     entries: tuple[int, ...]
     """The packed entry of every channel."""
     proof: RequantiserProof
@@ -86,7 +98,7 @@ class RequantiserPlan:
     base_drop: int = 0
     """Narrow: low bits that are zero in every base, and not stored."""
     shift: int = 0
-    """Narrow: the right shift that all channels share."""
+    """The right shift that all channels share (narrow), or have at least (single, float)."""
     multiplier_width: int = 0
     """Narrow: bits of the largest multiplier, which is not negative."""
     low_width: int = 0
@@ -94,7 +106,7 @@ class RequantiserPlan:
     digits: int = 0
     """Narrow: radix-4 digits (0, 1, 2, or 3 meaning -1) above that part, each one row of look-up tables."""
     sum_width: int = 0
-    """Narrow: bits of the signed sum; reached sums never leave it."""
+    """Narrow, single: bits of the signed sum; reached sums never leave it."""
     offset_drop: int = 0
     """Narrow: low bits that are zero in every offset, and not stored."""
     threshold_drop: int = 0
@@ -108,7 +120,12 @@ class RequantiserPlan:
     entry_clamp: bool = False
     """The clamp differs between channels (layers): ``minimum`` and ``maximum`` are fields of the entry."""
     output_zero_point: int = 0
-    """Wide: added after the last shift."""
+    """Wide, single, float: added after the last shift (unless it is a field)."""
+    biased_width: int = WIDE_OPERAND
+    """Wide, float: bits of ``a + bias``."""
+    shared: tuple[tuple[str, int], ...] = ()
+    """Wide: name and bits of each signed field that is one value for all channels, and not in their entries but in
+    registers, which keep it while frames are computed: in an engine whose weights are loaded."""
 
     @property
     def entry_width(self) -> int:
@@ -116,11 +133,26 @@ class RequantiserPlan:
         return sum(width for _, width in self.fields)
 
     @property
+    def shared_width(self) -> int:
+        """Bits of the shared fields."""
+        return sum(width for _, width in self.shared)
+
+    @property
     def multipliers(self) -> int:
         """Hard multipliers (18x18) of one unit."""
-        if self.kind == "narrow" and self.style == "block":
-            return pieces(self.operand_width, self.low_width)
-        return pieces(WIDE_OPERAND, WIDE_OPERAND) if self.kind == "wide" else 0
+        if self.kind == "none" or self.style == "logic":
+            return 0
+        return pieces(*self.product_operands)
+
+    @property
+    def product_operands(self) -> tuple[int, int]:
+        """Bits of the two signed operands of the product in hard multipliers."""
+        if self.kind == "narrow":
+            return self.operand_width, self.low_width
+        if self.kind == "wide":
+            return WIDE_OPERAND, WIDE_OPERAND
+        multiplier = dict(self.fields)["multiplier"]
+        return (self.accumulator_width if self.kind == "single" else self.biased_width + 1), multiplier
 
     @property
     def operand_width(self) -> int:
@@ -151,7 +183,8 @@ class RequantiserPlan:
     def latency(self) -> int:
         """Cycles from accumulator and entry to the result.
 
-        ``none``: the carry chains of 32 bits. ``wide``: :data:`WIDE_LATENCY`. ``narrow``: the product
+        ``none``: the carry chains of 32 bits. ``wide``: :data:`WIDE_LATENCY`, and what it takes to saturate a longer
+        sum. ``single`` and ``float``: see :meth:`_exact_latency`. ``narrow``: the product
         (:data:`PRODUCT_LATENCY` with hard multipliers, 1 + ceil(log2(digits)) without), a stage that adds the offset,
         one more if there are several products (unless there are two and the sum's first chain ends below the upper
         one: it then waits for none), one for each carry chain of the sum but the first, and :data:`RESULT_STAGES`;
@@ -160,7 +193,11 @@ class RequantiserPlan:
         if self.kind == "none":
             return len(chain_segments(0, self.output_width)) - 1
         if self.kind == "wide":
-            return WIDE_LATENCY
+            if self.biased_width <= WIDE_OPERAND:
+                return WIDE_LATENCY
+            return WIDE_LATENCY + _chains(self.biased_width) - _chains(WIDE_OPERAND) + SATURATION_STAGES
+        if self.kind in ("single", "float"):
+            return self._exact_latency()
         product, adds = PRODUCT_LATENCY, 1 if self.multipliers == 1 else 2
         if self.multipliers == 2 and len(self.sum_segments) > 2 and self.sum_segments[1] < HARD_WIDTH:
             adds = 1
@@ -169,6 +206,31 @@ class RequantiserPlan:
         offset = 2 if self.signed_select else 1
         window = len(self.base_segments) - 1 + SATURATION_STAGES if self.window_width else 0
         return window + max(product, offset) + adds + len(self.sum_segments) - 2 + RESULT_STAGES
+
+    def _exact_latency(self) -> int:
+        """The product of up to three numbers, an offset or none, a shift, and what rounds and clamps.
+
+        ``float`` before that: the bias, the magnitude, and where an accumulator may be longer than a float32's mantissa
+        its rounding.
+        """
+        width_a, width_b = self.product_operands
+        numbers = min(pieces(width_a, width_b), len(operand_pieces(width_a)) + len(operand_pieces(width_b)) - 1)
+        if self.kind == "single":
+            product = PRODUCT_LATENCY + ceil(log2(numbers + 1)) + _chains(self.sum_width) - 1
+            return product + SHIFT_LATENCY + SATURATION_STAGES + 1 + RESULT_STAGES
+        before = _chains(self.biased_width) + _chains(self.biased_width + 1)
+        before += 3 + _chains(self.biased_width + 1) if self.rounds_accumulator else 0
+        product = PRODUCT_LATENCY + ceil(log2(numbers)) + _chains(width_a + width_b) - 1
+        return before + product + 1 + SHIFT_LATENCY + 6 + RESULT_STAGES
+
+    @property
+    def rounds_accumulator(self) -> bool:
+        """Float: whether a magnitude may have more bits than a float32's mantissa."""
+        return self.biased_width > MANTISSA + 1
+
+
+def _chains(width: int) -> int:
+    return len(chain_segments(0, width)) - 1
 
 
 def chain_segments(start: int, width: int) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .requantiser_config import HARD_WIDTH, SIGNED_FIELDS, RequantiserPlan
+from .requantiser_config import FLOAT_BITS, GUARD_BITS, HARD_WIDTH, MANTISSA, SIGNED_FIELDS, RequantiserPlan
 from .staircase import Int64
 
 NEGATIVE_DIGIT = 3
@@ -47,8 +47,9 @@ def evaluate(plan: RequantiserPlan, entry: int, accumulators: Int64) -> Int64:
     a, values = np.asarray(accumulators, np.int64), unpack(plan, entry)
     if plan.kind == "none":
         return a + values["bias"]
-    scaled = _narrow(plan, values, a) if plan.kind == "narrow" else _wide(plan, values, a)
-    return np.clip(scaled, values.get("minimum", plan.out_min), values.get("maximum", plan.out_max))
+    scaled = {"narrow": _narrow, "wide": _wide, "single": _single, "float": _float}[plan.kind](plan, values, a)
+    clamped: Int64 = np.clip(scaled, values.get("minimum", plan.out_min), values.get("maximum", plan.out_max))
+    return clamped
 
 
 def _narrow(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
@@ -70,11 +71,54 @@ def _narrow(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64
 
 
 def _wide(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
-    product = (a + values["bias"] << values.get("left", 0)) * values["multiplier"]
+    biased = a + values["bias"]
+    if plan.biased_width > 32:
+        biased = np.clip(biased, -(1 << 31), (1 << 31) - 1)
+    product = (biased << values.get("left", 0)) * values["multiplier"]
     high, right = product + (1 << 30) >> 31, values.get("right", 0)
     nudge = np.where(high < 0, (1 << right >> 1) - 1, 1 << right >> 1) if right else np.zeros_like(high)
     scaled: Int64 = (high + nudge >> right) + values.get("zero_point", plan.output_zero_point)
     return scaled
+
+
+def _single(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
+    rounded = a * values["multiplier"] + values["offset"] >> plan.shift + values.get("right", 0)
+    scaled: Int64 = rounded + values.get("zero_point", plan.output_zero_point)
+    return scaled
+
+
+def _float(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
+    """The product in float32, rounded to an integer, by whole numbers.
+
+    ``q = n + fraction`` being the exact product, its float32 is ``n + 1/2`` just where ``q`` is no further from it than
+    half a unit of a float32 there, ``h = 2**(bits of n - 25)``: such a float32 ends in zeros, so ties go to it. It is
+    then rounded to the even neighbour. So the result is ``n + 1`` where the fraction is above ``1/2 + h`` with an even
+    ``n``, and where it is not below ``1/2 - h`` with an odd one. (Below 1/2 the unit is half as large, but 0 is even.)
+    """
+    biased = a + values["bias"]
+    magnitude = np.abs(biased)
+    if plan.rounds_accumulator:
+        spare = np.maximum(_bits(magnitude) - MANTISSA, 0)
+        half = np.left_shift(np.int64(1), spare) >> 1
+        odd = magnitude >> spare & 1
+        magnitude = np.where(spare > 0, magnitude + half - 1 + odd >> spare << spare, magnitude)
+    product = magnitude * values["multiplier"]
+    right = plan.shift + values.get("right", 0)
+    product = np.minimum(product, 1 << min(right + FLOAT_BITS, 62))  # the clamp takes all beyond
+    right -= GUARD_BITS
+    kept = product << max(-right, 0) >> max(right, 0)
+    kept = kept | ((product & (1 << max(right, 0)) - 1) != 0)
+    whole, guard = kept >> GUARD_BITS, kept & (1 << GUARD_BITS) - 1
+    reach = np.left_shift(np.int64(2), np.minimum(_bits(whole), MANTISSA))
+    tie = 1 << GUARD_BITS - 1
+    rounded = whole + (guard >= np.where(whole & 1, tie - reach, tie + reach + 1))
+    scaled: Int64 = np.where(biased < 0, -rounded, rounded) + values.get("zero_point", plan.output_zero_point)
+    return scaled
+
+
+def _bits(values: Int64) -> Int64:
+    """``int.bit_length`` of numbers that are not negative and below ``2**53``."""
+    return np.frexp(values.astype(np.float64))[1].astype(np.int64)
 
 
 def turning_points(plan: RequantiserPlan, entry: int) -> list[int]:

@@ -93,15 +93,26 @@ class Slopes:
 def trace(definition: Definition, low: int, high: int, out_min: int, out_max: int) -> Staircase:
     """Finds every step of a monotone definition by bisection, all levels at once."""
     ends = definition(np.array([low, high], np.int64)).astype(np.int64)
-    targets = np.arange(ends[0] + 1, ends[1] + 1, dtype=np.int64)
+    points = np.unique(_reached(definition, low, high, np.arange(ends[0] + 1, ends[1] + 1, dtype=np.int64)))
+    levels = np.concatenate([ends[:1], definition(points).astype(np.int64)])
+    return Staircase(low=low, high=high, out_min=out_min, out_max=out_max, points=points, levels=levels)
+
+
+def some_steps(definition: Definition, low: int, high: int, count: int) -> Int64:
+    """Accumulators at which a monotone definition reaches some of its levels, spread evenly over all, ascending."""
+    ends = definition(np.array([low, high], np.int64)).astype(np.int64)
+    levels = np.unique(np.linspace(ends[0] + 1, ends[1], count).astype(np.int64)) if ends[0] < ends[1] else ends[:0]
+    return np.unique(_reached(definition, low, high, levels))
+
+
+def _reached(definition: Definition, low: int, high: int, targets: Int64) -> Int64:
+    """The first accumulator at which the output is not below each of the targets, which lie above that of `low`."""
     below, reached = np.full(len(targets), low, np.int64), np.full(len(targets), high, np.int64)
     while np.any(reached - below > 1):
         middle = (below + reached) >> 1
         enough = definition(middle).astype(np.int64) >= targets
         reached, below = np.where(enough, middle, reached), np.where(enough, below, middle)
-    points = np.unique(reached)
-    levels = np.concatenate([ends[:1], definition(points).astype(np.int64)])
-    return Staircase(low=low, high=high, out_min=out_min, out_max=out_max, points=points, levels=levels)
+    return reached
 
 
 def constrain(staircase: Staircase, first: int, last: int) -> Constraints:

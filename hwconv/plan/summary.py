@@ -7,6 +7,7 @@ from .cycles import rows_needed
 from .loop_nest import loop_nest
 from .losses import account
 from .memories import memories
+from .weight_image import weights_summary
 
 if TYPE_CHECKING:
     from .engine_plan import EnginePlan
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def summarise(plan: "EnginePlan") -> dict[str, Any]:
     """Everything a plan decided and predicts. Cycles and bytes are of one frame; shares are between 0 and 1."""
     spec, config, cycles = plan.spec, plan.config, plan.cycles
-    item, requantiser = config.passes[0], config.requantiser
+    item, requantiser = config.passes[0], plan.requantiser
     stores = memories(plan)
     return {
         "layer": spec.name,
@@ -24,6 +25,8 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
         "interval": cycles.interval,
         "multipliers": plan.multipliers,
         "multipliers_asked": plan.asked,
+        "lut_multipliers": plan.lut_multipliers,
+        "products": plan.products,
         "requantisers": config.requantisers,
         "requantiser_multipliers": plan.requantiser_multipliers,
         "utilisation": plan.utilisation,
@@ -39,9 +42,10 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
             "lanes": config.lanes,
             "word_bytes": config.word_bytes,
             "cluster": config.cluster,
-            "fold_cycles": item.fold_cycles,
-            "idle_steps": item.idle_steps,
+            "fold_cycles": max(item.fold_cycles(phase) for row in item.phases for phase in row),
+            "idle_steps": max(phase.idle_steps for row in item.phases for phase in row),
         },
+        "operands": asdict(config.operands),
         "accumulator_width": config.accumulator_width,
         "requantiser": {
             "kind": requantiser.kind,
@@ -67,13 +71,17 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
             "input": _stream(spec.input_bytes, plan.input_beat_bytes, cycles.interval),
             "output": _stream(spec.output_bytes, plan.output_beat_bytes, cycles.interval),
         },
+        **({"weights": weights_summary(config)} if config.loading else {}),
     }
 
 
 def receptive_field(plan: "EnginePlan") -> tuple[int, int]:
     """Input rows and columns from the first to the last that an output pixel reads."""
-    (height, width), (down, across) = plan.spec.kernel, plan.spec.dilation
-    return down * (height - 1) + 1, across * (width - 1) + 1
+    spec = plan.spec
+    reach = [dilation * (kernel - 1) for dilation, kernel in zip(spec.dilation, spec.kernel, strict=True)]
+    if spec.transposed:
+        reach = [rows // stride for rows, stride in zip(reach, spec.stride, strict=True)]
+    return reach[0] + 1, reach[1] + 1
 
 
 def _stream(frame_bytes: int, beat_bytes: int, interval: int) -> dict[str, Any]:

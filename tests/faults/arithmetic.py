@@ -107,7 +107,7 @@ FAULTS = (
         name="requantisers' results exchanged",
         kind="channels",
         engine="depthwise",
-        edit=Verilog("core", r"(\.port_\d+)\(drain_o\),(\n    \.port_\d+)\(drain_o_2\)", r"\1(drain_o_2),\2(drain_o)"),
+        edit=Verilog("core", r"(\.in_\d+)\(drain_o\),(\n    \.in_\d+)\(drain_o_2\)", r"\1(drain_o_2),\2(drain_o)"),
     ),
     Described(
         name="one live pixel too many in the last tile",

@@ -293,7 +293,7 @@ def array_parameters(config: EngineConfig) -> dict[str, int]:
         "PORTS": config.ports,
         "CLUSTER": config.cluster,
         "DRAIN": config.drain,
-        "LANES_OF_A_ROW": config.word_bytes if config.depthwise else 1,
+        "LANES_OF_A_ROW": config.word_channels if config.depthwise else 1,
         "DEPTHWISE": int(config.depthwise),
         "ACCUMULATOR_WIDTH": config.accumulator_width,
     }

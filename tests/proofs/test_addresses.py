@@ -32,7 +32,7 @@ def test_addresses_equal_the_formula(name):
 def test_another_stride_is_found_out():
     config = walk_config(QUICK)
     (item,) = config.passes
-    wrong = replace(config, passes=(replace(item, stride=(2, 1)),))
+    wrong = replace(config, passes=(replace(item, row_advances=(2,)),))
     assert proof(config, built=wrong).run().refuted
 
 

@@ -25,7 +25,7 @@ def dense():
 
 
 def depthwise():
-    return tiny_plan(DEPTHWISE, pixels=2, depthwise=True, word_bytes=2).config
+    return tiny_plan(DEPTHWISE, pixels=2, depthwise=True, word_channels=2).config
 
 
 @pytest.mark.parametrize("config", [dense(), depthwise()], ids=["dense", "depthwise"])

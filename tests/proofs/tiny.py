@@ -52,7 +52,7 @@ WALKS = {
     "stride 2 and uneven pads": (STRIDED, {"pixels": 2, "columns": 2, "ports": 1}),
     "dilation 2, a port for each pixel": (DILATED, {"pixels": 2, "columns": 1, "ports": 2}),
     "two groups, two words a pixel": (GROUPED, {"pixels": 1, "columns": 1, "depthwise": False}),
-    "depthwise, a channel a word": (DEPTHWISE, {"pixels": 2, "depthwise": True, "word_bytes": 1}),
+    "depthwise, a channel a word": (DEPTHWISE, {"pixels": 2, "depthwise": True, "word_channels": 1}),
 }
 """Layers and foldings whose addresses are proven."""
 

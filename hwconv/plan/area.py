@@ -1,0 +1,84 @@
+"""What an engine takes of the fabric of an ECP5, estimated from its plan.
+
+The array is counted bit by bit, which is most of an engine. What surrounds it is a sum of a few terms whose weights
+come from synthesised engines; `tests/test_area.py` says how far off they are.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .requantiser_config import RequantiserPlan
+
+if TYPE_CHECKING:
+    from .engine_plan import EnginePlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """Four-input look-up tables and flip-flops. A cell of a carry chain is two look-up tables."""
+
+    luts: int
+    ffs: int
+
+    def __add__(self, other: "Area") -> "Area":
+        return Area(luts=self.luts + other.luts, ffs=self.ffs + other.ffs)
+
+    def __mul__(self, count: int) -> "Area":
+        return Area(luts=self.luts * count, ffs=self.ffs * count)
+
+
+def estimate_area(plan: "EnginePlan") -> Area:
+    """What the engine of a plan takes, the vendor blocks of ECP5 in it."""
+    config, operands = plan.config, plan.config.operands
+    width, products = config.accumulator_width, plan.products
+    in_luts = plan.lut_multipliers * operands.products
+    # Accumulator and drain register of each product; the product's register where a hard multiplier makes it.
+    array = Area(luts=even(width) + width, ffs=2 * width) * products
+    array += Area(luts=0, ffs=operands.product_bits) * (products - in_luts)
+    array += lut_multiplier_area(operands.activation_bits, operands.weight_bits) * in_luts
+    supply = Area(luts=1, ffs=1) * (8 * config.word_bytes * config.pixels)
+    if config.depthwise:
+        hops = 0
+    else:
+        hops = operands.activation_bits * config.pixels * (config.clusters - 1)
+        hops += operands.lane_bits * config.weight_lanes * (config.lanes - 1)
+    marks = 2 * config.pixels * -(-config.weight_lanes // 4)
+    # A tree of choices of four, each with a register, for each requantiser.
+    choices = config.requantisers * sum(-(-config.drain // 4**stage) for stage in range(1, config.column_stages + 1))
+    drain = Area(luts=2 * width, ffs=width) * choices
+    requantisers = requantiser_area(config.requantiser) * config.requantisers
+    total: Area = array + supply + Area(luts=0, ffs=hops + marks) + drain + requantisers + _PORT * config.ports
+    return total + _CONTROL
+
+
+def requantiser_area(unit: RequantiserPlan) -> Area:
+    """Of one requantiser: its sum is kept in every stage of the narrow one, the others differ little."""
+    if unit.kind == "narrow":
+        return Area(luts=round(_NARROW_LUTS * unit.entry_width), ffs=unit.sum_width * unit.latency)
+    return _EXACT.get(unit.kind, Area(luts=unit.output_width, ffs=unit.output_width))
+
+
+def lut_multiplier_area(width_a: int, width_b: int) -> Area:
+    """Of `rtl/ecp5/hwconv_lut_mult.v`, which says what is added to what; exact for even widths of the narrower one."""
+    wide, narrow = max(width_a, width_b), min(width_a, width_b)
+    rows = -(-narrow // 2)
+    pairs, alone = divmod(rows, 2)
+    sums = even(wide + 2) * pairs + (even(wide + 2 * rows - 4) if rows > 2 else 0)
+    kept = (wide + 2) * (rows + alone) + (wide + 4) * pairs
+    return Area(luts=even(wide + 2) * rows + 1 + sums, ffs=2 * (wide + narrow) + kept)
+
+
+def even(bits: int) -> int:
+    """Look-up tables of a carry chain: its cells have two bits each."""
+    return bits + bits % 2
+
+
+_NARROW_LUTS = 1.8
+"""Look-up tables of a narrow requantiser for each bit of an entry."""
+_EXACT = {
+    "wide": Area(luts=335, ffs=905),
+    "float": Area(luts=340, ffs=710),
+    "single": Area(luts=110, ffs=520),
+}
+_PORT = Area(luts=250, ffs=150)
+_CONTROL = Area(luts=600, ffs=600)
