@@ -115,7 +115,8 @@ module engine_harness #(
                     assert (!(activation_write && activation_write_address == address));
                 end
                 assert (!last_tile || came >= after_word);
-                cover (frame_word >= PROGRAM_WORDS && layer == LAYERS - 1 && last_tile);
+                cover (frame_word >= PROGRAM_WORDS && last_tile);
+                cover (layer == LAYERS - 1 && last_tile);
             end
         end
     endgenerate
@@ -197,9 +198,8 @@ module engine_harness #(
         end
         if (begun && m_axis_tvalid) a_tlast : assert (m_axis_tlast == (left == words));
     end
-    always @(posedge clk) if (begun) begin
-        c_second_frame_leaves : cover (m_axis_tvalid && m_axis_tready && m_axis_tlast && first_number >= PROGRAM_RESULTS);
-    end
+    wire frame_left = m_axis_tvalid && m_axis_tready && m_axis_tlast;
+    always @(posedge clk) if (begun) c_frame_left : cover (frame_left && (LAYERS > 1 || first_number != 0));
 `ifdef PROGRAM
     reg [7:0] written, back_number;  // word of the program's frames; number of the next word that comes back
     reg was_first;

@@ -12,7 +12,7 @@ from paths import inputs_reaching, netlist
 from proof_engines import tiny_plan
 from prover import Proof, harness
 from test_chain import network_design
-from tiny import DEPTHWISE, KERNEL_2X2, engine_proof
+from tiny import DEPTHWISE, ENGINES, KERNEL_2X2, engine_proof
 
 from hwconv.api import design_of
 from hwconv.emit.verilog import to_verilog
@@ -52,8 +52,9 @@ def test_a_register_that_overwrites_what_waits_is_found_out():
 
 
 @pytest.mark.proof
-def test_every_stream_of_an_engine_keeps_the_rules():
-    assert engine_proof("STREAMS", depth=10).run().proven
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_stream_of_an_engine_keeps_the_rules(engine):
+    assert engine_proof("STREAMS", depth=10, engine=engine).run().proven
 
 
 @pytest.mark.proof
@@ -64,8 +65,9 @@ def test_an_engine_whose_output_overwrites_what_waits_is_found_out():
 
 
 @pytest.mark.proof
-def test_the_output_queue_never_overflows():
-    assert engine_proof("QUEUE", depth=10).run().proven
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_output_queue_never_overflows(engine):
+    assert engine_proof("QUEUE", depth=10, engine=engine).run().proven
 
 
 def few_channels():

@@ -9,7 +9,7 @@ from prover import Proof
 
 from hwconv.gateware.sequencer import settling_cycles
 from hwconv.plan.config import EngineConfig
-from hwconv.plan.cycles import predict
+from hwconv.plan.cycles import PERMIT, RECEIVE, predict
 from hwconv.plan.program import SharedArray
 
 KERNEL_2X2 = {"height": 3, "width": 3, "in_channels": 1, "out_channels": 2, "kernel": (2, 2)}
@@ -70,10 +70,6 @@ def frames_of_cycles(config: EngineConfig, frames: int) -> int:
     return frames * -(-item.out_pixels // config.pixels) * item.tile_cycles
 
 
-RETURN = 6
-"""A layer's last beat to the start of a tile that needs it, less the beat's units: a register, receiver, ledger."""
-
-
 def patience(config: EngineConfig) -> int:
     """Cycles in which an engine takes input again, or a complete frame leaves, while the sink takes beats.
 
@@ -88,7 +84,7 @@ def patience(config: EngineConfig) -> int:
     for item in config.passes:
         cycles = predict(replace(config, passes=(item,)))
         total += cycles.compute - item.tile_cycles
-        total += max(cycles.tail + units + RETURN, item.tile_cycles + settling_cycles(config))
+        total += max(cycles.tail + units + RECEIVE + PERMIT, item.tile_cycles + settling_cycles(config))
     return total
 
 
