@@ -31,7 +31,9 @@ def test_no_two_elements_share_a_site(rows, columns):
     assert set(places.values()) <= {site for line in sites for site in line}
 
 
-@pytest.mark.parametrize(("rows", "columns", "missing"), [(10, 16, 10), (10, 16, 4), (8, 20, 19), (3, 52, 0), (2, 90, 24)])
+@pytest.mark.parametrize(
+    ("rows", "columns", "missing"), [(10, 16, 10), (10, 16, 4), (8, 20, 19), (3, 52, 0), (2, 90, 24)]
+)
 def test_a_row_may_be_there_in_part(rows, columns, missing):
     sites = multiplier_sites(load_target("lfe5u-85f-6"))
     places = place_elements(rows, columns, sites, missing)

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, LutMultipliers, ModelFiles, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.options import (
+    Json,
+    LayerIndex,
+    LutMultipliers,
+    ModelFiles,
+    Multipliers,
+    Simulator,
+    SimulatorName,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, LutMultipliers, ModelFile, Multipliers, Simulator, SimulatorName, Target
+from hwconv.cli.options import (
+    Json,
+    LayerIndex,
+    LutMultipliers,
+    ModelFile,
+    Multipliers,
+    Simulator,
+    SimulatorName,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 

@@ -26,9 +26,7 @@ def multiplier_sites(target: Target) -> list[list[str]]:
     ]
 
 
-def place_elements(
-    rows: int, columns: int, sites: list[list[str]], missing: int = 0
-) -> dict[tuple[int, int], str]:
+def place_elements(rows: int, columns: int, sites: list[list[str]], missing: int = 0) -> dict[tuple[int, int], str]:
     """A site for the multiplier of each processing element `(row, column)`; empty where there are too few.
 
     Columns of the array lie along the lines, so that operands move a few tiles at each hop. Rows share the lines
