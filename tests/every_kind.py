@@ -61,6 +61,10 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         8,
     ),
     "packed": ([dict(height=5, width=4, in_channels=8, out_channels=8, kernel=(3, 3), weight_dtype="int4")], 8),
+    "look_up_tables": (
+        [dict(height=4, width=4, in_channels=4, out_channels=4, kernel=(2, 3), padding="same", stride=(1, 2))],
+        8,
+    ),
     "program": (
         [
             dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(3, 3), padding="same"),
@@ -70,6 +74,8 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
     ),
 }
 KINDS = tuple(_KINDS)
+LUT_MULTIPLIERS = {"look_up_tables": 5}
+"""Multipliers of look-up tables of an engine that has both kinds."""
 FORMATS = ("uint8", "int16", "packed")
 """Kinds that are there for their number formats: of the first, requantisers that compute in float32."""
 
@@ -87,7 +93,7 @@ def engine_of(kind: str) -> EnginePlan:
     if len(made) > 1:
         return make_program(made, name=kind, multipliers=multipliers)
     with exact_requantisers(kind in ("exact_requantiser", "uint8")):
-        return plan_of(made[0], multipliers=multipliers)
+        return plan_of(made[0], multipliers=multipliers, lut_multipliers=LUT_MULTIPLIERS.get(kind, 0))
 
 
 def outputs_of(plan: EnginePlan, frames: np.ndarray) -> np.ndarray:

@@ -34,6 +34,8 @@ WAIVERS = (
     ("hwconv_accumulate.v", "UNUSEDSIGNAL", "Bits of signal are not used: 'total'", "an odd sum's last pair"),
     ("hwconv_accumulate.v", "UNUSEDSIGNAL", "Signal is not used: 'carry_out'", "of the last pair"),
     ("hwconv_hop.v", "PROCASSINIT", "", "a register's value at power-up"),
+    ("hwconv_lut_mult.v", "UNUSEDSIGNAL", "Bits of signal are not used: 'narrow'", "a second sign bit, for odd widths"),
+    ("hwconv_lut_mult.v", "UNUSEDSIGNAL", "Signal is not used: 'carry_out'", "of the last pair"),
     ("hwconv_mult.v", "DECLFILENAME", "", "the primitive with its parameters is a module beside its only user"),
     ("hwconv_mult.v", "PINCONNECTEMPTY", "", "clocks and operands of the primitive that are not used"),
     ("hwconv_mult.v", "UNUSEDSIGNAL", "Bits of signal are not used", "the primitive is wider than what is wanted"),
@@ -57,7 +59,10 @@ WAIVERS = (
 
 
 # The engine's own file is the same for every family: of the others, those that bring every vendor block.
-ENGINES = {"generic": KINDS, "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise", "int16", "packed")}
+ENGINES = {
+    "generic": KINDS,
+    "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise", "int16", "packed", "look_up_tables"),
+}
 
 
 @dataclass(frozen=True)
