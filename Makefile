@@ -17,7 +17,7 @@ help:
 	@echo "make bench   the table of benchmarks/"
 	@echo "make faults  changes engines in many ways, and says which changes the tests notice"
 	@echo "make coverage  what the random tests that ran have covered; fails where a cell is empty"
-	@echo "make gallery  draws docs/gallery.md and its pictures anew"
+	@echo "make gallery  writes docs/gallery.md with its pictures and docs/attributes.md anew"
 	@echo "make format  rewrites the code   make lock  pins the dependencies anew"
 
 setup: $(STAMP)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .attributes import attribute_page
 from .layer import Layer, LayerParameters
 from .plan import EnginePlan, make_plan
 from .plan.loop_nest import loop_nest
@@ -158,7 +159,7 @@ def gallery_files() -> Mapping[str, str]:
     files = {f"gallery/{variant.spec.name}.svg": draw_plan(plan) for variant, plan in plans.items()}
     sections = [part for variant, plan in plans.items() for part in _section(variant, plan)]
     page = "\n".join([_INTRODUCTION.format(multipliers=MULTIPLIERS), *sections])
-    return files | {"gallery.md": page}
+    return files | {"gallery.md": page, "attributes.md": attribute_page()}
 
 
 def _section(variant: Variant, plan: EnginePlan) -> Iterator[str]:

@@ -135,3 +135,27 @@ def to_hex(words: Iterable[int], width: int) -> str:
             raise SpecError("packing", "word", word, f"from 0 to 2**{width} - 1")
         lines.append(f"{word:0{digits}x}\n")
     return "".join(lines)
+
+
+def words_to_bytes(words: Iterable[int], width: int, word_bytes: int) -> bytes:
+    """Memory words as a stream carries them: each of ``word_bytes`` bytes, the least significant first.
+
+    Raises :class:`SpecError` for a word that is negative or has more than ``width`` bits, or a width that the bytes do
+    not hold.
+    """
+    if not 1 <= width <= 8 * word_bytes:
+        raise SpecError("packing", "width", width, f"from 1 to {8 * word_bytes}, the bits of {word_bytes} bytes")
+    content = bytearray()
+    for word in words:
+        if not 0 <= word < 1 << width:
+            raise SpecError("packing", "word", word, f"from 0 to 2**{width} - 1")
+        content += word.to_bytes(word_bytes, "little")
+    return bytes(content)
+
+
+def bytes_to_words(content: bytes, word_bytes: int) -> list[int]:
+    """Inverse of :func:`words_to_bytes`. Raises :class:`SpecError` for a part of a word at the end."""
+    if word_bytes < 1 or len(content) % word_bytes:
+        raise SpecError("packing", "bytes", len(content), f"a multiple of {word_bytes}, the bytes of a word")
+    starts = range(0, len(content), word_bytes)
+    return [int.from_bytes(content[start : start + word_bytes], "little") for start in starts]

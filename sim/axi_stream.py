@@ -19,12 +19,15 @@ from cocotb.triggers import RisingEdge
 
 @dataclass(frozen=True)
 class Beat:
-    """One transfer: lane 0 is in bits 7..0 of `data` and in bit 0 of `keep`."""
+    """One transfer: lane 0 is in bits 7..0 of `data` and in bit 0 of `keep`. `sideband` is TUSER on its way in, where
+    it may be wide; `user` is TUSER on its way out. A stream of weights has no `keep`.
+    """
 
     data: int
     keep: int
     last: bool
     user: bool = False
+    sideband: int = 0
 
 
 @dataclass
@@ -53,7 +56,8 @@ class _Bus:
 
     def __init__(self, dut: SimHandleBase, prefix: str) -> None:
         self.data = getattr(dut, f"{prefix}_tdata")
-        self.keep = getattr(dut, f"{prefix}_tkeep")
+        self.name = prefix
+        self.keep = getattr(dut, f"{prefix}_tkeep", None)
         self.last = getattr(dut, f"{prefix}_tlast")
         self.user = getattr(dut, f"{prefix}_tuser", None)
         self.valid = getattr(dut, f"{prefix}_tvalid")
@@ -67,7 +71,8 @@ class _Bus:
         """
         try:
             user = bool(int(self.user.value)) if self.user is not None else False
-            return Beat(int(self.data.value), int(self.keep.value), bool(int(self.last.value)), user)
+            keep = int(self.keep.value) if self.keep is not None else 0
+            return Beat(int(self.data.value), keep, bool(int(self.last.value)), user)
         except ValueError as problem:
             raise BusError("unknown bits in the payload of a valid beat") from problem
 
@@ -115,8 +120,11 @@ class AxiStreamSource:
     def _rest(self) -> None:
         """What stands beside a low VALID must not matter."""
         self._bus.data.value = self._noise.getrandbits(len(self._bus.data))
-        self._bus.keep.value = self._noise.getrandbits(len(self._bus.keep))
+        if self._bus.keep is not None:
+            self._bus.keep.value = self._noise.getrandbits(len(self._bus.keep))
         self._bus.last.value = self._noise.getrandbits(1)
+        if self._bus.user is not None:
+            self._bus.user.value = self._noise.getrandbits(len(self._bus.user))
 
     async def _run(self) -> None:
         edge = RisingEdge(self._dut.aclk)
@@ -126,7 +134,7 @@ class AxiStreamSource:
                 self._offered = None
                 self._bus.valid.value = 0
                 continue
-            if self._offered is not None and _bit(self._bus.ready, "s_axis_tready"):
+            if self._offered is not None and _bit(self._bus.ready, f"{self._bus.name}_tready"):
                 self.taken.append(Handshake(self._offered, self._cycles.now))
                 self._offered = None
             if self._offered is None:
@@ -134,8 +142,11 @@ class AxiStreamSource:
                 if self.queue and not paused:
                     self._offered = self.queue.popleft()
                     self._bus.data.value = self._offered.data
-                    self._bus.keep.value = self._offered.keep
+                    if self._bus.keep is not None:
+                        self._bus.keep.value = self._offered.keep
                     self._bus.last.value = int(self._offered.last)
+                    if self._bus.user is not None:
+                        self._bus.user.value = self._offered.sideband
                     self._bus.valid.value = 1
                 else:
                     self._rest()

@@ -8,6 +8,11 @@ module harness_top #(
     parameter integer OUT_BYTES = 1,
     parameter integer IN_DEPTH = 65536,
     parameter integer OUT_DEPTH = 65536
+`ifdef HWCONV_LOADABLE
+    ,
+    parameter integer WEIGHT_BYTES = 1,
+    parameter integer WEIGHT_DEPTH = 65536
+`endif
 );
     reg clk = 1'b0;
     reg [8*512-1:0] waveform;
@@ -19,6 +24,11 @@ module harness_top #(
         .OUT_BYTES(OUT_BYTES),
         .IN_DEPTH(IN_DEPTH),
         .OUT_DEPTH(OUT_DEPTH)
+`ifdef HWCONV_LOADABLE
+        ,
+        .WEIGHT_BYTES(WEIGHT_BYTES),
+        .WEIGHT_DEPTH(WEIGHT_DEPTH)
+`endif
     ) harness (
         .clk(clk)
     );

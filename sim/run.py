@@ -36,9 +36,10 @@ def main() -> int:
         parser.error(f"Verilator builds with make, which takes no spaces in {folder}: move it, or give --build")
     place = folder / "run"
     place.mkdir(parents=True, exist_ok=True)
-    for name in (bench["stimulus"], bench["expected"], *bench["images"]):
+    memories = [bench[kind] for kind in ("stimulus", "expected", "weights") if kind in bench]
+    for name in (*memories, *bench["images"]):
         shutil.copyfile(source / name, place / Path(name).name)
-    names = {"stimulus": Path(bench["stimulus"]).name, "expected": Path(bench["expected"]).name}
+    names = {kind: Path(bench[kind]).name for kind in ("stimulus", "expected", "weights") if kind in bench}
     (place / "bench.json").write_text(json.dumps(bench | names, indent=2) + "\n")
 
     if options.simulator == "verilator":

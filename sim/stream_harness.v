@@ -2,9 +2,10 @@
 //
 // The engine is the module named by the macro HWCONV_TOP, with the ports of docs/architecture.md. The clock is an
 // input, so that one text serves Icarus (harness_top.v) and Verilator (verilator_main.cpp, no --timing needed).
+// With the macro HWCONV_TUSER, the module has a port s_axis_tuser of as many bits as the macro says.
 //
 // Memories, both loaded by $readmemh, one entry a beat, every field in whole bytes:
-//   stimulus  { flags, tkeep, tdata }            flags[0] = tlast
+//   stimulus  { flags, tuser, tkeep, tdata }     flags[0] = tlast; tuser with HWCONV_TUSER only
 //   expected  { flags, tkeep, tdata }            flags[0] = tlast, flags[1] = tuser, flags[2] = compare tdata
 //
 // Plusargs (the default in brackets):
@@ -20,8 +21,12 @@
 //                                   resets in mid-run; after one, both sides restart at +reset_stimulus=BEAT [0],
 //                                   +reset_expected=BEAT [0], which is frame +reset_frame=N [0]
 //   +frame_errors=N [0]             how often frame_error must pulse; -1: as often as it likes
+//   +weights_errors=N [0]           likewise weights_error
 //   +report=N [16]                  mismatching beats printed in full
 //   +fatal                          ends with an error, and not only a line, if anything was wrong
+//
+// An engine whose weights are loaded (the macro HWCONV_LOADABLE is defined) has its images from weights_source.v. It
+// must accept no frame without a whole image.
 //
 // Prints lines that start with HWCONV, one fact each; the last one is HWCONV done. Cycle numbers count rising edges
 // of the clock from the start of the run; a frame on the input side is what ends with a TLAST.
@@ -33,14 +38,24 @@ module stream_harness #(
     parameter integer OUT_BYTES = 1,
     parameter integer IN_DEPTH = 65536,
     parameter integer OUT_DEPTH = 65536
+`ifdef HWCONV_LOADABLE
+    ,
+    parameter integer WEIGHT_BYTES = 1,
+    parameter integer WEIGHT_DEPTH = 65536
+`endif
 ) (
     input wire clk
 );
     localparam integer IN_KEEP_BYTES = (IN_BYTES + 7) / 8;
     localparam integer OUT_KEEP_BYTES = (OUT_BYTES + 7) / 8;
-    localparam integer IN_WIDTH = 8 * (IN_BYTES + IN_KEEP_BYTES + 1);
+`ifdef HWCONV_TUSER
+    localparam integer IN_USER_BYTES = (`HWCONV_TUSER + 7) / 8;
+`else
+    localparam integer IN_USER_BYTES = 0;
+`endif
+    localparam integer IN_WIDTH = 8 * (IN_BYTES + IN_KEEP_BYTES + IN_USER_BYTES + 1);
     localparam integer OUT_WIDTH = 8 * (OUT_BYTES + OUT_KEEP_BYTES + 1);
-    localparam integer IN_FLAGS = 8 * (IN_BYTES + IN_KEEP_BYTES);
+    localparam integer IN_FLAGS = 8 * (IN_BYTES + IN_KEEP_BYTES + IN_USER_BYTES);
     localparam integer OUT_FLAGS = 8 * (OUT_BYTES + OUT_KEEP_BYTES);
 
     // ------------------------------------------------------------------------------------------------ settings
@@ -56,6 +71,7 @@ module stream_harness #(
     integer frame_beats = 1;
     integer value_bytes = 1;
     integer wanted_errors = 0;
+    integer wanted_weights_errors = 0;
     integer input_stall = 0;
     integer output_stall = 0;
     integer burst = 0;
@@ -101,6 +117,7 @@ module stream_harness #(
         found = $value$plusargs("reset_expected=%d", reset_expected);
         found = $value$plusargs("reset_frame=%d", reset_frame);
         found = $value$plusargs("frame_errors=%d", wanted_errors);
+        found = $value$plusargs("weights_errors=%d", wanted_weights_errors);
         found = $value$plusargs("report=%d", report);
         if (input_beats < 1 || input_beats > IN_DEPTH || output_beats > OUT_DEPTH) begin
             $display("HWCONV error text=memory_depth input=%0d of=%0d output=%0d of=%0d", input_beats, IN_DEPTH,
@@ -125,6 +142,9 @@ module stream_harness #(
     reg [8*IN_BYTES-1:0] s_axis_tdata = 0;
     reg [IN_BYTES-1:0] s_axis_tkeep = 0;
     reg s_axis_tlast = 1'b0;
+`ifdef HWCONV_TUSER
+    reg [`HWCONV_TUSER-1:0] s_axis_tuser = 0;
+`endif
     reg s_axis_tvalid = 1'b0;
     wire s_axis_tready;
     wire [8*OUT_BYTES-1:0] m_axis_tdata;
@@ -134,13 +154,64 @@ module stream_harness #(
     wire m_axis_tvalid;
     reg m_axis_tready = 1'b0;
     wire frame_error;
+    wire hold;                   // the next frame waits for an image
+    wire weights_left;           // images are still to be taken
+    wire weights_missing;        // no frame may be accepted
+    wire weights_fire;
+    wire weights_error;
+`ifdef HWCONV_LOADABLE
+    wire [8*WEIGHT_BYTES-1:0] w_axis_tdata;
+    wire w_axis_tlast;
+    wire w_axis_tvalid;
+    wire w_axis_tready;
+    wire weights_complete;
+    wire weights_loaded;
+
+    weights_source #(
+        .BYTES(WEIGHT_BYTES),
+        .DEPTH(WEIGHT_DEPTH)
+    ) weights (
+        .clk(clk),
+        .aresetn(aresetn),
+        .restart(restart),
+        .cycle(cycle),
+        .frames(input_frame),
+        .ending(s_axis_tvalid && s_axis_tlast),
+        .tdata(w_axis_tdata),
+        .tlast(w_axis_tlast),
+        .tvalid(w_axis_tvalid),
+        .tready(w_axis_tready),
+        .hold(hold),
+        .loaded(weights_loaded),
+        .complete(weights_complete)
+    );
+    assign weights_left = !weights_complete;
+    assign weights_missing = !weights_loaded;
+    assign weights_fire = aresetn && w_axis_tvalid && w_axis_tready === 1'b1;
+`else
+    assign hold = 1'b0;
+    assign weights_left = 1'b0;
+    assign weights_missing = 1'b0;
+    assign weights_fire = 1'b0;
+    assign weights_error = 1'b0;
+`endif
 
     `HWCONV_TOP dut (
+`ifdef HWCONV_LOADABLE
+        .w_axis_tdata(w_axis_tdata),
+        .w_axis_tlast(w_axis_tlast),
+        .w_axis_tvalid(w_axis_tvalid),
+        .w_axis_tready(w_axis_tready),
+        .weights_error(weights_error),
+`endif
         .aclk(clk),
         .aresetn(aresetn),
         .s_axis_tdata(s_axis_tdata),
         .s_axis_tkeep(s_axis_tkeep),
         .s_axis_tlast(s_axis_tlast),
+`ifdef HWCONV_TUSER
+        .s_axis_tuser(s_axis_tuser),
+`endif
         .s_axis_tvalid(s_axis_tvalid),
         .s_axis_tready(s_axis_tready),
         .m_axis_tdata(m_axis_tdata),
@@ -188,6 +259,7 @@ module stream_harness #(
     integer accepted = 0;        // beats the engine has taken since the last restart
     integer input_frame = 0;
     reg input_start = 1'b1;      // the next beat taken is the first of its frame
+    reg offer_start = 1'b1;      // the next beat offered is the first of its frame
     reg [63:0] input_first = 0;
     reg [15:0] input_hold = 0;
     reg input_choice = 1'b0;
@@ -210,13 +282,18 @@ module stream_harness #(
                 accepted <= reset_stimulus;
                 input_frame <= reset_frame;
                 input_start <= 1'b1;
+                offer_start <= 1'b1;
             end
         end else begin
             if (!s_axis_tvalid || input_fire) begin
-                if (input_index < input_beats && !input_stalled) begin
+                if (input_index < input_beats && !input_stalled && !(offer_start && hold)) begin
+                    offer_start <= entry[IN_FLAGS];
                     s_axis_tdata <= entry[8*IN_BYTES-1:0];
                     s_axis_tkeep <= entry[8*IN_BYTES+:IN_BYTES];
                     s_axis_tlast <= entry[IN_FLAGS];
+`ifdef HWCONV_TUSER
+                    s_axis_tuser <= entry[8*(IN_BYTES+IN_KEEP_BYTES)+:`HWCONV_TUSER];
+`endif
                     s_axis_tvalid <= 1'b1;
                     input_index <= input_index + 1;
                 end else begin
@@ -224,6 +301,9 @@ module stream_harness #(
                     s_axis_tdata <= {IN_BYTES{input_random[31:24]}};
                     s_axis_tkeep <= {IN_BYTES{input_random[9]}};
                     s_axis_tlast <= input_random[10];
+`ifdef HWCONV_TUSER
+                    s_axis_tuser <= {`HWCONV_TUSER{input_random[11]}};
+`endif
                     s_axis_tvalid <= 1'b0;
                 end
             end
@@ -248,6 +328,7 @@ module stream_harness #(
     integer reported = 0;
     integer protocol_errors = 0;
     integer frame_errors = 0;
+    integer weights_errors = 0;
     integer last_value = -1;     // the last value counted, so that one split over two beats counts once
     reg [63:0] compared = 0;     // bytes
     reg [63:0] output_first = 0;
@@ -354,10 +435,11 @@ module stream_harness #(
     reg held_user = 1'b0;
     integer idle = 0;            // cycles since the last handshake that was due
     integer drained = 0;         // cycles since the last beat expected, in which beats too many may come
-    wire complete = accepted >= input_beats && output_index >= output_beats;
+    wire complete = accepted >= input_beats && output_index >= output_beats && !weights_left;
     wire resets_left = reset_cycle != 0 && resets < reset_count;
     wire right = mismatches == 0 && protocol_errors == 0 && compared != 0
-                 && (wanted_errors < 0 || frame_errors == wanted_errors);
+                 && (wanted_errors < 0 || frame_errors == wanted_errors)
+                 && (wanted_weights_errors < 0 || weights_errors == wanted_weights_errors);
     reg finished = 1'b0;
 
     always @(posedge clk) begin
@@ -369,7 +451,7 @@ module stream_harness #(
         held_user <= m_axis_tuser;
         if (settled && aresetn) begin
             if ((s_axis_tready ^ s_axis_tready) !== 1'b0 || (m_axis_tvalid ^ m_axis_tvalid) !== 1'b0
-                || (frame_error ^ frame_error) !== 1'b0) begin
+                || (frame_error ^ frame_error) !== 1'b0 || (weights_error ^ weights_error) !== 1'b0) begin
                 if (protocol_errors < 4) $display("HWCONV protocol rule=unknown_handshake cycle=%0d", cycle);
                 protocol_errors <= protocol_errors + 1;
             end else if (waiting && !m_axis_tvalid) begin
@@ -379,6 +461,13 @@ module stream_harness #(
                                      || m_axis_tlast !== held_last || m_axis_tuser !== held_user)) begin
                 if (protocol_errors < 4) $display("HWCONV protocol rule=payload_changed cycle=%0d", cycle);
                 protocol_errors <= protocol_errors + 1;
+            end else if (input_fire && weights_missing) begin
+                if (protocol_errors < 4) $display("HWCONV protocol rule=frame_without_weights cycle=%0d", cycle);
+                protocol_errors <= protocol_errors + 1;
+            end
+            if (weights_error) begin
+                if (weights_errors < 16) $display("HWCONV weights_error cycle=%0d", cycle);
+                weights_errors <= weights_errors + 1;
             end
             if (frame_error) begin
                 if (frame_errors < 16)
@@ -387,14 +476,14 @@ module stream_harness #(
             end
         end
         // A beat too many is no progress: an engine that gives them without end must not run without end.
-        idle <= input_fire || (output_fire && output_index < output_beats) || !aresetn ? 0 : idle + 1;
+        idle <= input_fire || weights_fire || (output_fire && output_index < output_beats) || !aresetn ? 0 : idle + 1;
         drained <= complete && !resets_left ? drained + 1 : 0;
         if (!finished && (drained >= drain || (!complete && idle >= watchdog))) begin
             finished <= 1'b1;
             if (capture != 0) $fclose(capture);
             $display(
-                "HWCONV done accepted=%0d received=%0d bytes=%0d mismatches=%0d frame_errors=%0d protocol=%0d cycles=%0d status=%0s",
-                accepted, output_index, compared, mismatches, frame_errors, protocol_errors, cycle,
+                "HWCONV done accepted=%0d received=%0d bytes=%0d mismatches=%0d frame_errors=%0d weights_errors=%0d protocol=%0d cycles=%0d status=%0s",
+                accepted, output_index, compared, mismatches, frame_errors, weights_errors, protocol_errors, cycle,
                 !complete ? "hang" : right ? "pass" : "fail");
             // With +fatal the simulator's exit code says it too, for those who do not read the line above.
             if (!(complete && right) && $test$plusargs("fatal") != 0) $fatal(1, "the engine is wrong");

@@ -1,13 +1,13 @@
 """The cocotb bench of an engine: frames, stalls, damaged frames, resets, and the rules of AXI4-Stream.
 
 It reads `bench.json` and the two memories named there from the folder it runs in, and needs nothing but cocotb. The
-memories are those of stream_harness.v: one beat a line, { flags, tkeep, tdata } in whole bytes.
+memories are those of stream_harness.v: one beat a line, { flags, tuser, tkeep, tdata } in whole bytes.
 """
 
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cocotb
@@ -20,8 +20,9 @@ DRAIN = 300  # cycles after the last beat in which no other may come
 
 @dataclass(frozen=True)
 class Bench:
-    """What bench.json says: beats of a frame and bytes of a beat on either side, frames in the memories, the seed, the
-    cycles without a handshake that count as a hang, and the cycles predicted (None if they were not).
+    """What bench.json says: beats of a frame and bytes of a beat on either side, frames that come out, the input frames
+    (passes) of each, the seed, the cycles without a handshake that count as a hang, and the cycles predicted (None if
+    they were not).
     """
 
     input_beats: int
@@ -29,35 +30,49 @@ class Bench:
     input_beat_bytes: int
     output_beat_bytes: int
     frames: int
+    passes: int
     seed: int
     watchdog: int
     latency: int | None
     interval: int | None
-    stimulus: list[list[Beat]]
+    stimulus: list[list[list[Beat]]]
     expected: list[list[Beat]]
+    weights: list[Beat]
+    """The image that is loaded after each reset; empty for an engine whose weights are in ROMs."""
 
     @classmethod
     def load(cls, folder: Path) -> "Bench":
         """Reads bench.json and the memories it names."""
         values = json.loads((folder / "bench.json").read_text())
-        names = ("input_beats", "output_beats", "input_beat_bytes", "output_beat_bytes", "frames", "seed", "watchdog")
+        names = ("input_beats", "output_beats", "input_beat_bytes", "output_beat_bytes", "frames", "passes", "seed")
+        user_bytes = (values["input_user_bits"] + 7) // 8
+        passes = _frames(folder / values["stimulus"], values["input_beat_bytes"], values["input_beats"], user_bytes)
         return cls(
             **{name: values[name] for name in names},
+            watchdog=values["watchdog"],
             latency=values.get("latency"),
             interval=values.get("interval"),
-            stimulus=_frames(folder / values["stimulus"], values["input_beat_bytes"], values["input_beats"]),
+            stimulus=[passes[start : start + values["passes"]] for start in range(0, len(passes), values["passes"])],
             expected=_frames(folder / values["expected"], values["output_beat_bytes"], values["output_beats"]),
+            weights=_image(folder / values["weights"], values["weight_beat_bytes"]) if "weights" in values else [],
         )
 
 
-def _frames(path: Path, beat_bytes: int, frame_beats: int) -> list[list[Beat]]:
+def _image(path: Path, beat_bytes: int) -> list[Beat]:
+    words = [int(line, 16) for line in path.read_text().split()]
+    mask = (1 << 8 * beat_bytes) - 1
+    return [Beat(word & mask, 0, bool(word >> 8 * beat_bytes & 1)) for word in words]
+
+
+def _frames(path: Path, beat_bytes: int, frame_beats: int, user_bytes: int = 0) -> list[list[Beat]]:
     beats = []
     for line in path.read_text().split():
         word = int(line, 16)
         data = word & ((1 << 8 * beat_bytes) - 1)
         keep = word >> 8 * beat_bytes & ((1 << beat_bytes) - 1)
-        flags = word >> 8 * (beat_bytes + (beat_bytes + 7) // 8)
-        beats.append(Beat(data, keep, bool(flags & 1), bool(flags & 2)))
+        rest = word >> 8 * (beat_bytes + (beat_bytes + 7) // 8)
+        flags, sideband = rest >> 8 * user_bytes, rest & ((1 << 8 * user_bytes) - 1)
+        beats.append(Beat(data, keep, bool(flags & 1), bool(flags & 2), sideband))
     return [beats[start : start + frame_beats] for start in range(0, len(beats), frame_beats)]
 
 
@@ -79,13 +94,19 @@ class TB:
         self.cycles.start()
         self.source = AxiStreamSource(dut, "s_axis", self.cycles)
         self.sink = AxiStreamSink(dut, "m_axis", self.cycles)
+        self.weights = AxiStreamSource(dut, "w_axis", self.cycles) if BENCH.weights else None
 
     async def reset(self) -> None:
         """Resets the engine and forgets what was on its way."""
         self.dut.aresetn.value = 0
         self.source.clear()
+        if self.weights is not None:
+            self.weights.clear()
         await ClockCycles(self.dut.aclk, 8)
         self.source.taken.clear()
+        if self.weights is not None:
+            self.weights.taken.clear()
+            self.weights.queue.extend(BENCH.weights)
         self.sink.taken.clear()
         self.cycles.frame_errors.clear()
         self.expected.clear()
@@ -98,9 +119,17 @@ class TB:
         self.source.queue.extend(beats)
 
     def send_good(self, index: int) -> None:
-        """Queues a frame of the memory, which must come out right."""
-        self.send(BENCH.stimulus[index % BENCH.frames])
+        """Queues a frame of the memory, with all its passes, which must come out right."""
+        for frame in BENCH.stimulus[index % BENCH.frames]:
+            self.send(frame)
         self.expected.append((f"frame {index}", BENCH.expected[index % BENCH.frames], True))
+
+    def send_up_to_last(self, index: int) -> list[Beat]:
+        """Queues the passes of a frame of the memory but the last, which is returned: it is to be damaged."""
+        *others, last = BENCH.stimulus[index % BENCH.frames]
+        for frame in others:
+            self.send(frame)
+        return list(last)
 
     def expect_damaged(self, name: str, index: int, data: bool) -> None:
         """Expects a full frame marked by TUSER; with `data`, its bytes are those of a frame of the memory."""
@@ -115,6 +144,8 @@ class TB:
         while not self.source.idle or len(self.sink.taken) < wanted:
             await ClockCycles(self.dut.aclk, 50)
             moved = len(self.source.taken) + len(self.sink.taken)
+            if self.weights is not None:
+                moved += len(self.weights.taken)
             since = 0 if moved != before else since + 50
             before = moved
             assert since < BENCH.watchdog, (
@@ -149,6 +180,8 @@ class TB:
         """Lets both sides pause at random."""
         self.source.pauses = random_pauses(rate, self.random.getrandbits(32), longest)
         self.sink.pauses = random_pauses(rate, self.random.getrandbits(32), longest)
+        if self.weights is not None:
+            self.weights.pauses = random_pauses(rate, self.random.getrandbits(32), longest)
 
 
 async def start(dut) -> TB:
@@ -213,8 +246,8 @@ async def after_an_early_tlast_the_next_frame_is_right(dut, stall):
     index = 0
     for beat in sorted(beats):
         tb.send_good(index)
-        cut = BENCH.stimulus[(index + 1) % BENCH.frames][: beat + 1]
-        tb.send([*cut[:-1], Beat(cut[-1].data, cut[-1].keep, True)])
+        cut = tb.send_up_to_last(index + 1)[: beat + 1]
+        tb.send([*cut[:-1], replace(cut[-1], last=True)])
         tb.expect_damaged(f"frame cut after beat {beat}", index + 1, data=False)
         index += 2
     tb.send_good(index)
@@ -229,10 +262,10 @@ async def after_a_late_tlast_the_next_frame_is_right(dut, stall):
     index = 0
     for extra in (1, 2, BENCH.input_beats + 1):
         tb.send_good(index)
-        *others, last = BENCH.stimulus[(index + 1) % BENCH.frames]
+        *others, last = tb.send_up_to_last(index + 1)
         noise = [Beat(tb.random.getrandbits(8 * BENCH.input_beat_bytes), FULL, False) for _ in range(extra)]
         noise[-1] = Beat(noise[-1].data, FULL, True)
-        tb.send([*others, Beat(last.data, last.keep, False), *noise])
+        tb.send([*others, replace(last, last=False), *noise])
         tb.expect_damaged(f"frame with {extra} beats too many", index + 1, data=True)
         index += 2
     tb.send_good(index)
@@ -246,9 +279,9 @@ async def after_a_missing_tlast_the_frame_after_the_next_is_right(dut, stall):
     tb.stall(*stall)
     for index in (0, 3):
         tb.send_good(index)
-        *others, last = BENCH.stimulus[(index + 1) % BENCH.frames]
-        tb.send([*others, Beat(last.data, last.keep, False)])
-        tb.send(BENCH.stimulus[(index + 2) % BENCH.frames])  # discarded up to its TLAST
+        *others, last = tb.send_up_to_last(index + 1)
+        tb.send([*others, replace(last, last=False)])
+        tb.send(BENCH.stimulus[(index + 2) % BENCH.frames][0])  # discarded up to its TLAST
         tb.expect_damaged("frame without a TLAST", index + 1, data=True)
     tb.send_good(6)
     await tb.finish()
@@ -262,10 +295,10 @@ async def a_wrong_tkeep_damages_its_frame_alone(dut, stall):
     index = 0
     for beat in sorted({0, BENCH.input_beats - 1, tb.random.randrange(BENCH.input_beats)}):
         tb.send_good(index)
-        beats = list(BENCH.stimulus[(index + 1) % BENCH.frames])
+        beats = tb.send_up_to_last(index + 1)
         right = beats[beat]
         wrong = right.keep ^ (1 << tb.random.randrange(BENCH.input_beat_bytes))
-        beats[beat] = Beat(right.data, wrong, right.last)
+        beats[beat] = replace(right, keep=wrong)
         tb.send(beats)
         tb.expect_damaged(f"frame with TKEEP {wrong:#x} on beat {beat}", index + 1, data=False)
         index += 2
@@ -299,6 +332,9 @@ async def no_input_reaches_a_ready_or_valid_output_within_a_cycle(dut):
         tb.send_good(index)
     inputs = [dut.s_axis_tdata, dut.s_axis_tkeep, dut.s_axis_tlast, dut.s_axis_tvalid, dut.m_axis_tready]
     outputs = [dut.s_axis_tready, dut.m_axis_tvalid]
+    if BENCH.weights:
+        inputs += [dut.w_axis_tdata, dut.w_axis_tlast, dut.w_axis_tvalid]
+        outputs += [dut.w_axis_tready]
     for _ in range(5_000):
         if tb.source.idle and len(tb.sink.taken) == 3 * BENCH.output_beats:
             break
@@ -316,4 +352,30 @@ async def no_input_reaches_a_ready_or_valid_output_within_a_cycle(dut):
         await Timer(1, "ns")
         for signal, value in zip(inputs, kept, strict=True):
             signal.value = value
+    await tb.finish()
+
+
+@cocotb.test(skip=not BENCH.weights)
+async def weights_may_be_loaded_again_and_damaged_images_are_told(dut):
+    tb = await start(dut)
+    tb.stall(0.3, 5)
+    tb.send_good(0)
+    await tb.progress()
+    cut = BENCH.weights[: tb.random.randrange(1, len(BENCH.weights))]
+    foreign = [Beat(beat.data ^ (index == 0), 0, beat.last) for index, beat in enumerate(BENCH.weights)]
+    late = [*BENCH.weights[:-1], Beat(BENCH.weights[-1].data, 0, False), Beat(0, 0, False), Beat(0, 0, True)]
+    wrong = [[*cut[:-1], Beat(cut[-1].data, 0, True)], foreign, late]
+    errors = 0
+    for number, image in enumerate([*wrong, BENCH.weights]):
+        tb.weights.queue.extend(image)
+        while not tb.weights.idle:
+            await RisingEdge(dut.aclk)
+            errors += int(dut.weights_error.value)
+        if number == 0:
+            tb.send_good(1)  # waits for the last image
+        for _ in range(100 if number < len(wrong) else 1):
+            await RisingEdge(dut.aclk)
+            errors += int(dut.weights_error.value)
+            assert number == len(wrong) or not int(dut.s_axis_tready.value), "a frame is taken without weights"
+    assert errors == len(wrong), f"weights_error was high for {errors} cycles, not {len(wrong)}"
     await tb.finish()

@@ -8,6 +8,7 @@ from hwconv.api import design_of
 from hwconv.layer import Layer
 from hwconv.plan.array import Folding, best_folding, foldings
 from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.plan.winograd import WinogradPlan
 from hwconv.simulation import Design, SimulationResult, Simulator, build, explain, run
 from hwconv.spec import ConvSpec, dtype_range, storage_dtype
 
@@ -41,7 +42,7 @@ def different_foldings(spec: ConvSpec, asked: tuple[int, ...]) -> list[Folding]:
 
 
 def plan_of(layer: Layer, folding: Folding | None = None, **options: int | None) -> EnginePlan:
-    """Plans with a folding chosen by hand, or with ``multipliers`` and beats as `make_plan` takes them."""
+    """Plans with a folding chosen by hand, or with what else `make_plan` takes."""
     if folding is not None:
         options = {"multipliers": folding.multipliers, **options}
     return make_plan(layer, folding=folding, **options)  # type: ignore[arg-type]
@@ -80,10 +81,24 @@ def check_exact(
 
 def describe(plan: EnginePlan) -> str:
     """A plan in one line, for messages of failed tests."""
+    if isinstance(plan, WinogradPlan):
+        return describe_winograd(plan)
     folding, spec = plan.folding, plan.spec
     kind = "depthwise" if folding.depthwise else "dense"
     return (
         f"{kind} {folding.pixels}x{folding.columns}, {folding.ports} ports of {folding.word_channels}, "
         f"{folding.requantisers} requantisers ({plan.config.requantiser.kind}), beats {plan.input_beat_bytes} in "
         f"{plan.output_beat_bytes} out, {spec.to_json()}"
+    )
+
+
+def describe_winograd(plan: WinogradPlan) -> str:
+    """A plan in one line, for messages of failed tests."""
+    folding, config = plan.folding, plan.config
+    return (
+        f"{plan.algorithm} {folding.vertical.name} x {folding.horizontal.name}, {config.rows}x{config.columns}, "
+        f"{config.turns} turns, read {folding.fetch_columns}, drain {folding.drain_columns}, "
+        f"{folding.requantisers} requantisers ({config.requantiser.kind}), lanes {folding.channel_lanes}, tile "
+        f"{config.tile_cycles} cycles, {config.units} units, {config.slots} slots, beats {plan.input_beat_bytes} in "
+        f"{plan.output_beat_bytes} out, {plan.spec.to_json()}"
     )

@@ -11,6 +11,7 @@ from random_engines import exact_requantisers, random_layer
 from hwconv import golden
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.program import make_program
+from hwconv.plan.winograd import make_winograd_plan
 from hwconv.spec import ConvSpec, storage_dtype
 
 # Name: the layers (several are a program), multipliers.
@@ -65,6 +66,7 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         [dict(height=4, width=4, in_channels=4, out_channels=4, kernel=(2, 3), padding="same", stride=(1, 2))],
         8,
     ),
+    "loadable": ([dict(height=3, width=3, in_channels=4, out_channels=4, kernel=(1, 2), padding=(0, 0, 1, 0))], 8),
     "program": (
         [
             dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(3, 3), padding="same"),
@@ -73,9 +75,23 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         12,
     ),
 }
-KINDS = tuple(_KINDS)
 LUT_MULTIPLIERS = {"look_up_tables": 5}
 """Multipliers of look-up tables of an engine that has both kinds."""
+# Name: the layer, multipliers, algorithm.
+_WINOGRAD: dict[str, tuple[dict[str, Any], int, str]] = {
+    "winograd": (
+        dict(height=6, width=7, in_channels=4, out_channels=6, kernel=(3, 3), padding="same", groups=2),
+        24,
+        "winograd4",
+    ),
+    "winograd_line": (
+        dict(height=5, width=7, in_channels=3, out_channels=2, kernel=(1, 3), padding=(0, 1, 2, 0))
+        | dict(requantisation="none", output_dtype="int32"),
+        16,
+        "winograd2",
+    ),
+}
+KINDS = (*_KINDS, *_WINOGRAD)
 FORMATS = ("uint8", "int16", "packed")
 """Kinds that are there for their number formats: of the first, requantisers that compute in float32."""
 
@@ -83,6 +99,11 @@ FORMATS = ("uint8", "int16", "packed")
 @functools.cache
 def engine_of(kind: str) -> EnginePlan:
     """The plan of a kind's engine."""
+    if kind in _WINOGRAD:
+        fields, multipliers, algorithm = _WINOGRAD[kind]
+        random = np.random.default_rng(len(kind))
+        layer = random_layer(random, ConvSpec(name=kind, input_zero_point=-7, **fields))
+        return make_winograd_plan(layer, algorithm=algorithm, multipliers=multipliers)
     layers, multipliers = _KINDS[kind]
     random = np.random.default_rng(len(kind))
     draw = format_layer if kind in FORMATS else random_layer
@@ -93,7 +114,8 @@ def engine_of(kind: str) -> EnginePlan:
     if len(made) > 1:
         return make_program(made, name=kind, multipliers=multipliers)
     with exact_requantisers(kind in ("exact_requantiser", "uint8")):
-        return plan_of(made[0], multipliers=multipliers, lut_multipliers=LUT_MULTIPLIERS.get(kind, 0))
+        options = {"lut_multipliers": LUT_MULTIPLIERS.get(kind, 0), "loadable": kind == "loadable"}
+        return plan_of(made[0], multipliers=multipliers, **options)
 
 
 def outputs_of(plan: EnginePlan, frames: np.ndarray) -> np.ndarray:

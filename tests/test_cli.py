@@ -54,7 +54,19 @@ def test_help_names_every_command_and_is_quick() -> None:
         text=True,
         check=True,
     )
-    for command in ("plan", "generate", "sim", "compare", "build", "bench", "targets", "demo"):
+    for command in (
+        "plan",
+        "generate",
+        "sim",
+        "compare",
+        "build",
+        "bench",
+        "factorise",
+        "targets",
+        "demo",
+        "dropout",
+        "pack",
+    ):
         assert f"\n  {command} " in done.stdout
     for module in ("numpy", "amaranth", "matplotlib", "cocotb"):
         assert f" {module}\n" not in done.stderr, f"--help imports {module}"

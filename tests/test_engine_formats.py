@@ -7,7 +7,7 @@ under Icarus, ``pytest -m slow`` the large ones under Verilator.
 
 import numpy as np
 import pytest
-from engines import MEASURED_FRAMES, check_exact, describe, engine_design, plan_of, repeated
+from engines import MEASURED_FRAMES, check_exact, describe, engine_design, plan_of, random_frames, repeated
 from format_layers import FORMATS, KINDS, FormatEngine, format_engine
 
 from hwconv import golden
@@ -16,6 +16,7 @@ from hwconv.frontend import load_npz
 from hwconv.golden.convolution import accumulate_fast
 from hwconv.golden.requantise import requantise
 from hwconv.layer import INT32, Layer, LayerParameters
+from hwconv.plan.array import foldings
 from hwconv.plan.engine_plan import EnginePlan, make_plan
 from hwconv.plan.formats import paired_format
 from hwconv.simulation import EarlyLast, LateLast, Simulator, Stalls, build, expected, explain, run, stimulus
@@ -105,6 +106,30 @@ def test_the_random_layers_reach_every_unit_and_every_width(seed):
     assert weight_bits >= {2, 4, 5, 8, 9}
 
 
+@pytest.mark.parametrize(("kernel", "pixels", "requantisers"), [((3, 4), 1, 1), ((2, 2), 1, 3), ((2, 2), 2, 6)])
+def test_neighbouring_channels_of_a_depthwise_layer_share_multipliers(kernel, pixels, requantisers):
+    """Channel multiplier 4: columns that take the same lane, wherever the order of the drain puts them."""
+    spec = ConvSpec(
+        name="pairs_of_lanes", height=5, width=4, in_channels=3, out_channels=12, groups=3, kernel=kernel,
+        stride=(1, 2), padding="same", weight_dtype="int4", input_zero_point=-9, requantisation="none",
+        output_dtype="int32",
+    )  # fmt: skip
+    random = np.random.default_rng(requantisers)
+    weights = random.choice([-8, 7, 0, -1, 3], spec.weight_shape)
+    layer = Layer(spec, LayerParameters(weights=weights, bias=random.integers(-99, 99, 12)))
+    folding = next(
+        item
+        for item in foldings(spec, 12, packable=True)
+        if item.depthwise and item.packed and (item.word_channels, item.pixels) == (3, pixels)
+    )
+    assert folding.requantisers == requantisers
+    plan = plan_of(layer, folding)
+    assert plan.multipliers * 2 == plan.products == folding.pixels * 12
+    frames = random_frames(spec, MEASURED_FRAMES, random)
+    frames[0] = -128
+    check_exact(plan, frames, golden.run(layer, frames))
+
+
 def fixed_layer(**fields: object) -> Layer:
     """A 2x3 kernel with pads on a small frame, weights of the whole range, and a scale that fills the output's."""
     spec = ConvSpec(height=4, width=5, in_channels=4, out_channels=6, kernel=(2, 3), padding=(1, 0, 1, 1), **fields)
@@ -178,7 +203,7 @@ def test_sums_beyond_32_bits_count_as_the_nearest_of_32():
 
 def test_activations_in_beats_of_half_a_value_are_refused():
     layer = DAMAGED["int16"]
-    with pytest.raises(SpecError, match=r"input_beat_bytes = 3.*multiple of 2"):
+    with pytest.raises(SpecError, match="input_beat_bytes to be a multiple of 2, the bytes of a value, not 3"):
         make_plan(layer, multipliers=8, input_beat_bytes=3)
 
 

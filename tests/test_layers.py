@@ -8,6 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "hwconv"
 
+# What stream blocks compute.
+BLOCKS = ("frame_spec", "dropout", "mc_statistics", "pool", "graph")
 # What the modules of a room may import of hwconv, beside their own room.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "cache": (),
@@ -15,19 +17,39 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "keywords": (),
     "resources": (),
     "spec": ("errors",),
+    "attributes": ("spec",),
     "layer": ("errors", "spec"),
+    "frame_spec": ("errors", "spec"),
+    "dropout": ("errors", "frame_spec"),
+    "mc_statistics": ("errors", "frame_spec", "spec"),
     "packing": ("errors", "spec"),
-    "golden": ("errors", "spec", "layer"),
-    "frontend": ("errors", "spec", "layer", "golden.requantise"),
-    "plan": ("errors", "spec", "layer", "golden.requantise", "keywords", "packing", "targets"),
-    "gateware": ("errors", "plan"),
-    "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__"),
+    "pool": ("errors", "spec"),
+    "graph": ("errors", "spec", "layer", "pool"),
+    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "graph"),
+    "factorise": ("errors", "spec", "layer", "golden"),
+    "frontend": ("errors", "spec", "layer", "golden.requantise", "graph", "pool"),
+    "plan": ("errors", "spec", "layer", "golden.requantise", "golden.pool", "keywords", "packing", "targets", *BLOCKS),
+    "gateware": ("errors", "plan", *BLOCKS),
+    "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__", *BLOCKS),
     "targets": ("errors", "resources"),
     "simulation": ("cache", "errors", "packing", "resources"),
     "flow": ("cache", "errors", "resources", "targets"),
 }
 # Rooms on top of all these, and of each other; nothing below may import them.
-TOP = {"__init__", "__main__", "api", "bench", "cli", "comparison", "demo", "gallery", "trials"}
+TOP = {
+    "__init__",
+    "__main__",
+    "api",
+    "bench",
+    "blocks",
+    "cli",
+    "comparison",
+    "demo",
+    "gallery",
+    "graphs",
+    "load_trials",
+    "trials",
+}
 WITHOUT_AMARANTH = set(ALLOWED) - {"gateware", "emit"}
 
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from checked_blocks import block
+from checked_graphs import GRAPHS, graph_plan
 from every_kind import KINDS, engine_of
 
 from hwconv.emit.package import engine_files, model_files
+from hwconv.plan.block import BlockPlan
 from hwconv.resources import resource_path
 from hwconv.simulation.tools import find_verilator
 
@@ -55,12 +58,15 @@ WAIVERS = (
     ("stream_harness.v", "PROCASSINIT", "", "a bench has no reset: registers begin with their values"),
     ("stream_harness.v", "BLKSEQ", "", "counting within a cycle, in variables that nothing else reads"),
     ("stream_harness.v", "UNUSEDSIGNAL", "Signal is not used: 'found'", "a plusarg that is missing leaves its default"),
+    ("weights_source.v", "PROCASSINIT", "", "a bench has no reset: registers begin with their values"),
+    ("weights_source.v", "UNUSEDSIGNAL", "Signal is not used: 'found'", "a plusarg that is missing leaves its default"),
 )  # fmt: skip
 
 
 # The engine's own file is the same for every family: of the others, those that bring every vendor block.
+BLOCKS = ("dropout_6", "variance", "moments", "mc_dropout")
 ENGINES = {
-    "generic": KINDS,
+    "generic": (*KINDS, *BLOCKS, *GRAPHS),
     "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise", "int16", "packed", "look_up_tables"),
 }
 
@@ -102,20 +108,31 @@ def lint(files: dict[str, str], top: str, arguments: tuple[str, ...] = ()) -> It
         yield file, rule, text, line
 
 
+def plan_of(kind: str) -> BlockPlan:
+    """Of an engine, a block or a graph."""
+    if kind in GRAPHS:
+        return graph_plan(kind)
+    return engine_of(kind) if kind in KINDS else block(kind).plan
+
+
 def warnings_of(family: str, kind: str) -> tuple[Complaint, ...]:
-    """What Verilator says about an engine under the harness."""
-    plan = engine_of(kind)
+    """What Verilator says about an engine or a block under the harness."""
+    plan = plan_of(kind)
     files = engine_files(plan, family) | model_files(family)
-    files |= {name: resource_path(f"sim/{name}").read_text() for name in _HARNESS}
+    harness = (*_HARNESS, *(("weights_source.v",) if plan.loadable else ()))
+    files |= {name: resource_path(f"sim/{name}").read_text() for name in harness}
     roms = {f"{rom.name}.v" for rom in plan.roms}
     shown = {f"{plan.top_name}.v": ENGINE} | dict.fromkeys(roms, ROM)
     arguments = (
         f"-DHWCONV_TOP={plan.top_name}",
         f"-GIN_BYTES={plan.input_beat_bytes}",
         f"-GOUT_BYTES={plan.output_beat_bytes}",
+        *([f"-DHWCONV_TUSER={plan.input_user_bits}"] if plan.input_user_bits else []),
         "--timescale",
         "1ns/1ps",
     )
+    if plan.config.loading is not None:
+        arguments += ("-DHWCONV_LOADABLE", f"-GWEIGHT_BYTES={plan.config.loading.beat_bytes}")
     return tuple(
         Complaint(shown.get(file, file), rule, text, f"{family} {kind}, {file}:{line}")
         for file, rule, text, line in lint(files, "harness_top", arguments)

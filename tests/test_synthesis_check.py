@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from checked_blocks import block
+from checked_graphs import GRAPHS, graph_plan
 from every_kind import KINDS, engine_of
 
 from hwconv.emit.package import engine_files
@@ -33,6 +35,18 @@ def check(files: Mapping[str, str], top: str, folder: Path, *, boxes: str = "") 
 @every_kind
 def test_an_engine_is_sound_logic(kind: str, tmp_path: Path) -> None:
     plan = engine_of(kind)
+    assert check(engine_files(plan), plan.top_name, tmp_path) == ""
+
+
+@pytest.mark.parametrize("name", ["dropout_6", "variance", "mc_dropout"])
+def test_a_stream_block_is_sound_logic(name: str, tmp_path: Path) -> None:
+    plan = block(name).plan
+    assert check(engine_files(plan), plan.top_name, tmp_path) == ""
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_graph_is_sound_logic(name: str, tmp_path: Path) -> None:
+    plan = graph_plan(name)
     assert check(engine_files(plan), plan.top_name, tmp_path) == ""
 
 

@@ -148,6 +148,9 @@ def _operator(b: flatbuffers.Builder, operator: Operator, index: int) -> int:
         "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
         "FULLY_CONNECTED": "FullyConnectedOptions",
         "TRANSPOSE_CONV": "TransposeConvOptions",
+        "MAX_POOL_2D": "Pool2DOptions",
+        "AVERAGE_POOL_2D": "Pool2DOptions",
+        "CONCATENATION": "ConcatenationOptions",
     }
     kind = kinds.get(operator.name)
     if kind is not None:

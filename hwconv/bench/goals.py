@@ -28,6 +28,11 @@ class Goal:
 
 UTILISATION = Goal(what="MACs / (interval x multipliers of the array)", aim=0.98, floor=0.95)
 UTILISATION_ASKED = Goal(what="MACs / (interval x multipliers asked for)", aim=0.88, floor=0.60)
+MACS_PER_MULTIPLIER = Goal(
+    what="MACs / (interval x all multipliers), 3x3 at stride 1, 144 multipliers, those of requantisers counted",
+    aim=3.6,
+    floor=3.0,
+)
 SIMULATION_SPEED = Goal(what="simulated cycles a second, Verilator, 64 multipliers", aim=300e3, floor=150e3)
 GENERATION_SECONDS = Goal(what="seconds from a layer to its Verilog, after start", aim=2, floor=5, lower=True)
 PREDICTION_MS = Goal(what="milliseconds to predict latency and interval", aim=10, floor=10, lower=True)

@@ -72,11 +72,16 @@ def _specs() -> dict[str, ConvSpec]:
                 **first,
             ),
             conv("3x3_uint8", **dict.fromkeys(_DTYPES, "uint8"), weight_zero_point=121, requantisation="onnx", **first),
+            conv("3x3_w4", height=32, width=32, in_channels=16, out_channels=16, kernel=(3, 3), **same),
+            conv("3x3_8x8_w4", height=8, width=8, in_channels=64, out_channels=64, kernel=(3, 3), **same),
+            conv("3x3_30x30_w4", height=30, width=30, in_channels=64, out_channels=64, kernel=(3, 3), **same),
         )
     }
 
 
 SPECS: Mapping[str, ConvSpec] = _specs()
+ALGORITHMS: Mapping[str, str] = {name: "winograd4" for name in SPECS if name.endswith("_w4")}
+"""How a layer of the table is computed, if not directly."""
 
 
 def bench_layer(name: str) -> Layer:

@@ -15,8 +15,11 @@ TITLES = {
     "lane_loading": "lanes loading",
     "idle_rows": "idle rows",
     "idle_columns": "idle columns",
+    "partial_tiles": "partial tiles",
 }
 PART = "lfe5u-85f-6"
+WINOGRAD_MULTIPLIERS = 144
+"""Multipliers asked for where a goal is set for those of a Winograd engine."""
 
 
 def render(folder: Path) -> str:
@@ -25,6 +28,9 @@ def render(folder: Path) -> str:
     rows = record.load_rows(folder, record.UTILISATION)
     if rows:
         parts.append(_utilisation(rows))
+    tiled = [row for row in rows if row["mode"].startswith("winograd")]
+    if tiled:
+        parts.append(_winograd(tiled))
     routed = record.load_rows(folder, record.ROUTING)
     if routed:
         parts.append(_routing(routed))
@@ -67,7 +73,7 @@ def _utilisation(rows: list[dict[str, Any]]) -> str:
         {
             "layer": row["layer"],
             "asked": row["multipliers_asked"],
-            "array": f"{row['rows']} x {row['columns']}" + (" depthwise" if row["mode"] == "depthwise" else ""),
+            "array": f"{row['rows']} x {row['columns']}" + ("" if row["mode"] == "dense" else f" {row['mode']}"),
             "multipliers": f"{row['multipliers']}" + (" of two products" if products_of_each(row) > 1 else ""),
             "requantisers (multipliers)": multipliers_text(row),
             "latency": _equals(row, "latency"),
@@ -81,6 +87,30 @@ def _utilisation(rows: list[dict[str, Any]]) -> str:
         for row in rows
     ]
     return f"## Utilisation\n\n{said}\n\n{_table(cells)}"
+
+
+def _winograd(rows: list[dict[str, Any]]) -> str:
+    goal = goals.MACS_PER_MULTIPLIER
+    said = f"Aim {goal.aim:g} and floor {goal.floor:g}: {goal.what}. The transforms take no multipliers. Without"
+    said += " the losses of the table above it would be 4 of those in the array."
+    cells = [
+        {
+            "layer": row["layer"],
+            "asked": row["multipliers_asked"],
+            "multipliers, all": row["multipliers"] + row["requantiser_multipliers"],
+            "MACs a cycle": f"{row['macs'] / row['interval']:.1f}",
+            "MACs a multiplier and cycle": _macs_per_multiplier(row),
+        }
+        for row in rows
+    ]
+    return f"## Winograd\n\n{said}\n\n{_table(cells)}"
+
+
+def _macs_per_multiplier(row: dict[str, Any]) -> str:
+    """The figure, and beside it how far it is where a goal is set for it."""
+    value = row["macs"] / (row["interval"] * (row["multipliers"] + row["requantiser_multipliers"]))
+    goal = goals.MACS_PER_MULTIPLIER
+    return f"{value:.2f}{mark(goal.verdict(value)) if row['multipliers_asked'] == WINOGRAD_MULTIPLIERS else ''}"
 
 
 def _equals(row: dict[str, Any], what: str) -> str:

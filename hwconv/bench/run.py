@@ -11,13 +11,13 @@ from typing import Any
 
 from hwconv import golden, simulation
 from hwconv.bench.goals import UTILISATION, UTILISATION_ASKED
-from hwconv.bench.layers import SPECS, bench_layer
+from hwconv.bench.layers import ALGORITHMS, SPECS, bench_layer
 from hwconv.comparison import with_random
 from hwconv.emit.package import engine_files, model_files
 from hwconv.emit.verilog import design_hash
 from hwconv.errors import HwconvError, one_of
-from hwconv.plan import EnginePlan, make_plan
-from hwconv.plan.losses import account
+from hwconv.plan import EnginePlan, plan_layer
+from hwconv.plan.winograd_config import WinogradConfig
 
 MULTIPLIERS = (16, 64, 144)
 FRAMES = 4
@@ -40,7 +40,7 @@ class Engine:
 
 
 def chosen(layers: Sequence[str] | None, multipliers: Sequence[int] | None) -> list[tuple[str, int]]:
-    """The engines to measure, in the order of the table.
+    """The engines to measure, in the order of the table; those of another algorithm only by name.
 
     Raises:
         HwconvError: a layer that is not in the table, or no multipliers at all.
@@ -51,12 +51,13 @@ def chosen(layers: Sequence[str] | None, multipliers: Sequence[int] | None) -> l
     for count in multipliers or ():
         if count < 1:
             raise HwconvError(f"expected multipliers of at least 1, not {count}")
-    return [(name, count) for count in multipliers or MULTIPLIERS for name in SPECS if layers is None or name in layers]
+    names = [name for name in SPECS if (name not in ALGORITHMS if layers is None else name in layers)]
+    return [(name, count) for count in multipliers or MULTIPLIERS for name in names]
 
 
 def generate(layer: str, asked: int, family: str = "generic") -> Engine:
     """Plans an engine of the table and generates its Verilog."""
-    plan = make_plan(bench_layer(layer), multipliers=asked)
+    plan = plan_layer(bench_layer(layer), ALGORITHMS.get(layer, "direct"), multipliers=asked)
     files = engine_files(plan, family)
     return Engine(layer=layer, asked=asked, plan=plan, files=files, rtl=rtl_hash(files))
 
@@ -69,11 +70,12 @@ def rtl_hash(files: dict[str, str]) -> str:
 def planned_row(engine: Engine) -> dict[str, Any]:
     """What the plan says of an engine, as a row of the table."""
     plan, config = engine.plan, engine.plan.config
+    mode = "depthwise" if config.depthwise else "dense"
     return {
         "layer": engine.layer,
         "multipliers_asked": engine.asked,
-        "mode": "depthwise" if config.depthwise else "dense",
-        "rows": config.pixels,
+        "mode": ALGORITHMS.get(engine.layer, mode),
+        "rows": config.rows if isinstance(config, WinogradConfig) else config.pixels,
         "columns": config.columns,
         "ports": config.ports,
         "word_bytes": config.word_bytes,
@@ -84,7 +86,7 @@ def planned_row(engine: Engine) -> dict[str, Any]:
         "macs": plan.spec.macs,
         "predicted_latency": plan.cycles.latency,
         "predicted_interval": plan.cycles.interval,
-        "losses": {loss.name: loss.amount for loss in account(plan) if loss.amount},
+        "losses": {name: amount for name, amount in plan.summary()["losses"].items() if amount},
         "rtl": engine.rtl,
     }
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from hwconv import __version__
-from hwconv.cli import bench, build, compare, demo, generate, plan, sim, targets
+from hwconv.cli import bench, build, compare, demo, dropout, factorise, generate, pack, plan, sim, targets
 from hwconv.cli.terminal import print_error
 from hwconv.errors import HwconvError
 
@@ -26,10 +26,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (plan.plan, generate.generate, sim.sim, compare.compare, build.build, bench.bench):
+for command in (plan.plan, generate.generate, pack.pack, sim.sim, compare.compare, build.build, bench.bench):
     app.command()(command)
+app.command()(factorise.factorise)
 app.command()(targets.targets)
 app.command()(demo.demo)
+app.command()(dropout.dropout)
 
 
 def _print_version(wanted: bool) -> None:

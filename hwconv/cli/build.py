@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, LutMultipliers, ModelFile, Multipliers
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    Json,
+    LayerIndex,
+    Loadable,
+    LutMultipliers,
+    ModelFile,
+    Multipliers,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -14,11 +23,13 @@ def build(
     layer: LayerIndex = None,
     multipliers: Multipliers = None,
     lut_multipliers: LutMultipliers = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     clock: Annotated[
         float | None,
         typer.Option("--clock", min=1, max=10_000, metavar="MHZ", help="The clock to reach.", show_default=False),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Placements tried.")] = 1,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Synthesise, place and route a layer; report clock, LUTs, flip-flops, multipliers and block RAMs."""
@@ -28,12 +39,14 @@ def build(
         result = api.build(
             file,
             target=target,
+            algorithm=algorithm.value,
             layer=layer,
             multipliers=multipliers,
             lut_multipliers=lut_multipliers,
             clock_mhz=clock,
             seeds=tuple(range(1, seeds + 1)),
             progress=step,
+            loadable=loadable,
         )
     if json:
         print_json(result.as_json())

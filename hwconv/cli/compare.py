@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
     Json,
     LayerIndex,
+    Loadable,
     LutMultipliers,
     ModelFiles,
     Multipliers,
@@ -34,6 +37,7 @@ def compare(
     multipliers: Multipliers = None,
     lut_multipliers: LutMultipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     frames: Annotated[
         int | None,
         typer.Option(
@@ -51,6 +55,7 @@ def compare(
         Path | None,
         typer.Option("--capture", metavar="Y.npy", help="Write the outputs as the hardware gave them."),
     ] = None,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Simulate the Verilog of a layer and compare it with the golden model: exact, or exit code 1.
@@ -76,11 +81,13 @@ def compare(
                     multipliers=multipliers,
                     lut_multipliers=lut_multipliers,
                     target=target,
+                    algorithm=algorithm.value,
                     frames=frames,
                     seed=seed,
                     netlist=netlist,
                     waveform=waveform,
                     capture=capture,
+                    loadable=loadable,
                 )
             )
             step()

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import FamilyName, Json, LayerIndex, LutMultipliers, ModelFile, Multipliers, Target
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    FamilyName,
+    Json,
+    LayerIndex,
+    Loadable,
+    LutMultipliers,
+    ModelFile,
+    Multipliers,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -16,6 +27,7 @@ def generate(
     multipliers: Multipliers = None,
     lut_multipliers: LutMultipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     family: Annotated[
         FamilyName | None,
         typer.Option("--family", help="Vendor blocks; by default those of the target.", show_default=False),
@@ -25,6 +37,7 @@ def generate(
         typer.Option("--name", help="Name of the top module; by default the layer's.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a folder that is not empty.")] = False,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Write Verilog, memory images, constraints, benches, stimulus and expected output."""
@@ -38,9 +51,11 @@ def generate(
             multipliers=multipliers,
             lut_multipliers=lut_multipliers,
             target=target,
+            algorithm=algorithm.value,
             family=family.value if family else None,
             name=name,
             force=force,
+            loadable=loadable,
         )
     if json:
         print_json(result.to_json())

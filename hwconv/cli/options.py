@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-MODEL = "A layer file (.npz), or a model (.tflite) together with --layer."
+MODEL = "A layer file (.npz or .toml), a graph (.toml), or a model (.tflite) together with --layer."
 
 
 class SimulatorName(StrEnum):
@@ -14,6 +14,15 @@ class SimulatorName(StrEnum):
 
     verilator = "verilator"
     icarus = "icarus"
+
+
+class AlgorithmName(StrEnum):
+    """The algorithms."""
+
+    direct = "direct"
+    winograd2 = "winograd2"
+    winograd4 = "winograd4"
+    auto = "auto"
 
 
 class FamilyName(StrEnum):
@@ -46,5 +55,12 @@ Target = Annotated[
     str | None,
     typer.Option("--target", metavar="NAME", help="An FPGA; `hwconv targets` lists them.", show_default=False),
 ]
+Algorithm = Annotated[
+    AlgorithmName,
+    typer.Option("--algorithm", help="Winograd for 3x3, 1x3 and 3x1 kernels at stride 1; `auto` where it pays."),
+]
 Simulator = Annotated[SimulatorName, typer.Option("--simulator", help="Which simulator runs the Verilog.")]
+Loadable = Annotated[
+    bool, typer.Option("--loadable", help="Weights and requantisation come by a stream; see docs/loadable.md.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]

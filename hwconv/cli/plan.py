@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, LayerIndex, LutMultipliers, ModelFile, Multipliers, Target
+from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
+    Json,
+    LayerIndex,
+    Loadable,
+    LutMultipliers,
+    ModelFile,
+    Multipliers,
+    Target,
+)
 from hwconv.cli.terminal import print_json, print_text
 
 
@@ -15,6 +25,7 @@ def plan(
     multipliers: Multipliers = None,
     lut_multipliers: LutMultipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     clock: Annotated[
         float | None,
         typer.Option(
@@ -25,14 +36,21 @@ def plan(
         Path | None,
         typer.Option("--picture", metavar="F.svg", help="Draw what a pixel tile reads.", show_default=False),
     ] = None,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Print the loop nest, the array, the memories, the cycles, and where each lost cycle goes.
 
-    For a .tflite model without --layer: its layers.
+    For a .tflite model without --layer: its layers. For a graph: its engines and the queues between them.
     """
     from hwconv import api
+    from hwconv.frontend.graph_file import is_graph
 
+    if is_graph(file):
+        if layer is not None or target is not None or picture is not None or algorithm != AlgorithmName.direct:
+            raise typer.BadParameter("--layer, --target, --algorithm and --picture do not go with a graph")
+        _plan_graph(file, multipliers, clock, json)
+        return
     if layer is None and api.is_model(file):
         if picture is not None:
             raise typer.BadParameter("--picture goes with one layer: --layer N")
@@ -42,16 +60,41 @@ def plan(
         else:
             print_text(_table(str(file), layers))
         return
-    engine = api.plan(file, layer=layer, multipliers=multipliers, lut_multipliers=lut_multipliers, target=target)
+    engine = api.plan(
+        file,
+        layer=layer,
+        multipliers=multipliers,
+        target=target,
+        lut_multipliers=lut_multipliers,
+        algorithm=algorithm.value,
+        loadable=loadable,
+    )
     if picture is not None:
         api.draw(engine, picture)
     if json:
         print_json(engine.summary())
         return
     from hwconv.plan.explain import explain
+    from hwconv.plan.winograd import WinogradPlan
+    from hwconv.plan.winograd_explain import explain_winograd
     from hwconv.targets import load_target
 
-    print_text(explain(engine, target=load_target(target) if target else None, clock_mhz=clock))
+    chosen = load_target(target) if target else None
+    if isinstance(engine, WinogradPlan):
+        print_text(explain_winograd(engine, target=chosen, clock_mhz=clock))
+    else:
+        print_text(explain(engine, target=chosen, clock_mhz=clock))
+
+
+def _plan_graph(file: Path, multipliers: int | None, clock: float | None, json: bool) -> None:
+    from hwconv import graphs
+    from hwconv.plan.graph_explain import explain_graph
+
+    plan = graphs.plan_file(file, multipliers=multipliers)
+    if json:
+        print_json(plan.summary())
+    else:
+        print_text(explain_graph(plan, clock_mhz=clock))
 
 
 def _table(title: str, layers: list[dict[str, object]]) -> object:

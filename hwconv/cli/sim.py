@@ -5,8 +5,11 @@ from typing import Annotated
 import typer
 
 from hwconv.cli.options import (
+    Algorithm,
+    AlgorithmName,
     Json,
     LayerIndex,
+    Loadable,
     LutMultipliers,
     ModelFile,
     Multipliers,
@@ -25,8 +28,10 @@ def sim(
     multipliers: Multipliers = None,
     lut_multipliers: LutMultipliers = None,
     target: Target = None,
+    algorithm: Algorithm = AlgorithmName.direct,
     frames: Annotated[int, typer.Option("--frames", min=4, metavar="N", help="Frames of each run.")] = 4,
     seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of frames, pauses and faults.")] = 1,
+    loadable: Loadable = False,
     json: Json = False,
 ) -> None:
     """Run the Verilog of a layer through pauses, damaged frames and resets; exit code 1 if a beat is wrong."""
@@ -40,8 +45,10 @@ def sim(
             multipliers=multipliers,
             lut_multipliers=lut_multipliers,
             target=target,
+            algorithm=algorithm.value,
             frames=frames,
             seed=seed,
+            loadable=loadable,
         )
     if json:
         print_json(result.to_json())

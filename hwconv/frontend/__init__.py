@@ -1,7 +1,7 @@
 """Front ends: files of other people's making turned into layers.
 
-:func:`load` takes any file that is supported; :mod:`~hwconv.frontend.npz` and :mod:`~hwconv.frontend.tflite` say more
-about each kind.
+:func:`load` takes any file that is supported; :mod:`~hwconv.frontend.npz`, :mod:`~hwconv.frontend.toml` and
+:mod:`~hwconv.frontend.tflite` say more about each kind.
 """
 
 from pathlib import Path
@@ -11,17 +11,18 @@ from .layer_file import LayerFile
 from .npz import load_npz, save_layer
 from .source_file import read_start
 from .tflite import load_layer, supported_layers
+from .toml import load_toml
 
-__all__ = ["LayerFile", "load", "load_layer", "load_npz", "save_layer", "supported_layers"]
+__all__ = ["LayerFile", "load", "load_layer", "load_npz", "load_toml", "save_layer", "supported_layers"]
 
 
 def load(path: str | Path, layer: int | None = None) -> LayerFile:
-    """Reads a layer from a file, whichever kind its first bytes say it is.
+    """Reads a layer from a file, whichever kind its first bytes say it is; text is known by its ending.
 
     Parameters
     ----------
     path:
-        An ``.npz`` layer file or a ``.tflite`` model.
+        An ``.npz`` layer file, a layer in ``.toml``, or a ``.tflite`` model.
     layer:
         For a model: the operator's index. May be left out where the model has one layer only.
 
@@ -36,13 +37,14 @@ def load(path: str | Path, layer: int | None = None) -> LayerFile:
     """
     path = Path(path)
     head = read_start(path, 8)
-    if head[:4] == b"PK\x03\x04":
+    archive = head[:4] == b"PK\x03\x04"
+    if archive or path.suffix == ".toml":
         if layer is not None:
-            raise UnsupportedError(path.name, "layer", layer, "no index, as an .npz file holds one layer")
-        return load_npz(path)
+            raise UnsupportedError(path.name, "layer", layer, "no index, as such a file holds one layer")
+        return load_npz(path) if archive else load_toml(path)
     if head[4:8] == b"TFL3":
         return LayerFile(load_layer(path, _only_layer(path) if layer is None else layer))
-    raise FormatError(path, "neither an .npz layer file nor a .tflite model")
+    raise FormatError(path, "neither an .npz or .toml layer file nor a .tflite model")
 
 
 def _only_layer(path: Path) -> int:

@@ -23,6 +23,7 @@ from ..spec import (
 )
 from .archive import read_archive, require, write_archive
 from .layer_file import LayerFile
+from .onnx_case import MARK, load_onnx_case
 
 _SHAPES = ("conv", "conv1x1", "conv1xn", "gconv", "dw", "fc", "tconv")
 _FORMATS = {
@@ -43,7 +44,7 @@ _OPTIONAL = (
 
 
 def load_npz(path: str | Path) -> LayerFile:
-    """Reads a layer file.
+    """Reads a layer file, or an archive of one ONNX operator.
 
     Raises
     ------
@@ -54,15 +55,17 @@ def load_npz(path: str | Path) -> LayerFile:
     SpecError
         Values that no layer can have.
     """
-    return _Reader(Path(path)).layer_file()
+    path = Path(path)
+    arrays = read_archive(path)
+    return load_onnx_case(path, arrays) if MARK in arrays else _Reader(path, arrays).layer_file()
 
 
 class _Reader:
     """The members of one file, and what they say together."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
         self.path = path
-        self.arrays = read_archive(path)
+        self.arrays = arrays
         require(path, self.arrays, _REQUIRED)
         self.name = self._text("name") if "name" in self.arrays else path.stem
         self.shape, self.format = self._kind()

@@ -18,6 +18,7 @@ from ..errors import FormatError, HwconvError, UnsupportedError, one_of
 from ..golden.requantise import quantise_multiplier
 from ..layer import Layer, LayerParameters
 from ..spec import ConvSpec, Padding, dtype_range, same_padding
+from .scales import real_scales
 from .tflite_file import NUMBER_COST, ModelFile, Tensor, contained, vector_of
 
 _OPTIONS = {
@@ -348,12 +349,7 @@ class _Converter:
         return bias.astype(np.int64)
 
     def _real_multipliers(self) -> list[float]:
-        """``input scale * weight scale / output scale`` of each channel, rounded exactly as TensorFlow Lite does.
-
-        Per channel the three scales are widened to double first (``PopulateConvolutionQuantizationParams``); layers of
-        uint8 and fully connected layers with one scale multiply the first two as float32
-        (``GetQuantizedConvolutionMultipler``, tensorflow/lite/kernels/kernel_util.cc).
-        """
+        """The real scale of each channel, by :func:`~hwconv.frontend.scales.real_scales`."""
         count = self.weights.shape[3 if self.operator == "DEPTHWISE_CONV_2D" else 0]
         inputs, outputs = self._scales(self.input, 1)[0], self._scales(self.output, 1)[0]
         scales = self._scales(self.weights, count)
@@ -362,9 +358,8 @@ class _Converter:
             self._refuse("quantized_dimension of the weights", self.weights.quantized_dimension, str(axis))
         if scales.size > 1 and self.input.dtype == "uint8":
             self._refuse("scales of the weights", scales.size, "one with uint8")
-        if self.input.dtype == "uint8" or (self.operator == "FULLY_CONNECTED" and scales.size == 1):
-            return [float(np.float32(inputs * scales[0])) / float(outputs)]
-        return [float(inputs) * float(scale) / float(outputs) for scale in scales]
+        single = self.input.dtype == "uint8" or (self.operator == "FULLY_CONNECTED" and scales.size == 1)
+        return real_scales(inputs, scales, outputs, single=single)
 
     def _clamp(self) -> tuple[int, int]:
         """The fused activation as a clamp: ``CalculateActivationRangeQuantized``, in float32, ties away from zero."""

@@ -66,16 +66,19 @@ class CornerTurn(wiring.Component):
 
 
 SELECT_LANES = 8
-"""Depthwise lanes that share a register of `inside` and `load`."""
+"""Depthwise lanes that share a register of whether there is a word."""
 
 
 class LaneSupply(wiring.Component):
     """Depthwise operand supply: every channel of a port's word is the operand of its own columns.
 
     Latency: 1 cycle from `words`, 2 from `inside` and `load`. Throughput: one word a port and cycle. No back-pressure.
-    All paths are cut by registers. Without `load` the operands are 0, so an idle array adds nothing.
+    All paths are cut by registers. Outside of the frame and without `load` the operands are zero points: what a
+    flip-flop is set and reset to costs no look-up table. An idle array adds nothing because its weights are 0 then.
 
-    Members are those of :class:`CornerTurn`; `o` has an activation for each row and lane.
+    Members are those of :class:`CornerTurn`; `o` has an activation for each row and lane. `zero_point` is there where
+    weights are loaded; elsewhere it is a constant. Where elements are counted, `present` tells of each row whether its
+    operand is one of the frame's.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -85,32 +88,34 @@ class LaneSupply(wiring.Component):
             {
                 "words": In(data.ArrayLayout(8 * config.word_bytes, config.ports)),
                 "inside": In(config.ports),
-                "zero_point": In(signed(bits)),
                 "load": In(1),
+                **({} if config.loading is None else {"zero_point": In(signed(bits))}),
                 "o": Out(data.ArrayLayout(signed(bits), config.pixels * config.word_channels)),
+                **({"present": Out(config.pixels)} if config.largest_count else {}),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, bits = self._config, self._config.operands.activation_bits
+        zero_point = config.passes[0].input_zero_point & ((1 << bits) - 1)
         for row in range(config.pixels):
             for channel in range(config.word_channels):
                 if channel % SELECT_LANES == 0:
-                    select = Signal(2, name=f"row_{row}_select_{channel}")
+                    select = Signal(name=f"row_{row}_select_{channel}")
                     m.submodules[f"select_{row}_{channel}"] = Instance(
                         "hwconv_hop",
-                        p_WIDTH=2,
+                        p_WIDTH=1,
                         i_clk=ClockSignal(),
-                        i_d=Cat(self.load, self.inside[row]),
+                        i_d=self.load & self.inside[row],
                         o_q=select,
                     )
                 lane = row * config.word_channels + channel
-                register = Signal(bits, name=f"row_{row}_lane_{channel}", reset_less=True)
+                register = Signal(bits, name=f"row_{row}_lane_{channel}", reset_less=True, init=zero_point)
                 loaded = self.words[row][bits * channel : bits * (channel + 1)]
-                with m.If(~select[0]):
-                    m.d.sync += register.eq(0)
-                with m.Else():
-                    m.d.sync += register.eq(Mux(select[1], loaded, self.zero_point[0:bits]))
+                outside = zero_point if config.loading is None else self.zero_point[0:bits]
+                m.d.sync += register.eq(Mux(select, loaded, outside))
                 m.d.comb += self.o[lane].eq(Cat(register).as_signed())
+                if config.largest_count and channel == 0:
+                    m.d.sync += self.present[row].eq(select)
         return m

@@ -1,5 +1,8 @@
 """From drained sums to requantised result words in NHWC order."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -7,10 +10,15 @@ from amaranth.lib.wiring import In, Out
 from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
 from hwconv.gateware.requantise import Requantiser
 from hwconv.gateware.systolic_array import SystolicArray
-from hwconv.plan.config import EngineConfig
+from hwconv.gateware.weights import image_memory
+from hwconv.plan.config import ENTRY_WAIT, EngineConfig
 
 ENTRY_LATENCY = 3
 """Table address to the entry at its requantiser: the ROM (2) and a register beside the requantiser, maybe far away."""
+
+
+PAIRED_COLUMNS = (5, 8)
+"""Columns of a requantiser, from and to, of which one is chosen by pairs."""
 
 
 def table_name(config: EngineConfig, requantiser: int) -> str:
@@ -50,6 +58,12 @@ class Drain(wiring.Component):
     -------
     last : In
         The array's mark; `columns`, its outputs.
+    write, write_address, write_entries : In, where tables are loaded
+        Those of a :class:`~hwconv.gateware.weight_loader.WeightLoader`, for the requantisers.
+    shared : In, where the requantisers have shared fields
+        These.
+    count : In, where elements are counted
+        Of the pixel in `columns`: it chooses the entry, instead of the channel.
     shift : Out
         The array's drain mark.
     word, marks : Out
@@ -66,11 +80,22 @@ class Drain(wiring.Component):
             {
                 "last": In(1),
                 "columns": In(data.ArrayLayout(signed(config.accumulator_width), config.columns)),
+                **(self._loaded_members() if config.loading is not None else {}),
+                **({"count": In(range(config.largest_count + 1))} if config.largest_count else {}),
                 "shift": Out(1),
                 "word": Out(8 * config.result_bytes),
                 "marks": Out(ResultMarks()),
             }
         )
+
+    def _loaded_members(self) -> dict[str, wiring.Member]:
+        config, unit = self._config, self._config.requantiser
+        return {
+            "write": In(config.requantisers),
+            "write_address": In(range(max(2, config.table_depth))),
+            "write_entries": In(data.ArrayLayout(unit.entry_width, config.requantisers)),
+            **({"shared": In(unit.shared_width)} if unit.shared else {}),
+        }
 
     @property
     def latency(self) -> int:
@@ -83,7 +108,11 @@ class Drain(wiring.Component):
         # The walk is one cycle behind the `last` mark, its marks in registers two, the array's result `latency` cycles.
         lead = SystolicArray.latency - 1
         select = delayed(m, "select", select, lead - 1, reset=False)
-        address = delayed(m, "address", table_address, lead - 1 + config.column_stages - ENTRY_LATENCY, reset=False)
+        if config.largest_count:
+            address = delayed(m, "count", self.count, max(0, config.column_stages - ENTRY_WAIT), reset=False)
+        else:
+            early = lead - 1 + config.column_stages - ENTRY_LATENCY
+            address = delayed(m, "address", table_address, early, reset=False)
         results = []
         for index, requantiser in enumerate(self._requantisers):
             m.submodules[f"requantiser_{index}"] = requantiser
@@ -96,12 +125,20 @@ class Drain(wiring.Component):
             # Requantisers that work in step have equal selects, equal addresses, and equal bits in their entries: each
             # keeps its own.
             near_address = self._kept(m, f"near_address_{index}", address)
-            m.submodules[f"table_{index}"] = Instance(
-                table_name(config, index), i_clk=ClockSignal(), i_addr=near_address, o_data=entry
-            )
-            column = self._column(m, index, columns, self._kept(m, f"near_select_{index}", select))
+            if config.loading is None:
+                m.submodules[f"table_{index}"] = Instance(
+                    table_name(config, index), i_clk=ClockSignal(), i_addr=near_address, o_data=entry
+                )
+            else:
+                self._loaded_table(m, index, near_address, entry)
+            if PAIRED_COLUMNS[0] <= len(columns) <= PAIRED_COLUMNS[1]:
+                column = self._column_of_pairs(m, index, columns, select)
+            else:
+                column = self._column(m, index, columns, self._kept(m, f"near_select_{index}", select))
             m.d.comb += [
-                requantiser.accumulator.eq(delayed(m, f"accumulator_{index}", column, 1, reset=False)),
+                requantiser.accumulator.eq(
+                    delayed(m, f"accumulator_{index}", column, 1 + config.entry_wait, reset=False)
+                ),
                 requantiser.entry.eq(self._kept(m, f"near_entry_{index}", entry)),
             ]
             result = requantiser.o.as_unsigned()
@@ -112,6 +149,21 @@ class Drain(wiring.Component):
         ]
         return m
 
+    def _loaded_table(self, m: Module, index: int, address: Value, entry: Signal) -> None:
+        """A table that is loaded, and what its requantiser shares with the others."""
+        unit = self._config.requantiser
+        m.submodules[f"table_{index}"] = image_memory(
+            unit.entry_width,
+            self._config.table_depth,
+            self.write[index],
+            self.write_address,
+            self.write_entries[index],
+            address,
+            entry,
+        )
+        if unit.shared:
+            m.d.comb += self._requantisers[index].shared.eq(self._kept(m, f"near_shared_{index}", self.shared))
+
     @staticmethod
     def _kept(m: Module, name: str, value: Value) -> Signal:
         """`value`, a cycle later, from a register that synthesis merges with no equal one."""
@@ -119,6 +171,26 @@ class Drain(wiring.Component):
         hop = name.replace("near", "hop")
         m.submodules[hop] = Instance("hwconv_hop", p_WIDTH=len(value), i_clk=ClockSignal(), i_d=value, o_q=kept)
         return kept
+
+    def _column_of_pairs(self, m: Module, index: int, columns: list[Value], select: Value) -> Value:
+        """The selected column of five to eight: a select for each, pairs of columns in a look-up table, then all pairs.
+
+        Five tables a bit in two stages, where 4:1 multiplexers take seven or more.
+        """
+        width = self._config.accumulator_width
+        choices = self._kept(m, f"near_select_{index}", Cat(*(select == turn for turn in range(len(columns)))))
+        pairs = []
+        for start in range(0, len(columns), 2):
+            pair = Signal(width, name=f"column_{index}_0_{start // 2}", reset_less=True)
+            chosen = [
+                columns[turn].as_unsigned() & choices[turn].replicate(width)
+                for turn in range(start, min(start + 2, len(columns)))
+            ]
+            m.d.sync += pair.eq(reduce(or_, chosen))
+            pairs.append(pair)
+        column = Signal(signed(width), name=f"column_{index}_1_0", reset_less=True)
+        m.d.sync += column.eq(reduce(or_, pairs))
+        return column
 
     def _column(self, m: Module, index: int, columns: list[Value], select: Value) -> Value:
         """The selected column: a tree of 4:1 multiplexers with a register after each."""

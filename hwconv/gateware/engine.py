@@ -5,21 +5,24 @@ s_axis -> receiver -> activation memory -> operand supply -> systolic array -> d
                       sequencer -> address generator
 """
 
-from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.address_generator import AddressGenerator
+from hwconv.gateware.axi_stream_top import AxiStreamTop
 from hwconv.gateware.beat_packer import BeatPacker, ResultBeat
 from hwconv.gateware.bounds import ProgramCounter, delayed
 from hwconv.gateware.corner_turn import CornerTurn, LaneSupply
 from hwconv.gateware.drain import Drain
+from hwconv.gateware.frame_gate import FrameGate
 from hwconv.gateware.frame_receiver import FrameReceiver
 from hwconv.gateware.output_buffer import OutputBuffer
 from hwconv.gateware.row_ledger import RowLedger, WritePermission
 from hwconv.gateware.sequencer import Sequencer
 from hwconv.gateware.stream import Beat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.systolic_array import SystolicArray
+from hwconv.gateware.weight_loader import WeightBeat, WeightLoader
 from hwconv.gateware.weights import WeightSupply
 from hwconv.plan.config import EngineConfig
 
@@ -79,6 +82,9 @@ class EngineCore(wiring.Component):
         Pulses once for each damaged frame.
     resetting : In
         The reset of the clock domain comes in the next cycle: both streams fall silent now.
+    w, weights_error : In, Out, where weights are loaded
+        Stream of :class:`~hwconv.gateware.weight_loader.WeightBeat`; pulses once for each damaged image. Until there is
+        a whole image, and while one waits or is taken, no frame begins; nothing else may depend on what was loaded.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -89,6 +95,11 @@ class EngineCore(wiring.Component):
                 "o": Out(stream.Signature(Beat(config.output_beat_bytes))),
                 "frame_error": Out(1),
                 "resetting": In(1),
+                **(
+                    {}
+                    if config.loading is None
+                    else {"w": In(stream.Signature(WeightBeat(config.loading.beat_bytes))), "weights_error": Out(1)}
+                ),
             }
         )
 
@@ -100,7 +111,10 @@ class EngineCore(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.address_generator = addresses = AddressGenerator(config)
         m.submodules.ledger = ledger = RowLedger(config, addresses.upcoming_row.shape())
-        m.submodules.weights = weights = WeightSupply(config)
+        if config.operation == "multiply":
+            m.submodules.weights = weights = WeightSupply(config)
+        else:
+            weights = None
         m.submodules.operands = operands = LaneSupply(config) if config.depthwise else CornerTurn(config)
         m.submodules.array = array = SystolicArray(config)
         m.submodules.drain = drain = Drain(config)
@@ -108,11 +122,18 @@ class EngineCore(wiring.Component):
         m.submodules.packer = packer = BeatPacker(config)
         m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
 
-        flushing = self._flush(m)
+        loader = None
+        if config.loading is not None and weights is not None:
+            m.submodules.loader = loader = ResetInserter(self.resetting)(WeightLoader(config))
+        flushing = self._flush(m, loader)
+        closed = flushing
+        if loader is not None and weights is not None:
+            closed = flushing | ~self._gate(m, loader, output)
+            self._load(m, loader, receiver, weights, drain)
         m.d.comb += [
             skid_in.i.payload.eq(self.i.payload),
-            skid_in.i.valid.eq(self.i.valid & ~flushing),
-            self.i.ready.eq(skid_in.i.ready & ~flushing),
+            skid_in.i.valid.eq(self.i.valid & ~closed),
+            self.i.ready.eq(skid_in.i.ready & ~closed),
             self.frame_error.eq(receiver.error),
             ledger.written.eq(receiver.written),
             ledger.hold.eq(flushing),
@@ -128,18 +149,23 @@ class EngineCore(wiring.Component):
         if sequencer.program.phased:
             m.d.comb += ledger.row_phase.eq(sequencer.row_phase)
         self._permit(m, receiver, ledger)
-        self._operands(m, sequencer, addresses, receiver, operands)
+        self._operands(m, sequencer, addresses, receiver, operands, loader)
         operand_delay = AddressGenerator.latency + RAM_LATENCY + OPERAND_LATENCY
-        weights_behind = operand_delay - WeightSupply.latency
-        if sequencer.program.phased:
+        weights_behind = operand_delay - weights.latency if weights is not None else 0
+        if weights is not None and sequencer.program.phased:
             m.d.comb += [
                 weights.start.eq(delayed(m, "start", sequencer.start, weights_behind)),
                 weights.row_phase.eq(delayed(m, "row_phase", sequencer.row_phase, weights_behind)),
             ]
+        if weights is not None:
+            m.d.comb += [
+                weights.active.eq(delayed(m, "active", sequencer.active, weights_behind)),
+                array.weights.eq(weights.o),
+            ]
+        if config.largest_count:
+            m.d.comb += [array.present.eq(operands.present), drain.count.eq(array.o_count)]
         m.d.comb += [
-            weights.active.eq(delayed(m, "active", sequencer.active, weights_behind)),
             array.activations.eq(operands.o),
-            array.weights.eq(weights.o),
             array.last.eq(delayed(m, "fold_last", sequencer.fold_last, operand_delay) | flushing),
             array.drain.eq(drain.shift),
             drain.last.eq(delayed(m, "fold_last_drain", sequencer.fold_last, operand_delay)),
@@ -169,6 +195,7 @@ class EngineCore(wiring.Component):
         addresses: AddressGenerator,
         receiver: FrameReceiver,
         operands: CornerTurn | LaneSupply,
+        loader: WeightLoader | None,
     ) -> None:
         """The activation memory: one copy for each read port, all written together."""
         config = self._config
@@ -186,12 +213,17 @@ class EngineCore(wiring.Component):
             )
         latency = AddressGenerator.latency + RAM_LATENCY
         early = 1 if config.depthwise else 0  # LaneSupply has a register for each few lanes
-        zero_point = ProgramCounter("operands", config.passes)
         m.d.comb += [
             operands.inside.eq(delayed(m, "inside", addresses.inside, RAM_LATENCY - early)),
             operands.load.eq(delayed(m, "block_first", sequencer.block_first, latency - early)),
-            operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point)),
         ]
+        if loader is not None:
+            m.d.comb += operands.zero_point.eq(loader.numbers.input_zero_point)
+            return
+        if isinstance(operands, LaneSupply):
+            return
+        zero_point = ProgramCounter("operands", config.passes)
+        m.d.comb += operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point))
         if not zero_point.single:
             m.d.sync += zero_point.index.eq(delayed(m, "operand_layer", sequencer.program.index, latency))
 
@@ -211,15 +243,61 @@ class EngineCore(wiring.Component):
             receiver.permitted.eq(permission.o),
         ]
 
-    def _flush(self, m: Module) -> Signal:
-        """After a reset: clears every accumulator while the operands of before the reset run out."""
-        config = self._config
-        cycles = config.word_channels + config.lanes + config.clusters + 16
+    def _load(
+        self, m: Module, loader: WeightLoader, receiver: FrameReceiver, weights: WeightSupply, drain: Drain
+    ) -> None:
+        """From the weight stream to the memories, and to whoever needs what is in an image's header."""
+        config, numbers = self._config, loader.numbers
+        words = [loader.words[name] for name in loader.words.shape().members]
+        clusters = config.clusters
+        m.d.comb += [
+            loader.w.payload.eq(self.w.payload),
+            loader.w.valid.eq(self.w.valid),
+            self.w.ready.eq(loader.w.ready),
+            self.weights_error.eq(loader.error),
+            receiver.zero_point.eq(numbers.input_zero_point),
+            weights.write.eq(loader.write[:clusters]),
+            weights.write_address.eq(loader.address),
+            Value.cast(weights.write_words).eq(Cat(*words[:clusters])),
+            drain.write.eq(loader.write[clusters:]),
+            drain.write_address.eq(loader.address),
+            Value.cast(drain.write_entries).eq(Cat(*words[clusters:])),
+        ]
+        if config.requantiser.shared:
+            values = {
+                "zero_point": numbers.output_zero_point,
+                "minimum": numbers.activation_min,
+                "maximum": numbers.activation_max,
+            }
+            m.d.comb += drain.shared.eq(Cat(*(values[name][:width] for name, width in config.requantiser.shared)))
+
+    def _gate(self, m: Module, loader: WeightLoader, output: OutputBuffer) -> Signal:
+        """Whether beats may come: between frames only while there are weights and none wait."""
+        m.submodules.gate = gate = FrameGate(self._config)
+        m.d.comb += [
+            gate.taken.eq(self.i.valid & self.i.ready),
+            gate.last.eq(self.i.payload.last),
+            gate.sent.eq(output.frame_sent),
+            gate.allowed.eq(loader.loaded & ~loader.request),
+            loader.idle.eq(gate.idle),
+        ]
+        return gate.open
+
+    def _flush(self, m: Module, loader: WeightLoader | None) -> Signal:
+        """After a reset: clears every accumulator while the operands of before the reset run out.
+
+        Where weights are loaded, also from when the old ones begin to go, until those that were read while they were
+        written, or before anything was, have run out.
+        """
+        cycles = self._config.flush_cycles
         left = Signal(range(cycles + 1), init=cycles)
         flushing = Signal(init=1)
         m.d.sync += flushing.eq(left > 1)
         with m.If(left != 0):
             m.d.sync += left.eq(left - 1)
+        if loader is not None:
+            with m.If(~loader.loaded):
+                m.d.sync += left.eq(cycles)
         return flushing
 
     def _send(self, m: Module, output: OutputBuffer, packer: BeatPacker, receiver: FrameReceiver) -> None:
@@ -253,7 +331,7 @@ class EngineCore(wiring.Component):
 
     @staticmethod
     def _follow(
-        m: Module, sequencer: Sequencer, addresses: AddressGenerator, ledger: RowLedger, weights: WeightSupply
+        m: Module, sequencer: Sequencer, addresses: AddressGenerator, ledger: RowLedger, weights: WeightSupply | None
     ) -> None:
         """Blocks behind the sequencer take over its next layer when their last work for the old one is done."""
         if sequencer.program.single:
@@ -263,57 +341,26 @@ class EngineCore(wiring.Component):
             # The last addresses are compared with the old layer's bounds three cycles after the sequencer is through.
             addresses.program.index.eq(delayed(m, "address_layer", index, 4)),
             ledger.program.index.eq(index),
-            weights.program.index.eq(delayed(m, "weights_layer", index, 8)),
         ]
+        if weights is not None:
+            m.d.sync += weights.program.index.eq(delayed(m, "weights_layer", index, 8))
 
 
-class Engine(wiring.Component):
-    """An :class:`EngineCore` with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md."""
+class Engine(AxiStreamTop):
+    """A core with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md.
 
-    def __init__(self, config: EngineConfig) -> None:
-        self._config = config
-        beat_in, beat_out = config.input_beat_bytes, config.output_beat_bytes
+    Parameters
+    ----------
+    config : EngineConfig
+    core : optional
+        What computes, with the members of an :class:`EngineCore`, which it is by default.
+    """
+
+    def __init__(self, config: EngineConfig, core: wiring.Component | None = None) -> None:
+        core = EngineCore(config) if core is None else core
         super().__init__(
-            {
-                "aclk": In(1),
-                "aresetn": In(1),
-                "s_axis_tdata": In(8 * beat_in),
-                "s_axis_tkeep": In(beat_in),
-                "s_axis_tlast": In(1),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "m_axis_tdata": Out(8 * beat_out),
-                "m_axis_tkeep": Out(beat_out),
-                "m_axis_tlast": Out(1),
-                "m_axis_tuser": Out(1),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-                "frame_error": Out(1),
-            }
+            core,
+            config.input_beat_bytes,
+            config.output_beat_bytes,
+            weight_beat=0 if config.loading is None else config.loading.beat_bytes,
         )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        m.domains.sync = sync = ClockDomain()
-        m.submodules.core = core = EngineCore(self._config)
-        # From the port the reset would have to cross the die to every block within a cycle.
-        reset = Signal(init=1, reset_less=True)
-        m.d.sync += reset.eq(~self.aresetn)
-        m.d.comb += [
-            sync.clk.eq(self.aclk),
-            sync.rst.eq(reset),
-            core.resetting.eq(~self.aresetn),
-            core.i.payload.data.eq(self.s_axis_tdata),
-            core.i.payload.keep.eq(self.s_axis_tkeep),
-            core.i.payload.last.eq(self.s_axis_tlast),
-            core.i.valid.eq(self.s_axis_tvalid),
-            self.s_axis_tready.eq(core.i.ready),
-            self.m_axis_tdata.eq(core.o.payload.data),
-            self.m_axis_tkeep.eq(core.o.payload.keep),
-            self.m_axis_tlast.eq(core.o.payload.last),
-            self.m_axis_tuser.eq(core.o.payload.user),
-            self.m_axis_tvalid.eq(core.o.valid),
-            core.o.ready.eq(self.m_axis_tready),
-            self.frame_error.eq(core.frame_error & ~reset),
-        ]
-        return m

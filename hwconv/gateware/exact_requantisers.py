@@ -91,7 +91,7 @@ class FloatUnit(RequantiserUnit):
         pipeline, stage, width = self.pipeline, biased.stage, self.plan.biased_width + 1
         segments = chain_segments(0, width)
         sign = biased.value[-1]
-        flipped = (biased.value ^ sign.replicate(width - 1)).as_signed()
+        flipped = (biased.value.as_unsigned() ^ sign.replicate(width - 1)).as_signed()
         number = pipeline.number(flipped, stage, 0, segments)
         one = pipeline.number(Cat(sign, C(0, 1)).as_signed(), stage, 0, segments)
         return pipeline.gather(pipeline.add(number, one, "magnitude"), "magnitude")

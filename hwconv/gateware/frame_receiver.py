@@ -33,6 +33,8 @@ class FrameReceiver(wiring.Component):
         What the layer before computed.
     permitted : In
         A row is free (see :class:`WritePermission`).
+    zero_point : In, signed 8, where it is loaded
+        That of the frames.
     write, address, word : Out
         The write port of the activation memory.
     written : Out
@@ -54,6 +56,7 @@ class FrameReceiver(wiring.Component):
                 "i": In(beats),
                 **({} if self.program.single else {"back": In(beats)}),
                 "permitted": In(1),
+                **({} if config.loading is None else {"zero_point": In(signed(8))}),
                 "write": Out(1),
                 "address": Out(range(max(2, config.activation_depth))),
                 "word": Out(8 * config.word_bytes),
@@ -135,7 +138,8 @@ class FrameReceiver(wiring.Component):
 
         operands = config.operands
         filler = Signal(signed(operands.activation_bits))
-        m.d.comb += filler.eq(program.bound(lambda item: item.input_zero_point))
+        constant = config.loading is None
+        m.d.comb += filler.eq(program.bound(lambda item: item.input_zero_point) if constant else self.zero_point)
         # What is taken waits in a register, so that the loops above stay close together, away from the word's bytes.
         incoming = Signal(8 * unit_bytes, reset_less=True)
         taken = unit ^ C(operands.offset, 8).replicate(unit_bytes) if operands.offset else unit  # x - 128

@@ -1,9 +1,10 @@
 """The processing element: one multiplier, one accumulator, one register of the drain chain."""
 
-from amaranth.hdl import ClockSignal, Instance, Module, Mux, Signal, signed
+from amaranth.hdl import ClockSignal, Instance, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwconv.plan.config import OPERATIONS
 from hwconv.plan.formats import OperandFormat
 
 MULTIPLIER_LATENCY = 3
@@ -91,6 +92,55 @@ class ProcessingElement(wiring.Component):
         m.d.comb += self.o_chain.eq(result)
         if not self._in_luts:
             m.d.sync += product.eq(hard_product)
+        with m.If(self.drain):
+            m.d.sync += result.eq(Mux(self.restart, total, self.i_chain))
+        return m
+
+
+class PoolingElement(wiring.Component):
+    """Computes the sum of the activations between two `restart` marks, or the largest of them.
+
+    Latency, throughput, back-pressure and paths are those of :class:`ProcessingElement`, whose place it takes: it has
+    registers instead of a multiplier. Idle steps carry what changes nothing: 0, or -128.
+
+    Parameters
+    ----------
+    accumulator_width : int
+        Bits of the sum, more than 8; of the largest, at least 8.
+    operation : str
+        ``add`` or ``maximum``.
+
+    Members are those of :class:`ProcessingElement`, without a weight.
+    """
+
+    latency = ProcessingElement.latency
+
+    def __init__(self, accumulator_width: int, operation: str) -> None:
+        if operation not in OPERATIONS[1:]:
+            raise ValueError(f"Expected operation to be one of {OPERATIONS[1:]}, not {operation!r}")
+        self._width, self._operation = accumulator_width, operation
+        super().__init__(
+            {
+                "activation": In(signed(8)),
+                "restart": In(1),
+                "drain": In(1),
+                "i_chain": In(signed(accumulator_width)),
+                "o_chain": Out(signed(accumulator_width)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        operand: Value = self.activation
+        for stage in range(PRODUCT_LATENCY):
+            register = Signal(signed(8), name=f"operand_{stage}", reset_less=True)
+            m.d.sync += register.eq(operand)
+            operand = register
+        total = Signal(signed(self._width), reset_less=True)
+        result = Signal(signed(self._width), reset_less=True)
+        kept = Mux(operand > total, operand, total) if self._operation == "maximum" else total + operand
+        m.d.sync += total.eq(Mux(self.restart, operand, kept))
+        m.d.comb += self.o_chain.eq(result)
         with m.If(self.drain):
             m.d.sync += result.eq(Mux(self.restart, total, self.i_chain))
         return m

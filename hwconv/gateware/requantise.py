@@ -29,6 +29,8 @@ class Requantiser(wiring.Component):
         The raw sum ``sum(x * w)``.
     entry : In, ``plan.entry_width``
         The table entry of the accumulator's channel, in the same cycle.
+    shared : In, ``plan.shared_width``, where there are shared fields
+        Their values, which do not change while any result is on its way.
     o : Out, signed ``plan.output_width``
         The output value; the bits of an unsigned one if the clamp exceeds 127.
     """
@@ -41,6 +43,7 @@ class Requantiser(wiring.Component):
             {
                 "accumulator": In(signed(plan.accumulator_width)),
                 "entry": In(plan.entry_width),
+                **({"shared": In(plan.shared_width)} if plan.shared else {}),
                 "o": Out(signed(plan.output_width)),
             }
         )
@@ -58,7 +61,8 @@ class Requantiser(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Builds the pipeline of the plan's kind."""
         m = Module()
-        result = BUILDERS[self._plan.kind](m, self._plan, self.accumulator, self.entry).build()
+        shared = self.shared if self._plan.shared else C(0, 0)
+        result = BUILDERS[self._plan.kind](m, self._plan, self.accumulator, self.entry, shared).build()
         if result.stage != self.latency:
             raise ValueError(f"Expected a pipeline of {self.latency} stages, not {result.stage}")
         m.d.comb += self.o.eq(result.value)

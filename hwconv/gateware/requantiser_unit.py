@@ -25,9 +25,11 @@ class RequantiserUnit:
         Widths and constants.
     accumulator, entry : Value
         Inputs of the same cycle.
+    shared : Value
+        The fields that all channels share, where weights are loaded: registers that keep their value.
     """
 
-    def __init__(self, m: Module, plan: RequantiserPlan, accumulator: Value, entry: Value) -> None:
+    def __init__(self, m: Module, plan: RequantiserPlan, accumulator: Value, entry: Value, shared: Value) -> None:
         self.m = m
         self.plan = plan
         self.pipeline = Pipeline(m)
@@ -39,17 +41,24 @@ class RequantiserUnit:
             is_signed = name in SIGNED_FIELDS or (name in ("minimum", "maximum") and plan.out_min < 0)
             self._fields[name] = Part(bits.as_signed() if is_signed else bits, 0)
             position += width
+        self._shared: dict[str, Value] = {}
+        position = 0
+        for name, width in plan.shared:
+            self._shared[name] = shared[position : position + width].as_signed()
+            position += width
 
     def build(self) -> Part:
         """Adds the pipeline to the module."""
         raise NotImplementedError
 
     def has(self, name: str) -> bool:
-        """Whether entries have a field."""
-        return name in self._fields
+        """Whether a field is not a constant."""
+        return name in self._fields or name in self._shared
 
     def field(self, name: str, stage: int) -> Value:
-        """A field of the entry that came with the accumulator now at a stage."""
+        """A field of the entry that came with the accumulator now at a stage, or one that all channels share."""
+        if name in self._shared:
+            return self._shared[name]
         return self.pipeline.at(self._fields[name], stage, name)
 
     def biased(self) -> Part:

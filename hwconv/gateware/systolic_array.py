@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.packed_pe import PackedElement
-from hwconv.gateware.pe import PRODUCT_LATENCY, ProcessingElement
+from hwconv.gateware.pe import PRODUCT_LATENCY, PoolingElement, ProcessingElement
 from hwconv.plan.config import EngineConfig
 
 MARK_LOADS = 4
@@ -32,6 +32,8 @@ class SystolicArray(wiring.Component):
     last, drain : In
         Marks of row 0, cluster 0, aligned with the operands.
     o : Out, signed, one a column: the drain registers of row 0
+    present, o_count : In, Out, where elements are counted
+        Whether each row's operands are the frame's, and how many were in the pixel that row 0 shows.
     """
 
     latency = ProcessingElement.latency
@@ -47,6 +49,11 @@ class SystolicArray(wiring.Component):
                 "last": In(1),
                 "drain": In(1),
                 "o": Out(data.ArrayLayout(signed(config.accumulator_width), config.columns)),
+                **(
+                    {"present": In(config.pixels), "o_count": Out(range(config.largest_count + 1))}
+                    if config.largest_count
+                    else {}
+                ),
             }
         )
 
@@ -85,7 +92,26 @@ class SystolicArray(wiring.Component):
                     build(m, f"{row}_{lane}", operand, weights[lane], near, columns, chain[row], after)
                 marks = near
         m.d.comb += [self.o[column].eq(chain[0][column]) for column in range(config.columns)]
+        if config.largest_count:
+            self._count(m, row_marks[0])
         return m
+
+    def _count(self, m: Module, marks: Value) -> None:
+        """A column beside the others that adds up how many of each pixel's operands are the frame's."""
+        below: Value | None = None
+        for row in reversed(range(self._config.pixels)):
+            near = self._mark_hop(m, f"mark_{row}_count", marks)
+            counter = PoolingElement(len(self.o_count) + 1, "add")
+            m.submodules[f"count_{row}"] = counter
+            m.d.comb += [
+                counter.activation.eq(self.present[row]),
+                counter.restart.eq(near[0]),
+                counter.drain.eq(near[1]),
+            ]
+            if below is not None:
+                m.d.comb += counter.i_chain.eq(below)
+            below = counter.o_chain
+        m.d.comb += self.o_count.eq(below)
 
     def _element(
         self,
@@ -151,11 +177,16 @@ class SystolicArray(wiring.Component):
         in_luts: bool = False,
     ) -> None:
         """A multiplier with one accumulator."""
-        pe = ProcessingElement(self._config.accumulator_width, self._config.operands, in_luts=in_luts)
+        config = self._config
+        pe: ProcessingElement | PoolingElement
+        if config.operation == "multiply":
+            pe = ProcessingElement(config.accumulator_width, config.operands, in_luts=in_luts)
+            m.d.comb += pe.weight.eq(weight)
+        else:
+            pe = PoolingElement(config.accumulator_width, config.operation)
         m.submodules[name] = pe
         m.d.comb += [
             pe.activation.eq(activation),
-            pe.weight.eq(weight),
             pe.restart.eq(marks[0]),
             pe.drain.eq(marks[1]),
             chain[column].eq(pe.o_chain),

@@ -101,7 +101,7 @@ def _output(
         return _clamp(spec, scaled)
     multipliers = np.asarray(_given(spec, "multiplier", multiplier), np.int64)
     if mode == "tflite16":
-        scaled = _by_reduced_multiplier(acc, multipliers, shifts)
+        scaled = by_reduced_multiplier(acc, multipliers, shifts)
         _check_range(spec, "scaled accumulator", scaled, INT32)
         return _clamp(spec, scaled)
     high = doubling_high_multiply(_shift_left(spec, acc, shifts), multipliers)
@@ -151,7 +151,7 @@ def rounding_right_shift(x: NDArray[np.int64], exponent: NDArray[np.int64]) -> N
     return rounded
 
 
-def _by_reduced_multiplier(
+def by_reduced_multiplier(
     acc: NDArray[np.int64], multiplier: NDArray[np.int64], shift: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """48-bit accumulators times 15-bit multipliers stay below ``2**63``, the rounding constant included."""

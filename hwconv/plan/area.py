@@ -58,7 +58,8 @@ def estimate_area(plan: "EnginePlan") -> Area:
     choices = config.requantisers * sum(-(-config.drain >> 2 * stage) for stage in range(1, config.column_stages + 1))
     drain = Area(luts=2 * width, ffs=width) * choices
     requantisers = requantiser_area(config.requantiser) * config.requantisers
-    return array + supply + Area(luts=0, ffs=hops + marks) + drain + requantisers + _PORT * config.ports + _CONTROL
+    total: Area = array + supply + Area(luts=0, ffs=hops + marks) + drain + requantisers + _PORT * config.ports
+    return total + _CONTROL
 
 
 def requantiser_area(unit: RequantiserPlan) -> Area:

@@ -136,7 +136,7 @@ def foldings(
     """
     for packed in (False, True) if packable else (False,):
         if spec.group_in_channels == 1 and spec.groups > 1:
-            yield from _depthwise_foldings(spec, multipliers, result_limit, packed)
+            yield from depthwise_foldings(spec, multipliers, result_limit, packed)
         yield from _dense_foldings(spec, multipliers, result_limit, packed)
 
 
@@ -199,7 +199,10 @@ def _dense_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None, 
                     break
 
 
-def _depthwise_foldings(spec: ConvSpec, multipliers: int, result_limit: int | None, packed: bool) -> Iterator[Folding]:
+def depthwise_foldings(
+    spec: ConvSpec, multipliers: int, result_limit: int | None, packed: bool = False
+) -> Iterator[Folding]:
+    """The foldings of :func:`foldings` in which every column has its own lane of an activation word."""
     channels, multiplier = spec.in_channels, spec.channel_multiplier
     pixels_out = strip_shape(spec)[1]
     activation_bytes = operand_format(spec).activation_bytes

@@ -184,6 +184,23 @@ class PassConfig:
         return max(self.row_cycles(row_phase) for row_phase in range(self.row_phases))
 
 
+OPERATIONS = ("multiply", "add", "maximum")
+"""What an element does with activations: adds their products with weights; adds them; keeps the largest."""
+
+ENTRY_WAIT = 3
+"""Cycles from a pixel's results to the table entry that is chosen by their count, less one stage of the choice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadConfig:
+    """What an engine whose weights are loaded has beside the others."""
+
+    beat_bytes: int
+    """Bytes of a beat of the stream that brings them."""
+    identity: int
+    """32 bits that every image for this engine begins with; see `plan.weight_image`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """The structure of an engine, shared by all layers of its program."""
@@ -218,6 +235,17 @@ class EngineConfig:
     """What the array multiplies."""
     lut_elements: int = 0
     """Multipliers of the array that are made of look-up tables: see :meth:`in_luts`."""
+    loading: LoadConfig | None = None
+    """Weights, requantisation and zero points come by a stream of their own; `None`: they are in ROMs."""
+    operation: str = "multiply"
+    """One of :data:`OPERATIONS`; others than the first have no weights, and need depthwise operands."""
+    largest_count: int = 0
+    """Where the requantiser's entry depends on how many elements of a window lie inside the frame: the most that do."""
+
+    @property
+    def entry_wait(self) -> int:
+        """Cycles that results wait for an entry that is chosen by their count."""
+        return max(0, ENTRY_WAIT - self.column_stages) if self.largest_count else 0
 
     @property
     def lanes(self) -> int:
@@ -285,7 +313,8 @@ class EngineConfig:
 
         Array, choice of the column and a register on its way, skew, requantiser.
         """
-        return ARRAY_LATENCY + self.column_stages + 1 + self.skews[-1] + self.requantiser.latency
+        choice = self.column_stages + 1 + self.entry_wait
+        return ARRAY_LATENCY + choice + self.skews[-1] + self.requantiser.latency
 
     @property
     def lanes_per_channel(self) -> int:
@@ -315,10 +344,13 @@ class EngineConfig:
 
     @property
     def weight_depth(self) -> int:
-        return max(item.weight_base + item.weight_words for item in self.passes)
+        """Words of a weight ROM; a depthwise array has one of zeros, which its idle steps read."""
+        return max(item.weight_base + item.weight_words for item in self.passes) + (1 if self.depthwise else 0)
 
     @property
     def table_depth(self) -> int:
+        if self.largest_count:
+            return self.largest_count + 1
         return max(item.table_base + item.table_words(self.drain) for item in self.passes)
 
     @property
@@ -335,6 +367,11 @@ class EngineConfig:
     def result_bytes(self) -> int:
         """Bytes of one result word."""
         return self.requantisers * self.value_bytes
+
+    @property
+    def flush_cycles(self) -> int:
+        """Cycles in which operands of before a reset, or of before weights were loaded, run out of the array."""
+        return self.word_channels + self.lanes + self.clusters + 16
 
     @property
     def frames_in_flight(self) -> int:

@@ -10,14 +10,16 @@ from ..keywords import KEYWORDS
 from ..layer import Layer
 from ..spec import ConvSpec
 from .array import Folding, best_folding, divisors, strip_shape
-from .config import EngineConfig, PassConfig
+from .config import EngineConfig, LoadConfig, PassConfig
 from .cycles import Cycles, predict, ring_rows_needed, units_needed
-from .formats import OperandFormat, array_sum_range, array_zero_point, operand_format, paired_format, signed_bits
+from .formats import BYTES, OperandFormat, array_sum_range, array_zero_point, operand_format, paired_format, signed_bits
 from .images import rom_images
+from .loadable import check_loadable, fill, loadable_requantiser, type_accumulator, unloaded
 from .phases import axis_phases, has_phases, phase_layers
-from .requantise import plan_requantisers
+from .requantise import RequantiserPlan, plan_requantisers
 from .rom import RomImage
 from .summary import summarise
+from .weight_image import image_identity
 
 DEFAULT_MULTIPLIERS = 64
 PERMISSION_LAG = 5
@@ -30,6 +32,8 @@ LEAST_BEAT_BYTES = 4
 """Streams are at least this wide where the channels allow, although a narrower one would keep up."""
 RATE_MARGIN = 0.8
 """Share of the interval that the input may take: the rest hides the start of a frame."""
+WIDEST_ACCUMULATOR = 32
+"""Of a loadable engine: layers whose sums need more are refused anyway, or when their weights are packed."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,13 +66,33 @@ class EnginePlan:
     def output_beat_bytes(self) -> int:
         return self.config.output_beat_bytes
 
+    @property
+    def input_user_bits(self) -> int:
+        return 0
+
+    @property
+    def passes(self) -> int:
+        """Input frames of one output frame."""
+        return 1
+
     @cached_property
     def cycles(self) -> Cycles:
         return predict(self.config)
 
+    @property
+    def loadable(self) -> bool:
+        """Weights, requantisation and zero points come by a stream; the layer's own are the image of its package."""
+        return self.config.loading is not None
+
+    @cached_property
+    def requantiser(self) -> RequantiserPlan:
+        """The requantiser with the entries of the layers' channels."""
+        return fill(self.config.requantiser, self.layer) if self.loadable else self.config.requantiser
+
     @cached_property
     def roms(self) -> list[RomImage]:
-        return rom_images(self.config, self.layers)
+        """Contents of the ROMs; of the memories that are loaded, what they hold for the layer."""
+        return rom_images(replace(self.config, requantiser=self.requantiser), self.layers)
 
     @property
     def products(self) -> int:
@@ -116,18 +140,22 @@ class EnginePlan:
 
 
 def make_plan(
-    layer: Layer,
+    layer: Layer | ConvSpec,
     *,
     multipliers: int | None = None,
     lut_multipliers: int = 0,
     input_beat_bytes: int | None = None,
     output_beat_bytes: int | None = None,
     folding: Folding | None = None,
+    loadable: bool = False,
+    weight_beat_bytes: int | None = None,
 ) -> EnginePlan:
     """Plans the engine of one layer.
 
     Parameters
     ----------
+    layer : Layer or ConvSpec
+        A specification alone is enough where the weights are loaded.
     multipliers : int, optional
         Multipliers of the array at most (default 64). Requantisers come on top.
     lut_multipliers : int
@@ -136,6 +164,11 @@ def make_plan(
         Bytes of a stream beat (default: the narrowest that keeps up).
     folding : Folding, optional
         A folding chosen by hand (see :func:`hwconv.plan.array.foldings`).
+    loadable : bool
+        Weights, requantisation and zero points are loaded by a stream (docs/loadable.md): the engine depends on the
+        specification alone, and its widths are those of the types.
+    weight_beat_bytes : int, optional
+        Bytes of a beat of that stream (default: up to four, as many as divide a word of weights).
 
     Raises
     ------
@@ -144,17 +177,27 @@ def make_plan(
     SpecError
         A number out of range.
     """
-    spec = layer.spec
+    spec = layer if isinstance(layer, ConvSpec) else layer.spec
     asked = DEFAULT_MULTIPLIERS if multipliers is None else multipliers
-    _check(spec, asked, input_beat_bytes, output_beat_bytes)
-    packable = paired_format(layer) is not None
+    check_request(spec, asked, input_beat_bytes, output_beat_bytes, weight_beat_bytes)
+    if isinstance(layer, ConvSpec):
+        if not loadable:
+            raise SpecError(spec.name, "weights", None, "given, unless they are loaded")
+        layer = unloaded(spec)
+    packable = not loadable and paired_format(layer) is not None
     folding = folding or best_folding(spec, asked, output_beat_bytes, packable=packable)
-    operands = _operands(layer, folding)
-    parts = [part for _, _, part in phase_layers(layer)]
-    lows, highs = zip(*map(array_sum_range, parts), strict=True)
-    low, high = min(int(values.min()) for values in lows), max(int(values.max()) for values in highs)
-    width = max(operands.least_accumulator, signed_bits(low, high))
-    requantiser = plan_requantisers(parts, width)
+    operands = BYTES if loadable else _operands(layer, folding)  # shorter weights are loaded as bytes, too
+    if loadable:
+        check_loadable(spec)
+        width = max(operands.least_accumulator, signed_bits(*type_accumulator(spec)))
+        width = min(width, WIDEST_ACCUMULATOR)
+        requantiser = loadable_requantiser(spec, width)
+    else:
+        parts = [part for _, _, part in phase_layers(layer)]
+        lows, highs = zip(*map(array_sum_range, parts), strict=True)
+        low, high = min(int(values.min()) for values in lows), max(int(values.max()) for values in highs)
+        width = max(operands.least_accumulator, signed_bits(low, high))
+        requantiser = plan_requantisers(parts, width)
     item = pass_config(spec, folding)
     words_out = item.out_pixel_words
     value_bytes = requantiser.output_width // 8
@@ -184,6 +227,10 @@ def make_plan(
     )
     config = replace(config, units=units_needed(config))
     config = replace(config, ring_rows=ring_rows_needed(config))
+    if loadable:
+        config = replace(config, passes=(replace(item, input_zero_point=0),))  # it is loaded, too
+        beat = weight_beat_bytes or largest_divisor(config.cluster, LEAST_BEAT_BYTES)
+        config = replace(config, loading=LoadConfig(beat_bytes=beat, identity=image_identity(spec, config, beat)))
     return EnginePlan(layers=(layer,), folding=folding, config=config, asked=asked)
 
 
@@ -257,10 +304,14 @@ def _output_beat(words: int, result_bytes: int) -> int:
     return result_bytes * largest_divisor(words, max(1, LEAST_BEAT_BYTES // result_bytes))
 
 
-def _check(spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int | None) -> None:
+def check_request(
+    spec: ConvSpec, asked: int, input_beat: int | None, output_beat: int | None, weight_beat: int | None = None
+) -> None:
+    """Refuses numbers out of range, and types and modes for which there is no hardware."""
     if not 1 <= asked <= 4096:
         raise SpecError(spec.name, "multipliers", asked, "from 1 to 4096")
-    for field, value in (("input_beat_bytes", input_beat), ("output_beat_bytes", output_beat)):
+    beats = {"input_beat_bytes": input_beat, "output_beat_bytes": output_beat, "weight_beat_bytes": weight_beat}
+    for field, value in beats.items():
         if value is not None and not 1 <= value <= 128:
             raise SpecError(spec.name, field, value, "from 1 to 128")
     value_bytes = operand_format(spec).activation_bytes

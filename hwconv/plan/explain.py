@@ -16,6 +16,7 @@ from .loop_nest import loop_nest
 from .losses import account
 from .memories import memories
 from .summary import receptive_field
+from .weight_image import weights_summary
 
 if TYPE_CHECKING:
     from ..targets import Target
@@ -46,7 +47,7 @@ def explain(plan: "EnginePlan", *, target: "Target | None" = None, clock_mhz: fl
         The clock at which times are given (default: 100 MHz, so that they are easily scaled).
     """
     clock = DEFAULT_CLOCK_MHZ if clock_mhz is None else clock_mhz
-    parts: list[RenderableType] = [Text(_headline(plan.spec), style="bold")]
+    parts: list[RenderableType] = [Text(headline(plan.spec), style="bold")]
     for title, section in (
         ("Loop nest", _loops(plan)),
         ("Array", [Text(line, no_wrap=True) for line in draw_array(plan)]),
@@ -63,7 +64,7 @@ def explain(plan: "EnginePlan", *, target: "Target | None" = None, clock_mhz: fl
     return Group(*parts)
 
 
-def _headline(spec: ConvSpec) -> str:
+def headline(spec: ConvSpec) -> str:
     said = [f"{spec.kernel[0]}x{spec.kernel[1]}" + (" transposed" if spec.transposed else "")]
     said += [f"stride {spec.stride[0]}x{spec.stride[1]}"] if spec.stride != (1, 1) else []
     said += [f"dilation {spec.dilation[0]}x{spec.dilation[1]}"] if spec.dilation != (1, 1) else []
@@ -93,15 +94,15 @@ def _loops(plan: "EnginePlan") -> Iterable[RenderableType]:
     if waits[-1]:
         span = _number(waits[-1], "cycle") if len(waits) == 1 else f"{waits[0]:,} to {_number(waits[-1], 'cycle')}"
         lines.append((f"{'  ' * (depth - 4)}wait {span}", "after each column tile"))
-    return [_grid(lines)]
+    return [grid(lines)]
 
 
 def _arithmetic(plan: "EnginePlan") -> Table:
-    config, unit = plan.config, plan.config.requantiser
+    config, unit = plan.config, plan.requantiser
     proof = unit.proof
     rows = [
         ("operands", _operands(plan)),
-        ("accumulators", f"{config.accumulator_width} bits: no input of this layer can leave them"),
+        ("accumulators", f"{config.accumulator_width} bits: no input of {_any_layer(plan)} can leave them"),
         ("requantisers", f"{config.requantisers}, each for {_number(config.drain, 'column')}: {_unit(plan)}"),
         ("", f"{_number(unit.multipliers, 'multiplier')}, latency {unit.latency}, entries of {unit.entry_width} bits"),
         (
@@ -110,7 +111,11 @@ def _arithmetic(plan: "EnginePlan") -> Table:
             + (f" at {proof.thresholds:,} thresholds" if proof.thresholds else ""),
         ),
     ]
-    return _grid((f"  {name}", text) for name, text in rows)
+    return grid((f"  {name}", text) for name, text in rows)
+
+
+def _any_layer(plan: "EnginePlan") -> str:
+    return "any layer that is loaded" if plan.loadable else "this layer"
 
 
 def _unit(plan: "EnginePlan") -> str:
@@ -139,7 +144,7 @@ def _operands(plan: "EnginePlan") -> str:
 
 
 def _memories(plan: "EnginePlan") -> Iterable[RenderableType]:
-    table = _table("memory", "copies", "words", "bits", "ECP5 blocks", "holds")
+    table = titled_table("memory", "copies", "words", "bits", "ECP5 blocks", "holds")
     stores = memories(plan)
     for store in stores:
         blocks = "LUTs" if store.kind == "logic" else str(store.block_rams() or "LUTs")
@@ -153,12 +158,17 @@ def _memories(plan: "EnginePlan") -> Iterable[RenderableType]:
 
 def _streams(plan: "EnginePlan") -> Table:
     spec, interval = plan.spec, plan.cycles.interval
-    table = _table("stream", "bytes a beat", "bytes a frame", "beats a frame", "bytes a cycle")
+    table = titled_table("stream", "bytes a beat", "bytes a frame", "beats a frame", "bytes a cycle")
     for name, beat, frame in (
         ("in", plan.input_beat_bytes, spec.input_bytes),
         ("out", plan.output_beat_bytes, spec.output_bytes),
     ):
         table.add_row(name, str(beat), f"{frame:,}", f"{-(-frame // beat):,}", f"{frame / interval:.3f}")
+    if plan.loadable:
+        image = weights_summary(plan.config)
+        table.add_row(
+            "weights", str(image["beat_bytes"]), f"{image['bytes']:,}", f"{image['beats']:,}", "between frames"
+        )
     return table
 
 
@@ -172,7 +182,7 @@ def _cycles(plan: "EnginePlan", clock: float) -> Table:
     least = min(item.row_cycles(phase) for phase in range(item.row_phases))
     each = f"{item.tile_cycles:,}" if least == item.tile_cycles else f"{least:,} to {item.tile_cycles:,}"
     others = f" + {tiles - 1:,} tiles of {each}" if tiles > 1 else ""
-    return _grid(
+    return grid(
         [
             ("  latency", time(cycles.latency)),
             ("", f"= {cycles.waited:,} waiting for rows{others} + {cycles.tail:,} for the last tile and its way out"),
@@ -187,7 +197,7 @@ def _cycles(plan: "EnginePlan", clock: float) -> Table:
 
 def _losses(plan: "EnginePlan") -> Table:
     total = plan.cycles.interval * plan.products_asked
-    table = _table("", "multiplier-cycles", "share", "because")
+    table = titled_table("", "multiplier-cycles", "share", "because")
     table.columns[0].justify = "left"
     table.add_row("needed: MACs", f"{plan.spec.macs:,}", f"{plan.spec.macs / total:.2%}", "")
     for loss in account(plan):
@@ -207,10 +217,10 @@ def _target(plan: "EnginePlan", target: "Target") -> Table:
         ("", f"{blocks} of {target.block_rams} block RAMs"),
         ("", f"about {area.luts:,} of {target.luts:,} look-up tables, {area.ffs:,} of {target.ffs:,} flip-flops"),
     ]
-    return _grid(rows)
+    return grid(rows)
 
 
-def _grid(rows: Iterable[tuple[str, str]]) -> Table:
+def grid(rows: Iterable[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 3, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column()
@@ -219,7 +229,7 @@ def _grid(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def _table(*titles: str) -> Table:
+def titled_table(*titles: str) -> Table:
     """A table whose last column is text where it has a name of something told, numbers elsewhere."""
     table = Table(box=SIMPLE_HEAD, pad_edge=True, show_edge=False, header_style="")
     for index, title in enumerate(titles):

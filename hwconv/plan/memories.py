@@ -48,7 +48,7 @@ def memories(plan: "EnginePlan") -> list[Memory]:
     """The memories of `plan`, in the order in which data pass them."""
     config, item = plan.config, plan.config.passes[0]
     weights, tables = plan.roms[0], plan.roms[config.clusters]
-    kinds = {"block": "rom", "logic": "logic"}
+    kinds = {"block": "rom", "logic": "logic"} if config.loading is None else {"block": "ram", "logic": "ram"}
     return [
         Memory(
             name="activations",

@@ -69,7 +69,9 @@ def plan_requantisers(
                 spec.output_dtype,
                 f"{chosen[0].spec.output_dtype} in all layers of an engine",
             )
-        channels += [_channel(layer, index, int(lows[index]), int(highs[index])) for index in range(spec.out_channels)]
+        channels += [
+            layer_channel(layer, index, int(lows[index]), int(highs[index])) for index in range(spec.out_channels)
+        ]
     needed = max(max((-channel.low - 1).bit_length(), channel.high.bit_length()) + 1 for channel in channels)
     width = needed if accumulator_width is None else accumulator_width
     if needed > width:
@@ -80,7 +82,14 @@ def plan_requantisers(
     return plan_channels(channels, width, style, dtype_bits(chosen[0].spec.output_dtype))
 
 
-def _channel(layer: Layer, index: int, low: int, high: int) -> Channel:
+def layer_channel(layer: Layer, index: int, low: int, high: int) -> Channel:
+    """What a requantiser must compute for one channel of a layer, whose raw accumulators are `low` to `high`.
+
+    Raises
+    ------
+    UnsupportedError
+        Accumulators with their bias that leave int32.
+    """
     spec, parameters = layer.spec, layer.parameters
     beta = int(parameters.biases[index]) - array_zero_point(spec) * int(
         layer.effective_weights[index].sum(dtype=np.int64)

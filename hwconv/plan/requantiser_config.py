@@ -123,11 +123,19 @@ class RequantiserPlan:
     """Wide, single, float: added after the last shift (unless it is a field)."""
     biased_width: int = WIDE_OPERAND
     """Wide, float: bits of ``a + bias``."""
+    shared: tuple[tuple[str, int], ...] = ()
+    """Wide: name and bits of each signed field that is one value for all channels, and not in their entries but in
+    registers, which keep it while frames are computed: in an engine whose weights are loaded."""
 
     @property
     def entry_width(self) -> int:
         """Bits of an entry."""
         return sum(width for _, width in self.fields)
+
+    @property
+    def shared_width(self) -> int:
+        """Bits of the shared fields."""
+        return sum(width for _, width in self.shared)
 
     @property
     def multipliers(self) -> int:

@@ -82,8 +82,9 @@ def _wide(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
 
 
 def _single(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
-    scaled = a * values["multiplier"] + values["offset"] >> plan.shift + values.get("right", 0)
-    return scaled + values.get("zero_point", plan.output_zero_point)
+    rounded = a * values["multiplier"] + values["offset"] >> plan.shift + values.get("right", 0)
+    scaled: Int64 = rounded + values.get("zero_point", plan.output_zero_point)
+    return scaled
 
 
 def _float(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
@@ -109,10 +110,10 @@ def _float(plan: RequantiserPlan, values: Mapping[str, int], a: Int64) -> Int64:
     kept = kept | ((product & (1 << max(right, 0)) - 1) != 0)
     whole, guard = kept >> GUARD_BITS, kept & (1 << GUARD_BITS) - 1
     reach = np.left_shift(np.int64(2), np.minimum(_bits(whole), MANTISSA))
-    middle = np.int64(1 << GUARD_BITS - 1)
-    rounded = whole + (guard >= np.where(whole & 1, middle - reach, middle + reach + 1))
-    signed: Int64 = np.where(biased < 0, -rounded, rounded) + values.get("zero_point", plan.output_zero_point)
-    return signed
+    tie = 1 << GUARD_BITS - 1
+    rounded = whole + (guard >= np.where(whole & 1, tie - reach, tie + reach + 1))
+    scaled: Int64 = np.where(biased < 0, -rounded, rounded) + values.get("zero_point", plan.output_zero_point)
+    return scaled
 
 
 def _bits(values: Int64) -> Int64:

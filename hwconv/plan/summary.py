@@ -7,6 +7,7 @@ from .cycles import rows_needed
 from .loop_nest import loop_nest
 from .losses import account
 from .memories import memories
+from .weight_image import weights_summary
 
 if TYPE_CHECKING:
     from .engine_plan import EnginePlan
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def summarise(plan: "EnginePlan") -> dict[str, Any]:
     """Everything a plan decided and predicts. Cycles and bytes are of one frame; shares are between 0 and 1."""
     spec, config, cycles = plan.spec, plan.config, plan.cycles
-    item, requantiser = config.passes[0], config.requantiser
+    item, requantiser = config.passes[0], plan.requantiser
     stores = memories(plan)
     return {
         "layer": spec.name,
@@ -70,6 +71,7 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
             "input": _stream(spec.input_bytes, plan.input_beat_bytes, cycles.interval),
             "output": _stream(spec.output_bytes, plan.output_beat_bytes, cycles.interval),
         },
+        **({"weights": weights_summary(config)} if config.loading else {}),
     }
 
 

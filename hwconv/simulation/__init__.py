@@ -12,11 +12,14 @@ from hwconv.simulation.design import (
     Expected,
     Fault,
     LateLast,
+    Load,
+    Loads,
     MissingLast,
     Stimulus,
     WrongKeep,
     expected,
     stimulus,
+    with_user,
 )
 from hwconv.simulation.report import FrameTiming, Mismatch, SimulationResult, explain
 from hwconv.simulation.run import Reset, Stalls, run, run_many
@@ -31,6 +34,8 @@ __all__ = [
     "Fault",
     "FrameTiming",
     "LateLast",
+    "Load",
+    "Loads",
     "Mismatch",
     "MissingLast",
     "Reset",
@@ -47,4 +52,5 @@ __all__ = [
     "run_cocotb",
     "run_many",
     "stimulus",
+    "with_user",
 ]

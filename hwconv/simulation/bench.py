@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+
 from hwconv.cache import cached, content_hash
 from hwconv.errors import ToolError
 from hwconv.resources import resource_path
 from hwconv.simulation.build import Simulator, check_simulator, write_sources
 from hwconv.simulation.compile import WAIVED, Program, compile_icarus, compile_verilator
-from hwconv.simulation.design import Design, Values, expected, stimulus
+from hwconv.simulation.design import Design, Loads, Stimulus, Values, expected, stimulus
 from hwconv.simulation.tools import find_icarus, find_verilator
 
 _FORMAT = 1  # of what a cache entry holds
@@ -48,7 +50,7 @@ class CocotbResult:
 
 def bench_description(
     design: Design,
-    frames: Values,
+    frames: Values | Stimulus,
     outputs: Values,
     *,
     latency: int | None = None,
@@ -66,6 +68,7 @@ def bench_description(
         seed: of stalls, noise, and where faults and resets come.
         sources, images: paths relative to the file; by default the names in `design`, in the same folder.
     """
+    feed = frames if isinstance(frames, Stimulus) else stimulus(frames, design.input_beat_bytes)
     return {
         "top": design.top,
         "sources": list(design.sources) if sources is None else sources,
@@ -74,21 +77,24 @@ def bench_description(
         "waived": list(WAIVED),
         "stimulus": "stimulus.mem",
         "expected": "expected.mem",
-        "frames": len(frames),
+        "frames": len(outputs),
+        "passes": design.passes,
         "input_beat_bytes": design.input_beat_bytes,
         "output_beat_bytes": design.output_beat_bytes,
-        "input_beats": -(-frames[0].nbytes // design.input_beat_bytes),
+        "input_user_bits": design.input_user_bits,
+        "input_beats": int(np.flatnonzero(feed.last)[0]) + 1,
         "output_beats": -(-outputs[0].nbytes // design.output_beat_bytes),
         "watchdog": 100_000 if latency is None else 4 * latency + 2_000,
         "latency": latency,
         "interval": interval,
         "seed": seed,
+        **({"weights": "weights.mem", "weight_beat_bytes": design.weight_beat_bytes} if design.weights else {}),
     }
 
 
 def run_cocotb(
     design: Design,
-    frames: Values,
+    frames: Values | Stimulus,
     outputs: Values,
     simulator: Simulator = "icarus",
     *,
@@ -112,12 +118,15 @@ def run_cocotb(
     """
     check_simulator(simulator)
     program = _build(design, simulator)
-    description = bench_description(design, frames, outputs, latency=latency, interval=interval, seed=seed)
+    feed = frames if isinstance(frames, Stimulus) else stimulus(frames, design.input_beat_bytes)
+    description = bench_description(design, feed, outputs, latency=latency, interval=interval, seed=seed)
     with _working(folder) as place:
         write_sources(place, design.images)
         (place / "bench.json").write_text(json.dumps(description, indent=2) + "\n")
-        (place / "stimulus.mem").write_text(stimulus(frames, design.input_beat_bytes).image())
+        (place / "stimulus.mem").write_text(feed.image())
         (place / "expected.mem").write_text(expected(outputs, design.output_beat_bytes).image())
+        if design.weights:
+            (place / "weights.mem").write_text(Loads.of(design).text())
         command = [sys.executable, str(resource_path("sim/run.py")), simulator, "--bench", str(place / "bench.json")]
         command += ["--build", str(place), "--program", str(program)]
         command += ["--only", only] if only is not None else []

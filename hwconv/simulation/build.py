@@ -104,12 +104,12 @@ def build_with(design: Design, options: Options) -> Binary:
     if options.simulator == "icarus":
         version, name = find_icarus().version, "harness.vvp"
         # The harness comes first: with it comes the time scale, which the design leaves to its user.
-        shipped = ("harness_top.v", "stream_harness.v")
+        shipped = ("harness_top.v", "stream_harness.v", *_weights_source(design))
         # Icarus writes waveforms without another build, and does not optimise.
         options = replace(options, waveform=True, optimise=False, random_initial=False)
     else:
         version, name = find_verilator().version, "harness"
-        shipped = ("verilator_main.cpp", "stream_harness.v")
+        shipped = ("verilator_main.cpp", "stream_harness.v", *_weights_source(design))
     harness = {file: resource_path(f"sim/{file}").read_text() for file in shipped}
     settings = vars(_program(design, options))
     key = [_FORMAT, vars(options), version, design.top, design.sources, settings, harness, WAIVED]
@@ -117,7 +117,7 @@ def build_with(design: Design, options: Options) -> Binary:
     def fill(folder: Path) -> None:
         write_sources(folder / "source", {**harness, **design.sources})
         if options.simulator == "icarus":
-            arguments = ["-s", "harness_top", f"-DHWCONV_TOP={design.top}"]
+            arguments = ["-s", "harness_top", *_macros(design)]
             arguments += [f"-Pharness_top.{name}={value}" for name, value in _parameters(design, options).items()]
             compile_icarus(find_icarus(), folder, name, arguments, [*shipped, *design.sources])
         else:
@@ -139,22 +139,33 @@ def write_sources(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _parameters(design: Design, options: Options) -> dict[str, int]:
+    weights = {"WEIGHT_BYTES": design.weight_beat_bytes, "WEIGHT_DEPTH": options.depth}
     return {
         "IN_BYTES": design.input_beat_bytes,
         "OUT_BYTES": design.output_beat_bytes,
         "IN_DEPTH": options.depth,
         "OUT_DEPTH": options.depth,
+        **(weights if design.weight_beat_bytes else {}),
     }
 
 
+def _weights_source(design: Design) -> list[str]:
+    return ["weights_source.v"] if design.weight_beat_bytes else []
+
+
+def _macros(design: Design) -> list[str]:
+    user = [f"-DHWCONV_TUSER={design.input_user_bits}"] if design.input_user_bits else []
+    return [f"-DHWCONV_TOP={design.top}", *user, *(["-DHWCONV_LOADABLE"] if design.weight_beat_bytes else [])]
+
+
 def _program(design: Design, options: Options) -> Program:
-    arguments = [f"-DHWCONV_TOP={design.top}"]
+    arguments = _macros(design)
     arguments += [f"-G{name}={value}" for name, value in _parameters(design, options).items()]
     arguments += ["--x-initial", "unique", "--x-assign", "unique"] if options.random_initial else []
     return Program(
         top="stream_harness",
         prefix="Vharness",
-        sources=["stream_harness.v", *design.sources],
+        sources=["stream_harness.v", *_weights_source(design), *design.sources],
         waived=design.waived,
         arguments=arguments,
         main="verilator_main.cpp",

@@ -1,7 +1,7 @@
 """What a simulation is made of: a design's texts, the beats that go in, and the beats that must come out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,10 @@ class Design:
         input_beat_bytes, output_beat_bytes: bytes of `s_axis_tdata` and of `m_axis_tdata`.
         generated: the files for which Verilator's warnings about Amaranth's style are waived, each by its name. `None`
             means `<top>.v`. Hand-written Verilog waives nothing.
+        input_user_bits: bits of `s_axis_tuser`; 0 where there is no such port.
+        passes: input frames of one output frame.
+        weight_beat_bytes: bytes of `w_axis_tdata`; 0 for an engine without a weight stream.
+        weights: the image that a run loads first, if it is not told another one; bytes as the stream carries them.
     """
 
     top: str
@@ -33,6 +37,10 @@ class Design:
     input_beat_bytes: int
     output_beat_bytes: int
     generated: tuple[str, ...] | None = None
+    input_user_bits: int = 0
+    passes: int = 1
+    weight_beat_bytes: int = 0
+    weights: bytes = b""
 
     @property
     def sources(self) -> dict[str, str]:
@@ -48,6 +56,76 @@ class Design:
     def waived(self) -> tuple[str, ...]:
         """The files for which style warnings are waived."""
         return (f"{self.top}.v",) if self.generated is None else self.generated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """An image on the weight stream of a loadable engine.
+
+    Parameters:
+        image: its bytes, whole beats. TLAST comes with the last one.
+        after: frames that are sent before it: the frame after these waits for its first beat. With 0 no frame waits.
+        whole: whether the engine has weights after it; if not, it must pulse `weights_error`, once.
+        last: the beats with TLAST, where that is not the last one alone.
+    """
+
+    image: bytes
+    after: int = 0
+    whole: bool = True
+    last: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loads:
+    """What goes into the weight stream: the entries of sim/weights_source.v.
+
+    Members:
+        loads: the images, in order; the frames before which they come never become fewer.
+        beat_bytes: bytes of a beat.
+    """
+
+    loads: tuple[Load, ...]
+    beat_bytes: int
+
+    def __post_init__(self) -> None:
+        if any(not load.image or len(load.image) % self.beat_bytes for load in self.loads):
+            raise ValueError(f"Expected images of whole beats of {self.beat_bytes} bytes")
+
+    @classmethod
+    def of(cls, design: Design, loads: Sequence[Load] | None = None) -> "Loads":
+        """The images given, or the one that comes with a design."""
+        chosen = (Load(image=design.weights),) if loads is None else tuple(loads)
+        return cls(loads=chosen, beat_bytes=design.weight_beat_bytes)
+
+    @property
+    def beats(self) -> int:
+        return sum(len(load.image) for load in self.loads) // self.beat_bytes
+
+    @property
+    def errors(self) -> int:
+        """Pulses of `weights_error`."""
+        return sum(not load.whole for load in self.loads)
+
+    def start(self, frame: int) -> int:
+        """The first beat of the image that frame `frame` is computed with."""
+        beat, found = 0, 0
+        for load in self.loads:
+            if load.whole and load.after <= frame:
+                found = beat
+            beat += len(load.image) // self.beat_bytes
+        return found
+
+    def text(self) -> str:
+        """The text of the memory of sim/weights_source.v."""
+        lines = []
+        for load in self.loads:
+            beats = np.frombuffer(load.image, np.uint8).reshape(-1, self.beat_bytes)[:, ::-1]
+            last = {len(beats) - 1} if load.last is None else set(load.last)
+            for index, beat in enumerate(beats):
+                whole = load.whole and index == len(beats) - 1
+                flags = (index in last) | whole << 1
+                lines.append(f"{load.after:08x}{flags:02x}{beat.tobytes().hex()}\n")
+        return "".join(lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +170,7 @@ class Stimulus:
             frame came early to its end, the rest is the zero point.
         damaged: for each of these, whether it must pulse `frame_error` and leave with TUSER.
         comparable: for each of these, whether the contract says what its bytes are.
+        user: the bytes of TUSER, [beats, bytes], the lowest first; none without such a port.
     """
 
     data: Bytes
@@ -100,6 +179,7 @@ class Stimulus:
     seen: Values
     damaged: tuple[bool, ...]
     comparable: tuple[bool, ...]
+    user: Bytes | None = None
 
     @property
     def frame_starts(self) -> list[int]:
@@ -108,7 +188,7 @@ class Stimulus:
 
     def image(self) -> str:
         """The text of the stimulus memory of sim/stream_harness.v."""
-        return _image(self.data, self.keep, self.last.astype(np.uint8))
+        return _image(self.data, self.keep, self.last.astype(np.uint8), self.user)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +307,35 @@ def stimulus(
     )
 
 
+def with_user(
+    feed: Stimulus, bits: int, first: Sequence[int], *, damaged: Sequence[bool] | None = None, seed: int = 1
+) -> Stimulus:
+    """Adds TUSER as blocks with parameters take it: bit 0 counts with a frame's last beat, the others with its first.
+
+    All other bits are noise.
+
+    Parameters:
+        feed: the beats. bits: of TUSER.
+        first: for each frame that the block sees, the value whose bits above the lowest come with its first beat.
+        damaged: for each of these, whether bit 0 comes with its last beat: it was damaged before.
+        seed: of the noise.
+    """
+    starts = feed.frame_starts
+    ends = [*starts[1:], len(feed.data)]
+    marks = [False] * len(starts) if damaged is None else list(damaged)
+    if not len(first) == len(marks) == len(starts):
+        raise ValueError(f"Expected a value and a mark for each of {len(starts)} frames")
+    generator = np.random.default_rng(seed)
+    noise = generator.integers(0, 256, (len(feed.data), -(-bits // 8)), np.uint8)
+    values = [int.from_bytes(row.tobytes(), "little") for row in noise]
+    for start, end, value, mark in zip(starts, ends, first, marks, strict=True):
+        values[start] = value & ~1 | values[start] & 1
+        values[end - 1] = values[end - 1] & ~1 | mark
+    width = noise.shape[1]
+    packed = b"".join((value & (1 << bits) - 1).to_bytes(width, "little") for value in values)
+    return replace(feed, user=np.frombuffer(packed, np.uint8).reshape(-1, width))
+
+
 def expected(
     frames: Values,
     beat_bytes: int,
@@ -267,12 +376,13 @@ def _beats(frame: Values, beat_bytes: int) -> tuple[Bytes, Flags]:
     return np.asarray(data, np.uint8), np.asarray(keep, np.bool_)
 
 
-def _image(data: Bytes, keep: Flags, flags: NDArray[np.uint8]) -> str:
-    """Formats { flags, tkeep, tdata }, each in whole bytes, lane 0 in the least significant."""
+def _image(data: Bytes, keep: Flags, flags: NDArray[np.uint8], user: Bytes | None = None) -> str:
+    """Formats { flags, tuser, tkeep, tdata }, each in whole bytes, lane 0 in the least significant."""
     if len(data) == 0:
         return ""
     kept = np.packbits(keep, axis=1, bitorder="little")
-    rows = np.concatenate([data, kept, flags.reshape(-1, 1)], axis=1)[:, ::-1]
+    fields = [data, kept, *([] if user is None else [user]), flags.reshape(-1, 1)]
+    rows = np.concatenate(fields, axis=1)[:, ::-1]
     text = rows.tobytes().hex()
     width = 2 * rows.shape[1]
     return "\n".join(text[start : start + width] for start in range(0, len(text), width)) + "\n"

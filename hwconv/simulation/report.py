@@ -85,6 +85,7 @@ class SimulationResult:
         first_mismatch: the earliest of these.
         protocol_errors: breaches of AXI4-Stream on the output: VALID dropped, payload changed, unknown handshake.
         frame_errors: pulses of `frame_error`.
+        weights_errors: pulses of `weights_error`. loads: first and last beat of each image that was taken.
         frames: the cycles of each frame's handshakes.
         cycles: cycles of the whole run, reset and drain included.
         seconds: wall time of the run.
@@ -104,6 +105,8 @@ class SimulationResult:
     seconds: float
     waveform: Path | None = None
     captured: Values | None = None
+    weights_errors: int = 0
+    loads: tuple[tuple[int, int], ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -159,6 +162,7 @@ def parse(
     captured: Values | None,
     input_beats: int,
     timeout: float | None = None,
+    weights_errors: int = 0,
 ) -> SimulationResult:
     """Reads what sim/stream_harness.v printed.
 
@@ -169,10 +173,12 @@ def parse(
         seconds, waveform, captured: as in `SimulationResult`.
         input_beats: beats of the stimulus.
         timeout: seconds after which the run was killed, if it was.
+        weights_errors: as `frame_errors`.
     """
     timings: dict[int, dict[str, int]] = {}
     differences: list[Line] = []
     protocol: list[Line] = []
+    loads: list[tuple[int, int]] = []
     done: Line | None = None
     failure = ""
     for kind, fields in _lines(text):
@@ -180,6 +186,8 @@ def parse(
             timing = timings.setdefault(int(fields["frame"]), {})
             suffix = "in" if kind == "input" else "out"
             timing |= {f"first_{suffix}": int(fields["first"]), f"last_{suffix}": int(fields["last"])}
+        elif kind == "weights":
+            loads.append((int(fields["first"]), int(fields["last"])))
         elif kind == "mismatch":
             differences.append(fields)
         elif kind == "protocol":
@@ -199,6 +207,8 @@ def parse(
         done |= {"mismatches": str(len(differences)), "status": "hang" if timeout is not None else "fail"}
     else:
         problem = _problem(done, protocol, target, frame_errors, input_beats)
+        if not problem and weights_errors not in (-1, int(done["weights_errors"])):
+            problem = f"weights_error pulsed {done['weights_errors']} times, not {weights_errors}"
     status: Status = "hang" if done["status"] == "hang" else "fail" if problem else "pass"
     return SimulationResult(
         status=status,
@@ -213,6 +223,8 @@ def parse(
         seconds=seconds,
         waveform=waveform,
         captured=captured,
+        weights_errors=int(done.get("weights_errors", "0")),
+        loads=tuple(loads),
     )
 
 

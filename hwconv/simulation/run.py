@@ -4,7 +4,7 @@ import contextlib
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from hwconv.packing import bytes_to_tensor
 from hwconv.simulation.build import Binary, write_sources
-from hwconv.simulation.design import Expected, Stimulus, Values, expected, stimulus
+from hwconv.simulation.design import Expected, Load, Loads, Stimulus, Values, expected, stimulus
 from hwconv.simulation.report import SimulationResult, parse
 
 T = TypeVar("T")
@@ -26,17 +26,20 @@ class Stalls:
 
     Parameters:
         input, output: share of the cycles, out of 256, in which no beat is offered or none is taken. 0 never pauses.
+        weights: likewise of the weight stream, where there is one.
         burst: each choice is kept for 1 to `2 ** burst` cycles: long pauses fill buffers that short ones never fill.
         seed: the choices are a function of it.
     """
 
     input: int = 0
     output: int = 0
+    weights: int = 0
     burst: int = 0
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not (0 <= self.input < 256 and 0 <= self.output < 256 and 0 <= self.burst <= 15):
+        shares = (self.input, self.output, self.weights)
+        if not (all(0 <= share < 256 for share in shares) and 0 <= self.burst <= 15):
             raise ValueError(f"Expected stalls of 0 to 255 and a burst of 0 to 15, not {self}")
 
 
@@ -64,6 +67,9 @@ def run(
     *,
     stalls: Stalls | None = None,
     reset: Reset | None = None,
+    frame_errors: int | None = None,
+    loads: Sequence[Load] | None = None,
+    load_delay: int = 0,
     power_up_reset: int = 8,
     watchdog: int = 100_000,
     drain: int = 256,
@@ -81,6 +87,9 @@ def run(
         outputs: [frames, ...] of the type of an output value, or an `Expected`. For a `Stimulus` with faults, these are
             the outputs for `Stimulus.seen`.
         stalls, reset: pauses and resets; by default none.
+        frame_errors: how often `frame_error` must pulse; by default once for each output frame that is damaged.
+        loads: what goes into the weight stream of a loadable engine; by default the design's own image.
+        load_delay: cycles after each reset before its first beat.
         power_up_reset: cycles of reset at the start; with 0 the engine has nothing but its values at power-up.
         watchdog: cycles without a handshake that was due that count as a hang.
         drain: cycles after the last beat in which no further one may come.
@@ -101,7 +110,8 @@ def run(
         target = expected(outputs, binary.design.output_beat_bytes, damaged=damage[0], comparable=damage[1])
     if waveform is not None and not binary.options.waveform:
         raise ValueError("Expected a binary built with waveform=True")
-    binary = binary.holding(max(len(feed.data), len(target.data)))
+    images = _loads(binary, loads)
+    binary = binary.holding(max(len(feed.data), len(target.data), images.beats if images else 0))
     stalls = Stalls() if stalls is None else stalls
 
     plusargs = {
@@ -117,7 +127,7 @@ def run(
         "watchdog": watchdog,
         "drain": drain,
         # Pulses before a reset belong to frames that are sent again: their number is not known.
-        "frame_errors": sum(target.damaged) if reset is None else -1,
+        "frame_errors": -1 if reset is not None else sum(target.damaged) if frame_errors is None else frame_errors,
     }
     if reset is not None:
         plusargs |= {
@@ -129,6 +139,14 @@ def run(
             "reset_expected": reset.frame * target.frame_beats,
             "reset_frame": reset.frame,
         }
+    if images is not None:
+        plusargs |= {
+            "weight_beats": images.beats,
+            "weight_stall": stalls.weights,
+            "weight_delay": load_delay,
+            "weights_errors": images.errors if reset is None else -1,
+            "reset_weights": images.start(0 if reset is None else reset.frame),
+        }
     command = [*binary.command, *(f"+{name}={value}" for name, value in plusargs.items())]
     command += ["+capture=captured.hex"] if capture else []
     command += [f"+waveform={waveform.resolve()}"] if waveform is not None else []
@@ -139,6 +157,8 @@ def run(
         write_sources(place, binary.design.images)
         (place / "stimulus.mem").write_text(feed.image())
         (place / "expected.mem").write_text(target.image())
+        if images is not None:
+            (place / "weights.mem").write_text(images.text())
         start = time.perf_counter()
         stopped = None
         try:
@@ -159,7 +179,18 @@ def run(
         captured=captured,
         input_beats=len(feed.data),
         timeout=stopped,
+        weights_errors=plusargs.get("weights_errors", 0),
     )
+
+
+def _loads(binary: Binary, given: Sequence[Load] | None) -> Loads | None:
+    """What a run loads: nothing, the images given, or the design's own."""
+    design = binary.design
+    if not design.weight_beat_bytes:
+        if given is not None:
+            raise ValueError(f"Expected {design.top} to have a weight stream")
+        return None
+    return Loads.of(design, given)
 
 
 def run_many(calls: Iterable[Callable[[], T]], workers: int = 2) -> list[T]:

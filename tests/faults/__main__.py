@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from faults import addresses, arithmetic, control, mutations, programs, results, streams
+from faults import addresses, arithmetic, control, mutations, phases, programs, results, streams
 from faults.edits import Described, Misfit
 from faults.trials import judge, own_cache, plan_named, unchanged
 from hwconv.cli.terminal import print_error, print_json, print_text, progress
@@ -19,6 +19,7 @@ DESCRIBED: tuple[Described, ...] = (
     *streams.FAULTS,
     *arithmetic.FAULTS,
     *programs.FAULTS,
+    *phases.FAULTS,
 )
 SEED = 1
 """Of the random faults."""

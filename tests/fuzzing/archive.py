@@ -13,7 +13,8 @@ from fuzzing.mutate import FLOATS, NUMBERS, TEXTS, chance, damaged, one
 
 Members = dict[str, np.ndarray]
 VECTORS = ("stride", "dilation", "pad_tl", "padding", "input_shape")
-TEXT_MEMBERS = ("name", "kind", "weights_layout", "activation_layout", "requantisation", "weight_dtype", "input_dtype")
+TEXT_MEMBERS = ("name", "kind", "weights_layout", "activation_layout", "requantisation", "weight_dtype", "input_dtype",
+    "op", "attrs", "input_names", "layout")  # fmt: skip
 KINDS = (
     "conv_s8",
     "dw_s8",
@@ -26,6 +27,16 @@ KINDS = (
     "tconv_s8",
     "_",
     "conv_",
+    "Conv",
+    "ConvTranspose",
+    "QLinearConv",
+    "{}",
+    '{"pads": [1, 0, 2, 1], "group": 2}',
+    '{"auto_pad": "SAME_UPPER", "strides": [3, 1000000000000]}',
+    '{"output_shape": [3, -3], "output_padding": [1, 1]}',
+    '{"kernel_shape": ' + "[" * 900 + "}",
+    '{"group": 1e999, "strides": NaN}',
+    '["x", "", "x"]',
 )
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 BOMB_BYTES = 1 << 28

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzzing import archive, arguments, npy, paths, records, tflite_model, trial
+from fuzzing import archive, arguments, npy, paths, records, tflite_model, toml_text, trial
 from fuzzing.mutate import one
 from fuzzing.seeds import Seeds
 from hwconv import api
@@ -24,6 +24,13 @@ def npz(random: np.random.Generator, folder: Path, seeds: Seeds) -> Attempt:
     """A layer file; one that is taken must survive being written and read."""
     path = folder / "layer.npz"
     archive.write(random, path, seeds.layers)
+    return lambda: _checked(load(path), folder)
+
+
+def toml(random: np.random.Generator, folder: Path, seeds: Seeds) -> Attempt:
+    """A description of a layer; one that is taken must survive being written as a layer file and read."""
+    path = folder / "layer.toml"
+    toml_text.write(random, path, seeds.texts)
     return lambda: _checked(load(path), folder)
 
 
@@ -105,8 +112,9 @@ def line(random: np.random.Generator, folder: Path, seeds: Seeds) -> Attempt:
 
 
 KINDS: dict[str, tuple[Callable[[np.random.Generator, Path, Seeds], Attempt], float]] = {
-    "npz": (npz, 0.36),
-    "tflite": (tflite, 0.36),
+    "npz": (npz, 0.3),
+    "tflite": (tflite, 0.3),
+    "toml": (toml, 0.12),
     "npy": (frames, 0.12),
     "bench": (bench, 0.08),
     "path": (place, 0.06),

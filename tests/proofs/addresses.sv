@@ -7,7 +7,9 @@ module addresses_harness #(
     input wire clk,
     input wire go
 );
+    localparam LAYER = 0;
 `include "engine_config.svh"
+`include "layer_config.svh"
     reg [7:0] cycle = 8'd0;
     wire rst = cycle == 8'd0;
     wire read, block_first, scan_last;
@@ -37,13 +39,15 @@ module addresses_harness #(
             walk #(.PORT(port), .BITS(BITS)) at_marks (
                 .clk(clk), .rst(rst), .step(read), .first_lane(first_lane[port]), .last_lane(last_lane[port])
             );
-            // word modulo RING_WORDS: no run is so long that the ring goes round more than three times
-            wire [BITS-1:0] once = word >= 2 * RING_WORDS ? word - 2 * RING_WORDS : word;
-            wire [BITS-1:0] expected = once >= RING_WORDS ? once - RING_WORDS : once;
+            // word modulo ACTIVATION_WORDS: no run is so long that the ring goes round more than three times
+            wire [BITS-1:0] once = word >= 2 * ACTIVATION_WORDS ? word - 2 * ACTIVATION_WORDS : word;
+            wire [BITS-1:0] expected = once >= ACTIVATION_WORDS ? once - ACTIVATION_WORDS : once;
             assign second_frame[port] = frame_word != 0;
             always @(posedge clk) if (!rst && reads[2] && live) begin
                 assert (inside[port] == should_be_inside);
-                if (should_be_inside) assert (word < 4 * RING_WORDS && address[port*ADDRESS_BITS +: ADDRESS_BITS] == expected);
+                if (should_be_inside) begin
+                    assert (word < 4 * ACTIVATION_WORDS && address[port*ADDRESS_BITS +: ADDRESS_BITS] == expected);
+                end
             end
         end
     endgenerate

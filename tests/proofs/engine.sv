@@ -1,4 +1,5 @@
-// An engine that runs one layer, from any state, once its reset has come: streams, rows, results, and that it goes on.
+// An engine of one or several layers, from any state, once its reset has come: streams, rows, results, and that it
+// goes on.
 //
 // The source is free: it may pause, change its mind, and damage frames in every way. So is the sink. Memories and products
 // may be anything (free_blocks.v), since nothing here depends on data.
@@ -50,6 +51,11 @@ module engine_harness #(
     stream_rules #(.WIDTH($bits(leaving_payload))) leaving_rules (
         .clk(clk), .rst(reset), .valid(leaving_valid), .ready(leaving_ready), .payload(leaving_payload)
     );
+`ifdef PROGRAM
+    stream_rules #(.WIDTH($bits(returning_payload))) returning_rules (
+        .clk(clk), .rst(reset), .valid(returning_valid), .ready(returning_ready), .payload(returning_payload)
+    );
+`endif
 `endif
 
     // The output's queue: what its unary count says, and that no beat comes that finds no room.
@@ -66,21 +72,23 @@ module engine_harness #(
 `endif
 
 `ifdef ROWS
-    // Words of the ring carry the order in which they came.
+    // Words in memory carry the order in which they came: around a ring, or each layer's frame in its buffer.
     reg [BITS-1:0] came;
-    reg [BITS-1:0] tags [0:RING_WORDS-1];
+    reg [BITS-1:0] tags [0:ACTIVATION_WORDS-1];
     reg [2:0] reads;
     always @(posedge clk) begin
         if (reset) came <= 0;
-        else if (ring_write) begin
-            tags[ring_write_address] <= came;
+        else if (activation_write) begin
+            tags[activation_write_address] <= came;
             came <= came + 1;
         end
         reads <= reset ? 3'd0 : {reads, read};
     end
     always @(posedge clk) if (begun) begin
-        a_write_in_ring : assert (!ring_write || ring_write_address < RING_WORDS);
-        a_ring_rows :     assert ($signed(rows_written - rows_released) <= RING_ROWS);
+        a_write_in_memory : assert (!activation_write || activation_write_address < ACTIVATION_WORDS);
+`ifdef RING
+        a_ring_rows :       assert ($signed(rows_written - rows_released) <= RING_ROWS);
+`endif
     end
 
     // What the array reads is what the formula says: written, and not overwritten.
@@ -89,24 +97,25 @@ module engine_harness #(
     generate
         for (port = 0; port < PORTS; port = port + 1) begin : g_port
             wire live, inside, last_tile;
-            wire [BITS-1:0] word, frame_word;
+            wire [7:0] layer;
+            wire [BITS-1:0] word, frame_word, after_word;
             walk #(.PORT(port), .BITS(BITS)) at_address (
-                .clk(clk), .rst(reset), .step(reads[2]), .live(live), .inside(inside), .last_tile(last_tile),
-                .word(word), .frame_word(frame_word)
+                .clk(clk), .rst(reset), .step(reads[2]), .layer(layer), .live(live), .inside(inside),
+                .last_tile(last_tile), .word(word), .frame_word(frame_word), .after_word(after_word)
             );
             walk #(.PORT(port), .BITS(BITS)) at_marks (
                 .clk(clk), .rst(reset), .step(read), .first_lane(first_lane[port]), .last_lane(last_lane[port])
             );
-            wire [ADDRESS_BITS-1:0] address = ring_read_address[port*ADDRESS_BITS +: ADDRESS_BITS];
+            wire [ADDRESS_BITS-1:0] address = activation_read_address[port*ADDRESS_BITS +: ADDRESS_BITS];
             always @(posedge clk) if (begun && reads[2]) begin
-                assert (!live || ring_inside[port] == inside);
+                assert (!live || activation_inside[port] == inside);
                 if (live && inside) begin
-                    assert (address < RING_WORDS);
+                    assert (address < ACTIVATION_WORDS);
                     assert (tags[address] == word && word < came);
-                    assert (!(ring_write && ring_write_address == address));
+                    assert (!(activation_write && activation_write_address == address));
                 end
-                assert (!last_tile || came >= frame_word + HEIGHT * WIDTH * PIXEL_WORDS);
-                cover (frame_word != 0 && last_tile);
+                assert (!last_tile || came >= after_word);
+                cover (frame_word >= PROGRAM_WORDS && layer == LAYERS - 1 && last_tile);
             end
         end
     endgenerate
@@ -118,17 +127,8 @@ module engine_harness #(
 
 `ifdef RESULTS
     // Results: every word is written once, leaves once, and in the order of the output tensor.
-    reg [BITS-1:0] out_frame, out_tile, out_group, out_turn, out_pixel, out_word;
-    wire [BITS-1:0] pixels_left = OUT_WIDTH * OUT_HEIGHT - out_tile * PIXELS;
-    wire [BITS-1:0] live_pixels = pixels_left < PIXELS ? pixels_left : PIXELS;
-    wire [BITS-1:0] live_words = out_turn == TILES - 1 ? GROUP_OUT_WORDS - (TILES - 1) * DRAIN : DRAIN;
-    wire [BITS-1:0] out_index = out_frame + (out_tile * PIXELS + out_pixel) * PIXEL_OUT_WORDS
-        + out_group * GROUP_OUT_WORDS + out_turn * DRAIN + out_word;
-    wire word_end = out_word == live_words - 1;
-    wire pixel_end = word_end && out_pixel == live_pixels - 1;
-    wire turn_end = pixel_end && out_turn == TILES - 1;
-    wire group_end = turn_end && out_group == GROUPS - 1;
-    wire tile_end = group_end && out_tile == PIXEL_TILES - 1;
+    wire [BITS-1:0] result;
+    results #(.BITS(BITS)) come (.clk(clk), .rst(reset), .step(result_write), .index(result));
     reg [BITS-1:0] result_tags [0:OUTPUT_WORDS-1];
     reg [OUTPUT_WORDS-1:0] full;
     reg [BITS-1:0] sent_words;
@@ -139,7 +139,6 @@ module engine_harness #(
         wrote_to <= result_write_address;
         wrote <= result_write && !reset;
         if (reset) begin
-            {out_frame, out_tile, out_group, out_turn, out_pixel, out_word} <= 0;
             full <= 0;
             sent_words <= 0;
         end else begin
@@ -149,13 +148,7 @@ module engine_harness #(
             end
             if (result_write) begin
                 full[result_write_address] <= 1'b1;
-                result_tags[result_write_address] <= out_index;
-                out_word <= word_end ? 0 : out_word + 1;
-                if (word_end) out_pixel <= pixel_end ? 0 : out_pixel + 1;
-                if (pixel_end) out_turn <= turn_end ? 0 : out_turn + 1;
-                if (turn_end) out_group <= group_end ? 0 : out_group + 1;
-                if (group_end) out_tile <= tile_end ? 0 : out_tile + 1;
-                if (tile_end) out_frame <= out_frame + OUT_WIDTH * OUT_HEIGHT * PIXEL_OUT_WORDS;
+                result_tags[result_write_address] <= result;
             end
         end
     end
@@ -170,6 +163,60 @@ module engine_harness #(
             a_result_no_collision : assert (!(wrote && wrote_to == read_from));
         end
     end
+`endif
+
+`ifdef CARRIED
+    // The output buffer answers each word with its number. These numbers leave in the order of the output tensor, in whole
+    // beats but a frame's last one, which alone has TLAST; those of all layers but the last go back to the memory.
+    localparam PLACES = BEAT_OUT_BITS / 8 / RESULT_BYTES;
+    reg [7:0] sent_number, number_d1;
+    always @(posedge clk) begin
+        sent_number <= reset ? 0 : sent_number + result_was_read;
+        assume (!result_valid || result_word[7:0] == number_d1);
+        number_d1 <= sent_number;
+    end
+    reg [7:0] first_number, position;  // of the frame's first result; of the beat's first one in its frame
+    wire [7:0] left = FRAME_RESULTS - position;
+    wire [7:0] words = left < PLACES ? left : PLACES;
+    genvar place;
+    generate
+        for (place = 0; place < PLACES; place = place + 1) begin : g_place
+            always @(posedge clk) if (begun && m_axis_tvalid) begin
+                assert (m_axis_tkeep[place*RESULT_BYTES +: RESULT_BYTES] == {RESULT_BYTES{place < words}});
+                assert (place >= words || m_axis_tdata[8*place*RESULT_BYTES +: 8] == first_number + position + place);
+            end
+        end
+    endgenerate
+    always @(posedge clk) begin
+        if (reset) begin
+            first_number <= PROGRAM_RESULTS - FRAME_RESULTS;
+            position <= 0;
+        end else if (m_axis_tvalid && m_axis_tready) begin
+            position <= left == words ? 0 : position + words;
+            if (left == words) first_number <= first_number + PROGRAM_RESULTS;
+        end
+        if (begun && m_axis_tvalid) a_tlast : assert (m_axis_tlast == (left == words));
+    end
+    always @(posedge clk) if (begun) begin
+        c_second_frame_leaves : cover (m_axis_tvalid && m_axis_tready && m_axis_tlast && first_number >= PROGRAM_RESULTS);
+    end
+`ifdef PROGRAM
+    reg [7:0] written, back_number;  // word of the program's frames; number of the next word that comes back
+    reg was_first;
+    wire program_written = written == PROGRAM_WORDS - 1;
+    always @(posedge clk) begin
+        was_first <= receiver_layer == 0;
+        if (reset) {written, back_number} <= 0;
+        else if (activation_write) begin
+            written <= program_written ? 0 : written + 1;
+            if (written >= FRAME_WORDS) back_number <= back_number + 1 + (program_written ? FRAME_RESULTS : 0);
+        end
+    end
+    always @(posedge clk) if (begun) begin
+        a_back_in_order : assert (!activation_write || written < FRAME_WORDS || activation_word[7:0] == back_number);
+        a_back_whole :    assert (!receiver_fault || was_first);
+    end
+`endif
 `endif
 
 `ifdef UNITS

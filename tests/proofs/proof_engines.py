@@ -1,6 +1,6 @@
-"""Tiny engines for proofs: their texts, and their configuration as Verilog constants."""
+"""Engines for proofs: their texts, and their configuration as Verilog constants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from amaranth.back import rtlil
@@ -20,6 +20,7 @@ from hwconv.layer import Layer, LayerParameters
 from hwconv.plan.array import foldings
 from hwconv.plan.config import EngineConfig
 from hwconv.plan.engine_plan import EnginePlan, make_plan
+from hwconv.plan.program import SharedArray, make_program
 from hwconv.resources import resource_path
 from hwconv.spec import ConvSpec
 
@@ -46,10 +47,27 @@ def tiny_plan(shape: Mapping[str, object], **folding: object) -> EnginePlan:
     return make_plan(Layer(spec, ones), multipliers=16, folding=chosen)
 
 
-def constants(config: EngineConfig) -> str:
-    """What harnesses need to know of an engine that runs one layer."""
-    (item,) = config.passes
-    values = {
+def tiny_program(shapes: Sequence[Mapping[str, object]], array: SharedArray, *, beat_bytes: int) -> EngineConfig:
+    """The engine of a program of layers with any weights and any scale."""
+    layers = []
+    for index, shape in enumerate(shapes):
+        spec = ConvSpec(name=f"layer_{index}", **shape)
+        parameters = LayerParameters(
+            weights=np.ones(spec.weight_shape, np.int8),
+            bias=np.zeros(spec.out_channels, int),
+            multiplier=np.int32(1 << 30),
+            shift=np.int32(-3),
+        )
+        layers.append(Layer(spec, parameters))
+    return make_program(layers, array=array, beat_bytes=beat_bytes).config
+
+
+def constants(config: EngineConfig) -> dict[str, str]:
+    """What harnesses need to know of an engine, and of each layer it runs: two files, the second for a module with a
+    parameter `LAYER`."""
+    passes = config.passes
+    engine = {
+        "LAYERS": len(passes),
         "PIXELS": config.pixels,
         "COLUMNS": config.columns,
         "PORTS": config.ports,
@@ -58,12 +76,41 @@ def constants(config: EngineConfig) -> str:
         "UNITS": config.units,
         "FRAMES_IN_FLIGHT": config.frames_in_flight,
         "RING_ROWS": config.ring_rows,
-        "RING_WORDS": config.activation_depth,
+        "ACTIVATION_WORDS": config.activation_depth,
         "OUTPUT_WORDS": config.units * config.unit_words,
-        "PIXEL_OUT_WORDS": item.out_pixel_words,
+        "RESULT_BYTES": config.result_bytes,
+        "PROGRAM_WORDS": sum(item.height * item.row_words for item in passes),
+        "PROGRAM_RESULTS": sum(item.out_pixels * item.out_pixel_words for item in passes),
+        "FRAME_WORDS": passes[0].height * passes[0].row_words,
+        "FRAME_RESULTS": passes[-1].out_pixels * passes[-1].out_pixel_words,
+        "ROW_BITS": total_width(config),
+        "ADDRESS_BITS": _bits(config.activation_depth),
+        "OUTPUT_ADDRESS_BITS": _bits(config.units * config.unit_words),
+        "OUTPUT_QUEUE": OUTPUT_QUEUE,
+        "GO_AFTER_RESET": GO_AFTER_RESET,
+    }
+    of_layers = [_layer_constants(config, index) for index in range(len(passes))]
+    layers = ""
+    for name in of_layers[0]:
+        value = str(of_layers[-1][name])
+        for index, values in reversed(list(enumerate(of_layers[:-1]))):
+            value = f"LAYER == {index} ? {values[name]} : {value}"
+        layers += f"localparam signed [7:0] {name} = {value};\n"
+    return {
+        "engine_config.svh": "".join(f"localparam signed [7:0] {name} = {value};\n" for name, value in engine.items()),
+        "layer_config.svh": layers,
+    }
+
+
+def _layer_constants(config: EngineConfig, index: int) -> dict[str, int]:
+    before, item = config.passes[:index], config.passes[index]
+    return {
+        "FIRST_WORD": sum(layer.height * layer.row_words for layer in before),
+        "FIRST_RESULT": sum(layer.out_pixels * layer.out_pixel_words for layer in before),
         "HEIGHT": item.height,
         "WIDTH": item.width,
         "PIXEL_WORDS": item.pixel_words,
+        "PIXEL_OUT_WORDS": item.out_pixel_words,
         "OUT_HEIGHT": item.out_height,
         "OUT_WIDTH": item.out_width,
         "KERNEL_Y": item.kernel[0],
@@ -76,32 +123,30 @@ def constants(config: EngineConfig) -> str:
         "LEFT": item.left,
         "GROUPS": item.groups,
         "GROUP_OUT_WORDS": item.group_out_words,
-        "ROW_BITS": total_width(config),
         "GROUP_WORDS": item.group_words,
         "BLOCKS": item.blocks,
         "TILES": item.tiles,
         "PIXEL_TILES": -(-item.out_pixels // config.pixels),
-        "ADDRESS_BITS": _bits(config.activation_depth),
-        "OUTPUT_ADDRESS_BITS": _bits(config.units * config.unit_words),
-        "OUTPUT_QUEUE": OUTPUT_QUEUE,
-        "GO_AFTER_RESET": GO_AFTER_RESET,
     }
-    return "".join(f"localparam signed [7:0] {name} = {value};\n" for name, value in values.items())
 
 
 def taps(config: EngineConfig) -> str:
     """Wires into an engine called `dut`, by the names that harnesses use."""
     address, result = _bits(config.activation_depth), _bits(config.units * config.unit_words)
-    rows = total_width(config)
+    ports = range(config.ports)
+    streams = {
+        "received": ("core.receiver.i__", 9 * config.input_beat_bytes + 2),
+        "leaving": ("core.front.i__", 9 * config.output_beat_bytes + 3),
+    }
     wires = {
         "reset": ("rst", 1),
         "flushing": ("core.flushing", 1),
-        "ring_write": ("core.activations_0.w_en", 1),
-        "ring_write_address": ("core.activations_0.w_addr", address),
-        **{f"ring_read_address_{port}": (f"core.activations_{port}.r_addr", address) for port in range(config.ports)},
-        **{f"ring_inside_{port}": (f"core.address_generator.port_{port}_inside_q", 1) for port in range(config.ports)},
-        "rows_written": ("core.permission.written", rows),
-        "rows_released": ("core.permission.released", rows),
+        "activation_write": ("core.activations_0.w_en", 1),
+        "activation_write_address": ("core.activations_0.w_addr", address),
+        "activation_word": ("core.activations_0.w_data", 8 * config.word_bytes),
+        **{f"activation_read_address_{port}": (f"core.activations_{port}.r_addr", address) for port in ports},
+        **{f"activation_inside_{port}": (f"core.address_generator.port_{port}_inside_q", 1) for port in ports},
+        "receiver_fault": ("core.receiver.fault", 1),
         "go": ("core.sequencer.go", 1),
         "start": ("core.sequencer.start", 1),
         "read": ("core.sequencer.read", 1),
@@ -113,6 +158,8 @@ def taps(config: EngineConfig) -> str:
         "result_write_address": ("core.output.memory.w_addr", result),
         "result_read_address": ("core.output.memory.r_addr", result),
         "result_was_read": ("core.output.issue_d1", 1),
+        "result_valid": ("core.output.valid", 1),
+        "result_word": ("core.output.memory.r_data", 8 * config.result_bytes),
         "unit_free": ("core.output.unit_free", 1),
         "queue_push": ("core.queue.push", 1),
         "queue_taken": ("core.queue.taken", 1),
@@ -122,19 +169,22 @@ def taps(config: EngineConfig) -> str:
         "verdict_push": ("core.verdicts.push", 1),
         "verdict_pop": ("core.verdicts.pop", 1),
     }
-    for stream, path, bits in (
-        ("received", "core.receiver.i__", 9 * config.input_beat_bytes + 2),
-        ("leaving", "core.front.i__", 9 * config.output_beat_bytes + 3),
-    ):
+    if config.ring:
+        wires["rows_written"] = ("core.permission.written", total_width(config))
+        wires["rows_released"] = ("core.permission.released", total_width(config))
+    else:
+        wires["receiver_layer"] = ("core.receiver.receiver_layer", _bits(len(config.passes)))
+        streams["returning"] = ("core.receiver.back__", 9 * config.input_beat_bytes + 2)
+    for stream, (path, bits) in streams.items():
         wires[f"{stream}_valid"] = (f"{path}valid", 1)
         wires[f"{stream}_ready"] = (f"{path}ready", 1)
         wires[f"{stream}_payload"] = (f"{path}payload", bits)
     text = ""
     for name, (path, bits) in wires.items():
         text += f"(* hierconn *) wire [{bits}-1:0] \\dut.{path} ;\nwire [{bits}-1:0] {name} = \\dut.{path} ;\n"
-    for name in ("ring_read_address", "ring_inside"):
-        together = ", ".join(f"{name}_{port}" for port in reversed(range(config.ports)))
-        bits = config.ports * (address if name == "ring_read_address" else 1)
+    for name in ("activation_read_address", "activation_inside"):
+        together = ", ".join(f"{name}_{port}" for port in reversed(ports))
+        bits = config.ports * (address if name == "activation_read_address" else 1)
         text += f"wire [{bits}-1:0] {name} = {{{together}}};\n"
     return text
 
@@ -159,15 +209,17 @@ def engine_files(config: EngineConfig, part: str) -> dict[str, str]:
     roms += [(table_name(config, index), config.table_depth, width) for index in range(config.requantisers)]
     text = "".join(ROM.format(name=name, address=_bits(depth), width=bits) for name, depth, bits in roms)
     parts = ("QUEUE", "STREAMS") if part == "STREAMS" else (part,)  # a queue that overflows changes what waits
-    defines = "".join(f"`define {name}\n" for name in parts)
+    kind = "RING" if config.ring else "PROGRAM"
+    defines = "".join(f"`define {name}\n" for name in (kind, *parts))
     return {
         "dut.il": rtlil.convert(Engine(config), name="dut", emit_src=False),
         "roms.v": text,
-        "engine_config.svh": constants(config),
+        **constants(config),
         "engine_taps.svh": taps(config),
         **hop(),
         **harness("free_blocks.v"),
         **harness("walk.sv"),
+        **harness("results.sv"),
         **harness("stream_rules.sv"),
         "engine.sv": defines + harness("engine.sv")["engine.sv"],
     }
@@ -206,7 +258,7 @@ def address_files(config: EngineConfig) -> dict[str, str]:
     """Sequencer and address generator called `dut`."""
     return {
         "dut.il": rtlil.convert(Addresses(config), name="dut", emit_src=False),
-        "engine_config.svh": constants(config),
+        **constants(config),
         **harness("walk.sv"),
         **harness("addresses.sv"),
     }

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import Module
+from checked_blocks import block_design
 from engines import engine_design
 from paths import inputs_reaching, netlist
 from proof_engines import tiny_plan
 from prover import Proof, harness
+from test_chain import network_design
 from tiny import DEPTHWISE, KERNEL_2X2, engine_proof
 
 from hwconv.api import design_of
@@ -91,6 +93,10 @@ DESIGNS = {
     "depthwise": lambda: engine_design(tiny_plan(DEPTHWISE, pixels=2, depthwise=True)),
     "few channels": few_channels,
     "program": program,
+    "dropout": lambda: block_design("dropout_short"),
+    "statistics": lambda: block_design("variance"),
+    "dropout and statistics": lambda: block_design("mc_dropout"),
+    "engines, dropout and statistics": network_design,
 }
 
 

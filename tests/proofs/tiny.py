@@ -1,33 +1,51 @@
 """The engines that proofs are about: so small that two frames pass within the cycles that a solver can follow."""
 
 from dataclasses import replace
+from math import gcd
 from typing import Literal
 
-from proof_engines import engine_files, tiny_plan
+from proof_engines import engine_files, tiny_plan, tiny_program
 from prover import Proof
 
+from hwconv.gateware.sequencer import settling_cycles
 from hwconv.plan.config import EngineConfig
-from hwconv.plan.engine_plan import EnginePlan
+from hwconv.plan.cycles import predict
+from hwconv.plan.program import SharedArray
 
 KERNEL_2X2 = {"height": 3, "width": 3, "in_channels": 1, "out_channels": 2, "kernel": (2, 2)}
-
-RING_ROWS = 6
-"""Fewer than a plan takes, which never lets the ring delay the array: here it fills, the third frame over the first."""
-
-
-def engine_plan() -> EnginePlan:
-    return tiny_plan(KERNEL_2X2, pixels=2, columns=2, ports=1)
-
-
-def engine_config() -> EngineConfig:
-    """Two rows of two elements behind one port: every mechanism of a large engine, twice."""
-    return replace(engine_plan().config, ring_rows=RING_ROWS)
-
 
 STRIDED = {**KERNEL_2X2, "width": 4, "kernel": (2, 3), "stride": (2, 2), "padding": (1, 0, 2, 1)}
 DILATED = {**KERNEL_2X2, "height": 4, "dilation": (2, 2), "padding": (0, 1, 1, 0)}
 GROUPED = {**KERNEL_2X2, "height": 2, "width": 2, "in_channels": 4, "out_channels": 2, "kernel": (1, 2), "groups": 2}
 DEPTHWISE = {**KERNEL_2X2, "in_channels": 2, "groups": 2}
+
+
+def ring_config(shape: dict[str, object], ring_rows: int, **folding: object) -> EngineConfig:
+    """An engine with a smaller ring than a plan takes, which never lets the ring delay the array: here it fills."""
+    return replace(tiny_plan(shape, **folding).config, ring_rows=ring_rows)
+
+
+LAYERS = (
+    {"height": 3, "width": 2, "in_channels": 1, "out_channels": 2, "kernel": (1, 2)},
+    {"height": 3, "width": 1, "in_channels": 2, "out_channels": 1, "kernel": (2, 1), "padding": (1, 0, 0, 0)},
+)
+"""A program whose layers differ in all that an address depends on, each of two tiles, the last with half its pixels."""
+
+ENGINES = {
+    # Two rows of two elements behind one port: every mechanism of a large engine, twice.
+    "dense": lambda: ring_config(KERNEL_2X2, 6, pixels=2, columns=2, ports=1),
+    # A port for each of two pixels, two words of one channel: the word groups of a depthwise layer.
+    "depthwise": lambda: ring_config(DEPTHWISE, 5, pixels=2, depthwise=True, word_bytes=1),
+    "program": lambda: tiny_program(
+        LAYERS, SharedArray(pixels=2, columns=2, ports=1, word_bytes=1, requantisers=1), beat_bytes=2
+    ),
+}
+"""Engines whose flow is proven."""
+
+
+def engine_config(name: str = "dense") -> EngineConfig:
+    return ENGINES[name]()
+
 
 WALKS = {
     "one port for two pixels": (KERNEL_2X2, {"pixels": 2, "columns": 2, "ports": 1}),
@@ -52,9 +70,33 @@ def frames_of_cycles(config: EngineConfig, frames: int) -> int:
     return frames * -(-item.out_pixels // config.pixels) * item.tile_cycles
 
 
-def engine_proof(part: str, depth: int, mode: Literal["prove", "bmc", "cover"] = "prove") -> Proof:
-    """One part of `engine.sv` for :func:`engine_config`, with what is patched at the moment built in."""
-    config, cycles = engine_config(), engine_plan().cycles
+RETURN = 6
+"""A layer's last beat to the start of a tile that needs it, less the beat's units: a register, receiver, ledger."""
+
+
+def patience(config: EngineConfig) -> int:
+    """Cycles in which an engine takes input again, or a complete frame leaves, while the sink takes beats.
+
+    One layer: what follows the start of a frame's last tile, and the frame before. A program: every layer waits until
+    the last beat of the one before is back and all blocks have settled, and the last layer's beats leave.
+    """
+    if config.ring:
+        cycles = predict(config)
+        return cycles.tail + cycles.interval
+    units = config.input_beat_bytes // gcd(config.input_beat_bytes, config.word_bytes)
+    total = 0
+    for item in config.passes:
+        cycles = predict(replace(config, passes=(item,)))
+        total += cycles.compute - item.tile_cycles
+        total += max(cycles.tail + units + RETURN, item.tile_cycles + settling_cycles(config))
+    return total
+
+
+def engine_proof(
+    part: str, depth: int, mode: Literal["prove", "bmc", "cover"] = "prove", *, engine: str = "dense"
+) -> Proof:
+    """One part of `engine.sv` for one of :data:`ENGINES`, with what is patched at the moment built in."""
+    config = engine_config(engine)
     return Proof(
         files=engine_files(config, part),
         top="engine_harness",
@@ -63,7 +105,7 @@ def engine_proof(part: str, depth: int, mode: Literal["prove", "bmc", "cover"] =
         parameters={
             "BEAT_IN_BITS": 8 * config.input_beat_bytes,
             "BEAT_OUT_BITS": 8 * config.output_beat_bytes,
-            "ACCEPT_BOUND": cycles.tail + cycles.interval,
-            "LEAVE_BOUND": cycles.tail + cycles.interval,
+            "ACCEPT_BOUND": patience(config),
+            "LEAVE_BOUND": patience(config),
         },
     )

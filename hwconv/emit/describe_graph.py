@@ -1,0 +1,61 @@
+"""What pooling engines and graphs of engines compute, in words: the first lines of their Verilog and READMEs."""
+
+from hwconv.emit.describe import STREAMS, describe_kind
+from hwconv.graph import Concat, Conv, Graph
+from hwconv.plan.graph_plan import GraphPlan
+from hwconv.plan.pool import PoolPlan
+from hwconv.pool import PoolSpec
+
+
+def describe_pool(spec: PoolSpec) -> str:
+    """Returns one line: what a pooling layer does."""
+    padding = " padding {} {} {} {},".format(*spec.padding) if any(spec.padding) else ""
+    before, after = (" x ".join(map(str, shape)) for shape in (spec.input_shape, spec.output_shape))
+    kernel, stride = ("x".join(map(str, pair)) for pair in (spec.kernel, spec.stride))
+    return f"{kernel} {spec.kind} pooling, stride {stride},{padding} {before} int8 in, {after} int8 out"
+
+
+def pool_header(plan: PoolPlan, version: str) -> str:
+    """Returns the comment that a pooling engine's Verilog begins with."""
+    spec, cycles = plan.spec, plan.cycles
+    means = {"max": "the largest element of each window", "average": "the mean of each window, half away from zero"}
+    return f"""\
+{plan.top_name}: {describe_pool(spec)}
+
+  {means[spec.kind]}, of those inside the frame; clamped to {spec.activation_min} .. {spec.activation_max}
+
+latency {cycles.latency} cycles, a frame every {cycles.interval} cycles
+
+{STREAMS.format(version=version)}"""
+
+
+def describe_graph(graph: Graph) -> str:
+    """Returns one line: what goes in and out of a graph."""
+    before, after = ("x".join(map(str, shape)) for shape in (graph.input_shape, graph.output_shape))
+    return f"{len(graph.nodes)} layers: {before} int8 to {after} {graph.tensors[graph.output].dtype}"
+
+
+def node_lines(graph: Graph) -> list[str]:
+    """Returns a line for each node: its name, what it is, and what it reads."""
+    lines = []
+    for node in graph.nodes:
+        shape = "x".join(map(str, graph.tensors[node.name].shape))
+        if isinstance(node, Concat):
+            what = "concatenation"
+        else:
+            what = describe_kind(node.spec) if isinstance(node, Conv) else describe_pool(node.spec).split(",")[0]
+        lines.append(f"{node.name} = {what} of {', '.join(node.inputs)}: {shape}")
+    return lines
+
+
+def graph_header(plan: GraphPlan, version: str) -> str:
+    """Returns the comment that a graph's Verilog begins with."""
+    nodes = "\n".join(f"  {line}" for line in node_lines(plan.graph))
+    return f"""\
+{plan.top_name}: {describe_graph(plan.graph)}
+
+{nodes}
+
+{plan.multipliers} multipliers; latency {plan.cycles.latency} cycles, a frame every {plan.cycles.interval} cycles.
+
+{STREAMS.format(version=version)}"""

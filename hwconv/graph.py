@@ -1,0 +1,309 @@
+"""Layers that read each other's results: a graph of convolutions, pooling and concatenations, from one input to one
+output.
+
+A :class:`Graph` is a value, like the specifications in it; a :class:`Network` is a graph with the layers' parameters.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import SpecError, UnsupportedError, one_of
+from .layer import Layer, LayerParameters
+from .pool import PoolSpec
+from .spec import MAX_EXTENT, ConvSpec, dtype_bits, dtype_range
+
+INPUT = "input"
+"""The name of the tensor that comes in."""
+MAX_NODES = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv:
+    """A convolution of one tensor; its result has the specification's name."""
+
+    input: str
+    spec: ConvSpec
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Pooling of one tensor; its result has the specification's name."""
+
+    input: str
+    spec: PoolSpec
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concat:
+    """Tensors of equal height and width side by side: the channels of each pixel one after the other, as they are."""
+
+    name: str
+    inputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        inputs: object = self.inputs
+        if isinstance(inputs, str) or not isinstance(inputs, Sequence) or len(inputs) < 2:
+            raise SpecError(str(self.name), "inputs", inputs, "two names of tensors at least")
+        object.__setattr__(self, "inputs", tuple(inputs))
+
+
+Node = Conv | Pool | Concat
+_KINDS: Mapping[str, type[Node]] = {"conv": Conv, "pool": Pool, "concat": Concat}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """What stands on an edge of a graph: frames of ``height x width x channels``."""
+
+    height: int
+    width: int
+    channels: int
+    dtype: str
+    zero_point: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of one frame in a stream."""
+        return self.pixels * self.channels * (dtype_bits(self.dtype) // 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """Nodes in an order in which each reads what comes before it. A tensor with several readers goes to all of them.
+
+    Parameters
+    ----------
+    name:
+        One printable line, used in messages and headers.
+    height, width, channels, zero_point:
+        The int8 frames that come in, under the name :data:`INPUT`. The zero point also completes a frame that ends
+        early.
+    nodes:
+        Every result but that of the last node, which is the output, is read by some node.
+
+    Raises
+    ------
+    SpecError
+        Nodes that do not fit together, by shape, type or zero point; names that are not known, twice or not read.
+    UnsupportedError
+        A type for which there is no stream between engines; frames that are pieces of a sequence.
+    """
+
+    name: str = "graph"
+    height: int
+    width: int
+    channels: int
+    zero_point: int = 0
+    nodes: tuple[Node, ...]
+    tensors: Mapping[str, Tensor] = field(init=False, repr=False, compare=False, hash=False)
+    """Every tensor by its name, the input included."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or not self.name.isprintable() or len(self.name) > 200:
+            shown = self.name[:200] if isinstance(self.name, str) else self.name
+            raise SpecError("graph", "name", shown, "one printable line of 1 to 200 characters")
+        object.__setattr__(self, "nodes", tuple(self.nodes))
+        if not 1 <= len(self.nodes) <= MAX_NODES:
+            raise SpecError(self.name, "nodes", len(self.nodes), f"from 1 to {MAX_NODES}")
+        bounds = dict.fromkeys(("height", "width", "channels"), (1, MAX_EXTENT))
+        for key, (low, high) in {**bounds, "zero_point": dtype_range("int8")}.items():
+            value = getattr(self, key)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise SpecError(self.name, key, value, f"an integer from {low} to {high}")
+        tensors = {INPUT: Tensor(**{key: getattr(self, key) for key in bounds}, dtype="int8",
+                                 zero_point=self.zero_point)}  # fmt: skip
+        for node in self.nodes:
+            if node.name in tensors:
+                raise SpecError(self.name, "name of a node", node.name, "one that no other tensor has")
+            for name in node.inputs:
+                if name not in tensors:
+                    raise SpecError(node.name, "input", name, f"a tensor before it: {one_of(tensors)}")
+            tensors[node.name] = result_of(node, [tensors[name] for name in node.inputs])
+        object.__setattr__(self, "tensors", tensors)
+        for name in tensors:
+            if name != self.output and not self.readers(name):
+                raise SpecError(self.name, "tensor", name, f"read by a node, as all but the output {self.output}")
+
+    @property
+    def output(self) -> str:
+        """The name of the tensor that leaves."""
+        return self.nodes[-1].name
+
+    def readers(self, name: str) -> list[tuple[str, int]]:
+        """Who reads a tensor: names of nodes, and the number of the input, in the order of the nodes."""
+        return [(node.name, index) for node in self.nodes for index, each in enumerate(node.inputs) if each == name]
+
+    def node(self, name: str) -> Node:
+        return next(node for node in self.nodes if node.name == name)
+
+    @property
+    def convolutions(self) -> Iterator[Conv]:
+        return (node for node in self.nodes if isinstance(node, Conv))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one frame, over all convolutions."""
+        return sum(node.spec.macs for node in self.convolutions)
+
+    @property
+    def weights(self) -> int:
+        """Weights of all convolutions."""
+        return sum(node.spec.out_channels * node.spec.taps * node.spec.group_in_channels for node in self.convolutions)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        return self.tensors[self.output].shape
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields as values that JSON has."""
+        nodes: list[dict[str, object]] = []
+        for node in self.nodes:
+            if isinstance(node, Concat):
+                nodes.append({"kind": "concat", "name": node.name, "inputs": list(node.inputs)})
+            else:
+                kind = "conv" if isinstance(node, Conv) else "pool"
+                nodes.append({"kind": kind, "input": node.input, "spec": node.spec.to_dict()})
+        own = {key: getattr(self, key) for key in ("name", "height", "width", "channels", "zero_point")}
+        return {**own, "nodes": nodes}
+
+    def to_json(self) -> str:
+        """One line of JSON: equal graphs give equal text."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Graph":
+        """Inverse of :meth:`to_dict`. Raises :class:`SpecError` for unknown, missing and invalid fields."""
+        label = str(values.get("name", "graph"))
+        known = ("name", "height", "width", "channels", "zero_point", "nodes")
+        _check_keys(label, values, known, known[1:4] + known[5:])
+        if not isinstance(values["nodes"], list):
+            raise SpecError(label, "nodes", values["nodes"], "a list")
+        return cls(**{**values, "nodes": tuple(_node(label, each) for each in values["nodes"])})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Graph":
+        """Inverse of :meth:`to_json`. Raises :class:`SpecError` for anything that is not such a text."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SpecError("graph", "JSON", str(text)[:80], "a JSON object") from error
+        if not isinstance(values, dict):
+            raise SpecError("graph", "JSON", str(text)[:80], "a JSON object")
+        return cls.from_dict(values)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A graph and the parameters of its convolutions, by name.
+
+    Raises
+    ------
+    SpecError
+        A convolution without parameters, parameters without a convolution, or such that do not fit.
+    """
+
+    graph: Graph
+    parameters: Mapping[str, LayerParameters]
+    layers: Mapping[str, Layer] = field(init=False, repr=False)
+    """Every convolution as a layer."""
+
+    def __post_init__(self) -> None:
+        names = [node.name for node in self.graph.convolutions]
+        for name in [*names, *self.parameters]:
+            if (name in names) == (name in self.parameters):
+                continue
+            expected = "given" if name in names else f"those of one of {one_of(names)}"
+            raise SpecError(self.graph.name, f"parameters of {name}", None if name in names else "given", expected)
+        layers = {node.name: Layer(node.spec, self.parameters[node.name]) for node in self.graph.convolutions}
+        object.__setattr__(self, "layers", layers)
+
+
+def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
+    """The tensor that a node makes, once its inputs are found to be what it takes."""
+    first = inputs[0]
+    for tensor, name in zip(inputs, node.inputs, strict=True):
+        if tensor.dtype != "int8":
+            raise UnsupportedError(node.name, f"type of {name}", tensor.dtype, "int8 between nodes")
+    if isinstance(node, Concat):
+        for tensor, name in zip(inputs[1:], node.inputs[1:], strict=True):
+            for what in ("height", "width", "zero_point"):
+                if getattr(tensor, what) != getattr(first, what):
+                    expected = f"{getattr(first, what)}, that of {node.inputs[0]}"
+                    raise SpecError(node.name, f"{what} of {name}", getattr(tensor, what), expected)
+        channels = sum(tensor.channels for tensor in inputs)
+        if channels > MAX_EXTENT:
+            raise SpecError(node.name, "channels", channels, f"at most {MAX_EXTENT}")
+        return Tensor(height=first.height, width=first.width, channels=channels, dtype="int8",
+                      zero_point=first.zero_point)  # fmt: skip
+    if not isinstance(node.spec, ConvSpec | PoolSpec):
+        raise SpecError(node.name, "spec", type(node.spec).__name__, "a ConvSpec or a PoolSpec")
+    if node.spec.input_shape != first.shape:
+        raise SpecError(node.name, "input shape", node.spec.input_shape, f"{first.shape}, that of {node.input}")
+    if isinstance(node, Pool):
+        height, width, channels = node.spec.output_shape
+        return Tensor(height=height, width=width, channels=channels, dtype="int8", zero_point=first.zero_point)
+    spec = node.spec
+    if spec.input_dtype != "int8":
+        raise SpecError(node.name, "input_dtype", spec.input_dtype, f"int8, that of {node.input}")
+    if spec.input_zero_point != first.zero_point:
+        expected = f"{first.zero_point}, that of {node.input}"
+        raise SpecError(node.name, "input_zero_point", spec.input_zero_point, expected)
+    if spec.streaming:
+        raise UnsupportedError(node.name, "streaming", True, "false in graphs, whose frames stand alone")
+    height, width, channels = spec.output_shape
+    zero_point = spec.output_zero_point
+    return Tensor(height=height, width=width, channels=channels, dtype=spec.output_dtype, zero_point=zero_point)
+
+
+def _check_keys(label: str, values: Mapping[str, Any], known: Sequence[str], needed: Sequence[str]) -> None:
+    for key in values:
+        if key not in known:
+            raise SpecError(label, "field", key, f"one of {one_of(known)}")
+    for key in needed:
+        if key not in values:
+            raise SpecError(label, key, None, "given")
+
+
+def _node(label: str, values: object) -> Node:
+    if not isinstance(values, dict) or values.get("kind") not in _KINDS:
+        kind = values.get("kind") if isinstance(values, dict) else values
+        raise SpecError(label, "kind of a node", kind, f"one of {one_of(_KINDS)}")
+    if values["kind"] == "concat":
+        _check_keys(label, values, ("kind", "name", "inputs"), ("name", "inputs"))
+        return Concat(name=values["name"], inputs=values["inputs"])
+    _check_keys(label, values, ("kind", "input", "spec"), ("input", "spec"))
+    if not isinstance(values["spec"], dict):
+        raise SpecError(label, "spec", values["spec"], "an object")
+    if values["kind"] == "conv":
+        return Conv(input=values["input"], spec=ConvSpec.from_dict(values["spec"]))
+    return Pool(input=values["input"], spec=PoolSpec.from_dict(values["spec"]))

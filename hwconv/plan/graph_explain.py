@@ -1,0 +1,121 @@
+"""The plan of a graph for people: its engines, its queues, its cycles, and what its layers stand for."""
+
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..graph import Concat, Conv, Graph
+from ..spec import ConvSpec
+from .engine_plan import EnginePlan
+from .graph_plan import GraphPlan
+
+DEFAULT_CLOCK_MHZ = 100.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replacement:
+    """Two layers in a row that stand for a dense one with the same reach: weights and MACs of either."""
+
+    names: tuple[str, str]
+    what: str
+    weights: int
+    macs: int
+    dense_weights: int
+    dense_macs: int
+
+
+def replacements(graph: Graph) -> list[Replacement]:
+    """The pairs of layers that a dense one would replace: depthwise and pointwise, or a row and a column."""
+    found = []
+    for first in graph.convolutions:
+        readers = graph.readers(first.name)
+        second = graph.node(readers[0][0]) if len(readers) == 1 else None
+        if not isinstance(second, Conv):
+            continue
+        a, b = first.spec, second.spec
+        if a.depthwise and b.kernel == (1, 1) and b.groups == 1:
+            what, kernel = "depthwise and pointwise", a.kernel
+        elif a.groups == b.groups == 1 and {a.kernel[0], b.kernel[1]} == {1} and a.kernel[1] > 1 < b.kernel[0]:
+            what, kernel = "a row and a column", (b.kernel[0], a.kernel[1])
+        elif a.groups == b.groups == 1 and {a.kernel[1], b.kernel[0]} == {1} and a.kernel[0] > 1 < b.kernel[1]:
+            what, kernel = "a column and a row", (a.kernel[0], b.kernel[1])
+        else:
+            continue
+        dense = kernel[0] * kernel[1] * a.in_channels * b.out_channels
+        found.append(
+            Replacement(
+                names=(a.name, b.name),
+                what=what,
+                weights=_weights(a) + _weights(b),
+                macs=a.macs + b.macs,
+                dense_weights=dense,
+                dense_macs=dense * b.out_height * b.out_width,
+            )
+        )
+    return found
+
+
+def explain_graph(plan: GraphPlan, *, clock_mhz: float | None = None) -> Group:
+    """Returns what a terminal or a log shows of a plan; times are at 100 MHz by default."""
+    graph, clock = plan.graph, DEFAULT_CLOCK_MHZ if clock_mhz is None else clock_mhz
+    before, after = ("x".join(map(str, shape)) for shape in (graph.input_shape, graph.output_shape))
+    output = graph.tensors[graph.output].dtype
+    headline = f"{graph.name}: {before} int8 -> {after} {output}, {graph.weights:,} weights, {graph.macs:,} MACs"
+    parts: list[RenderableType] = [Text(headline, style="bold")]
+    for each in replacements(graph):
+        said = f"{each.what} ({', '.join(each.names)}): {each.weights:,} weights against {each.dense_weights:,}, "
+        parts.append(Text(f"  {said}{each.macs:,} MACs against {each.dense_macs:,} of a dense layer"))
+    parts += [Text(), Text("Engines", style="bold"), _engines(plan)]
+    queues = _queues(plan)
+    if queues.row_count:
+        parts += [Text(), Text("Queues", style="bold"), queues, Text(f"  {plan.queue_bits:,} bits together")]
+    cycles = plan.cycles
+    slowest = max(plan.engines, key=lambda name: plan.engines[name].cycles.interval)
+    parts += [
+        Text(),
+        Text("Cycles", style="bold"),
+        Text(f"  latency   {cycles.latency:,} cycles, {cycles.latency / clock:,.2f} us at {clock:g} MHz"),
+        Text(
+            f"  interval  {cycles.interval:,} cycles, {cycles.interval / clock:,.2f} us; "
+            f"the slowest engine, {slowest}, takes {plan.engines[slowest].cycles.interval:,}"
+        ),
+        Text(
+            f"  {plan.multipliers} multipliers used to {plan.utilisation:.1%}; "
+            f"{plan.requantiser_multipliers} more in requantisers"
+        ),
+    ]
+    return Group(*parts)
+
+
+def _engines(plan: GraphPlan) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("tensor", "of", "shape", "beat", "array", "interval"):
+        table.add_column(column, justify="left" if column in ("tensor", "of") else "right")
+    for node in plan.graph.nodes:
+        shape = "x".join(map(str, plan.graph.tensors[node.name].shape))
+        row = [node.name, ", ".join(node.inputs), shape, str(plan.beats[node.name])]
+        if isinstance(node, Concat):
+            table.add_row(*row, "concatenation", "")
+            continue
+        engine = plan.engines[node.name]
+        array = f"{engine.config.pixels} x {engine.config.columns}"
+        array += "" if isinstance(engine, EnginePlan) else " lanes"
+        table.add_row(*row, array, f"{engine.cycles.interval:,}")
+    return table
+
+
+def _queues(plan: GraphPlan) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("from", "to", "beats"):
+        table.add_column(column, justify="right" if column == "beats" else "left")
+    for (name, index), depth in plan.depths.items():
+        if depth:
+            table.add_row(plan.graph.node(name).inputs[index], name, f"{depth:,}")
+    return table
+
+
+def _weights(spec: ConvSpec) -> int:
+    return spec.out_channels * spec.taps * spec.group_in_channels

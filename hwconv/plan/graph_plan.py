@@ -1,0 +1,317 @@
+"""The plan of a graph of engines: one engine a layer, the streams between them, and the queues where streams part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from math import ceil, gcd
+from typing import Any
+
+from ..errors import SpecError, UnsupportedError, one_of
+from ..graph import INPUT, Concat, Conv, Graph, Network, Pool
+from .array import divisors
+from .engine_plan import DEFAULT_MULTIPLIERS, LEAST_BEAT_BYTES, EnginePlan, make_plan, module_name
+from .frame import MAX_BEAT_BYTES, FrameConfig, StreamCycles
+from .graph_schedule import Edge, Stage, Streams
+from .pool import PoolPlan, plan_pool
+from .queue_depths import QueueDepths, queue_depths
+from .rom import RomImage
+
+MOST_LANES = 64
+"""Elements of a pooling engine at most."""
+MARKS_MARGIN = 5
+"""Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
+
+NodePlan = EnginePlan | PoolPlan
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GraphPlan:
+    """Everything that is decided about a graph of engines. Make it with :func:`plan_graph`."""
+
+    network: Network
+    engines: Mapping[str, NodePlan]
+    """Of every node but the concatenations."""
+    beats: Mapping[str, int]
+    """Bytes of a beat of every tensor."""
+    queues: QueueDepths
+
+    @property
+    def graph(self) -> Graph:
+        return self.network.graph
+
+    @property
+    def top_name(self) -> str:
+        return module_name(self.graph.name)
+
+    @property
+    def input_beat_bytes(self) -> int:
+        return self.beats[INPUT]
+
+    @property
+    def output_beat_bytes(self) -> int:
+        return self.beats[self.graph.output]
+
+    @property
+    def input_user_bits(self) -> int:
+        return 0
+
+    @property
+    def passes(self) -> int:
+        """Input frames of one output frame."""
+        return 1
+
+    @property
+    def frame(self) -> FrameConfig:
+        """The stream that comes in."""
+        graph = self.graph
+        return FrameConfig(
+            elements=graph.tensors[INPUT].bytes, beat_bytes=self.beats[INPUT], zero_point=graph.zero_point
+        )
+
+    @property
+    def settled(self) -> int:
+        """Frames back to back after which the interval is the one that is predicted."""
+        return len(self.queues.schedule.leaves)
+
+    def interval_of(self, frames: int) -> int:
+        """Between the last two of so many frames back to back: the interval, once they are as many as `settled`."""
+        if frames < 2 or frames >= self.settled:
+            return self.cycles.interval
+        return streams_of(self.graph, self.engines, self.beats).schedule(self.depths, frames).interval
+
+    @property
+    def marks(self) -> int:
+        """Frames between the guard and the output at most: a power of two."""
+        inside = ceil(self.cycles.latency / self.cycles.interval) + 2
+        return 1 << (inside + MARKS_MARGIN - 1).bit_length()
+
+    @property
+    def depths(self) -> Mapping[Edge, int]:
+        """Beats that the queue before each input holds; 0: there is none."""
+        return self.queues.depths
+
+    @property
+    def roms(self) -> list[RomImage]:
+        return [rom for engine in self.engines.values() for rom in engine.roms]
+
+    @property
+    def cycles(self) -> StreamCycles:
+        schedule = self.queues.schedule
+        return StreamCycles(latency=schedule.latency, interval=schedule.interval)
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of all arrays."""
+        return sum(engine.multipliers for engine in self.engines.values() if isinstance(engine, EnginePlan))
+
+    @property
+    def products(self) -> int:
+        """Products that all arrays make in a cycle."""
+        return sum(engine.products for engine in self.engines.values() if isinstance(engine, EnginePlan))
+
+    @property
+    def requantiser_multipliers(self) -> int:
+        """Hard 18x18 multipliers of all requantisers."""
+        return sum(engine.requantiser_multipliers for engine in self.engines.values())
+
+    @property
+    def queue_bits(self) -> int:
+        """Bits of all queues between engines, with TLAST."""
+        read = {(node.name, index): name for node in self.graph.nodes for index, name in enumerate(node.inputs)}
+        return sum(depth * (8 * self.beats[read[edge]] + 1) for edge, depth in self.depths.items())
+
+    @property
+    def utilisation(self) -> float:
+        """MACs needed / (interval x products of all arrays)."""
+        return self.graph.macs / (self.cycles.interval * self.products) if self.products else 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """Everything decided and predicted, as values that JSON has."""
+        graph = self.graph
+        return {
+            "graph": graph.name,
+            "kind": "graph",
+            "input": list(graph.input_shape),
+            "output": list(graph.output_shape),
+            "weights": graph.weights,
+            "macs": graph.macs,
+            "multipliers": self.multipliers,
+            "requantiser_multipliers": self.requantiser_multipliers,
+            "latency": self.cycles.latency,
+            "interval": self.cycles.interval,
+            "utilisation": self.utilisation,
+            "tensors": {
+                name: {"shape": list(tensor.shape), "beat_bytes": self.beats[name]}
+                for name, tensor in graph.tensors.items()
+            },
+            "queues": [
+                {"reader": name, "input": index, "beats": depth}
+                for (name, index), depth in self.depths.items()
+                if depth
+            ],
+            "queue_bits": self.queue_bits,
+            "nodes": [
+                {"node": node.name, "inputs": list(node.inputs), **self.engines[node.name].summary()}
+                if node.name in self.engines
+                else {"node": node.name, "inputs": list(node.inputs), "kind": "concat"}
+                for node in graph.nodes
+            ],
+        }
+
+
+def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None = None) -> GraphPlan:
+    """Plans the engines of a network, and the queues between them.
+
+    Parameters
+    ----------
+    multipliers : int or mapping, optional
+        Multipliers of all arrays together (default 64), shared so that the slowest engine is as fast as possible; or of
+        each convolution, by name. Requantisers come on top; pooling takes none.
+
+    Raises
+    ------
+    UnsupportedError
+        A layer for which there is no hardware; channels that have no beat in common where tensors are concatenated.
+    SpecError
+        A number out of range, or fewer multipliers than convolutions.
+    """
+    graph = network.graph
+    shares = _shares(graph, multipliers)
+    drafts = {name: make_plan(layer, multipliers=shares[name]) for name, layer in network.layers.items()}
+    pace = max((draft.cycles.interval for draft in drafts.values()), default=0)
+    beats = _Beats(graph, drafts, pace).choose()
+    engines: dict[str, NodePlan] = {}
+    for node in graph.nodes:
+        if isinstance(node, Concat):
+            continue
+        widths = {"input_beat_bytes": beats[node.input], "output_beat_bytes": beats[node.name]}
+        engine: NodePlan
+        if isinstance(node, Conv):
+            draft = drafts[node.name]
+            kept = widths["output_beat_bytes"] % draft.config.result_bytes == 0
+            folding = draft.folding if kept else None
+            engine = make_plan(
+                network.layers[node.name],
+                multipliers=shares[node.name],
+                folding=folding,
+                input_beat_bytes=widths["input_beat_bytes"],
+                output_beat_bytes=widths["output_beat_bytes"],
+            )
+        else:
+            engine = _pool(node, pace, widths)
+        name = module_name(f"{graph.name}_{node.name}")
+        engines[node.name] = replace(engine, config=replace(engine.config, name=name))
+    names = [module_name(node.name) for node in graph.nodes]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError(graph.name, "name of a node", name, "a module name that no other node has")
+    streams = streams_of(graph, engines, beats)
+    return GraphPlan(network=network, engines=engines, beats=beats, queues=queue_depths(streams))
+
+
+def streams_of(graph: Graph, engines: Mapping[str, NodePlan], beats: Mapping[str, int]) -> Streams:
+    """The streams of a graph whose engines are planned."""
+    stages = []
+    for node in graph.nodes:
+        if isinstance(node, Concat):
+            parts = tuple(graph.tensors[name].channels // beats[name] for name in node.inputs)
+            pixels = graph.tensors[node.name].pixels
+            stages.append(Stage(name=node.name, inputs=node.inputs, parts=parts, pixels=pixels))
+        else:
+            stages.append(Stage(name=node.name, inputs=node.inputs, engine=engines[node.name].config))
+    return Streams(INPUT, -(-graph.tensors[INPUT].bytes // beats[INPUT]), tuple(stages))
+
+
+def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None) -> dict[str, int]:
+    """Multipliers of each convolution: as many as its MACs take in the time that all of them together need."""
+    macs = {node.name: node.spec.macs for node in graph.convolutions}
+    if isinstance(multipliers, Mapping):
+        for name in [*macs, *multipliers]:
+            if (name in macs) == (name in multipliers):
+                continue
+            expected = "given" if name in macs else f"those of one of {one_of(macs)}"
+            raise SpecError(graph.name, f"multipliers of {name}", multipliers.get(name), expected)
+        return dict(multipliers)
+    total = DEFAULT_MULTIPLIERS if multipliers is None else multipliers
+    if total < len(macs):
+        raise SpecError(graph.name, "multipliers", total, f"at least {len(macs)}, one for each convolution")
+    # The shortest time in which every convolution is done; times are tried where some share changes.
+    times = sorted({ceil(need / count) for need in macs.values() for count in range(1, total + 1)})
+    low, high = 0, len(times) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if sum(ceil(need / times[middle]) for need in macs.values()) <= total:
+            high = middle
+        else:
+            low = middle + 1
+    return {name: ceil(need / times[low]) for name, need in macs.items()} if macs else {}
+
+
+def _pool(node: Pool, pace: int, widths: dict[str, int]) -> PoolPlan:
+    """The narrowest pooling engine that keeps up with the others; without others, with its input."""
+    spec = node.spec
+    beats = -(-spec.height * spec.width * spec.channels // widths["input_beat_bytes"])
+    found = None
+    for lanes in (1, 2, 4, 8, 16, 32, MOST_LANES):
+        try:
+            plan = plan_pool(spec, lanes=lanes, **widths)
+        except UnsupportedError:
+            continue
+        if found is None or plan.cycles.interval < found.cycles.interval:
+            found = plan
+        if found.cycles.interval <= max(pace, beats):
+            break
+    if found is None:
+        raise UnsupportedError(spec.name, "output_beat_bytes", widths["output_beat_bytes"], "a divisor of the channels")
+    return found
+
+
+class _Beats:
+    """Chooses the beats of all tensors: equal ones where tensors meet, and such as the readers' words are made of."""
+
+    def __init__(self, graph: Graph, drafts: Mapping[str, EnginePlan], pace: int) -> None:
+        self._graph, self._drafts, self._pace = graph, drafts, pace
+        self._family = {name: name for name in graph.tensors}
+        for node in graph.nodes:
+            if isinstance(node, Concat):
+                for name in node.inputs:
+                    self._family[self._head(name)] = self._head(node.name)
+
+    def _head(self, name: str) -> str:
+        while self._family[name] != name:
+            name = self._family[name]
+        return name
+
+    def choose(self) -> dict[str, int]:
+        families: dict[str, list[str]] = {}
+        for name in self._graph.tensors:
+            families.setdefault(self._head(name), []).append(name)
+        beats: dict[str, int] = {}
+        for members in families.values():
+            beats |= dict.fromkeys(members, self._common(members))
+        return beats
+
+    def _common(self, members: list[str]) -> int:
+        """The narrowest beat with which every stream of the family keeps up, but some bytes where channels allow."""
+        tensors = [self._graph.tensors[name] for name in members]
+        channels = reduce(gcd, (tensor.channels for tensor in tensors))
+        value_bytes = tensors[0].bytes // (tensors[0].pixels * tensors[0].channels)
+        together = len(members) > 1
+        choices = [value_bytes * each for each in divisors(channels) if value_bytes * each <= MAX_BEAT_BYTES]
+        if not together and members[0] in self._drafts:
+            result = self._drafts[members[0]].config.result_bytes
+            choices = [each for each in choices if each % result == 0] or [self._drafts[members[0]].output_beat_bytes]
+        least = max(each for each in choices if each <= max(choices[0], LEAST_BEAT_BYTES))
+        wide = [each for each in choices if each >= least]
+        return min(wide, key=lambda beat: (max(self._cycles(members, beat), self._pace), beat))
+
+    def _cycles(self, members: list[str], beat: int) -> int:
+        """Cycles of a frame in the slowest stream of a family, or reader of one."""
+        slowest = 0
+        for name in members:
+            size = self._graph.tensors[name].bytes
+            slowest = max(slowest, -(-size // beat))
+            for reader, _ in self._graph.readers(name):
+                if reader in self._drafts:
+                    slowest = max(slowest, size // gcd(beat, self._drafts[reader].config.word_bytes))
+        return slowest

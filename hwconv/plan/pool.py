@@ -1,0 +1,204 @@
+"""The plan of a pooling engine: a depthwise engine whose elements add or compare instead of multiplying."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpecError
+from ..golden.pool import divide
+from ..pool import PoolSpec
+from ..spec import ConvSpec
+from .array import Folding, depthwise_foldings
+from .config import EngineConfig
+from .cycles import Cycles, predict, ring_rows_needed, units_needed
+from .engine_plan import LEAST_BEAT_BYTES, PERMISSION_LAG, largest_divisor, module_name, pass_config
+from .formats import signed_bits
+from .images import LOGIC_DEPTH
+from .narrow import Channel
+from .requantise import plan_channels
+from .requantiser_config import RequantiserPlan
+from .rom import RomImage
+from .staircase import Definition, Int64
+
+DEFAULT_LANES = 4
+LOGIC_STYLE_COUNT = 16
+"""Windows of so many elements are divided by products in look-up tables, larger ones by hard multipliers."""
+SUM_WIDTH = 9
+"""Bits of a sum at least."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PoolPlan:
+    """Everything that is decided about a pooling engine. Make it with :func:`plan_pool`."""
+
+    spec: PoolSpec
+    folding: Folding
+    config: EngineConfig
+
+    @property
+    def top_name(self) -> str:
+        return self.config.name
+
+    @property
+    def input_beat_bytes(self) -> int:
+        return self.config.input_beat_bytes
+
+    @property
+    def output_beat_bytes(self) -> int:
+        return self.config.output_beat_bytes
+
+    @property
+    def input_user_bits(self) -> int:
+        return 0
+
+    @property
+    def passes(self) -> int:
+        """Input frames of one output frame."""
+        return 1
+
+    @cached_property
+    def cycles(self) -> Cycles:
+        return predict(self.config)
+
+    @property
+    def roms(self) -> list[RomImage]:
+        """The entries of each requantiser: equal ones for all channels, or one for each count."""
+        config, unit = self.config, self.config.requantiser
+        counts = self.spec.counts
+        if config.largest_count:
+            by_count = dict(zip(counts, unit.entries, strict=True))
+            words = tuple(by_count.get(count, 0) for count in range(config.table_depth))
+        else:
+            words = (unit.entries[0],) * config.table_depth
+        style = "logic" if len(words) <= LOGIC_DEPTH else "block"
+        return [
+            RomImage(name=f"{config.name}_table_{index}", width=unit.entry_width, words=words, style=style)
+            for index in range(config.requantisers)
+        ]
+
+    @property
+    def lanes(self) -> int:
+        """Elements of the array."""
+        return self.config.pixels * self.config.columns
+
+    @property
+    def requantiser_multipliers(self) -> int:
+        """Hard 18x18 multipliers of all requantisers together."""
+        return self.config.requantisers * self.config.requantiser.multipliers
+
+    def summary(self) -> dict[str, Any]:
+        """Everything decided and predicted, as values that JSON has."""
+        return {
+            "layer": self.spec.name,
+            "kind": f"{self.spec.kind}_pool",
+            "latency": self.cycles.latency,
+            "interval": self.cycles.interval,
+            "multipliers": 0,
+            "lanes": self.lanes,
+            "requantisers": self.config.requantisers,
+            "requantiser_multipliers": self.requantiser_multipliers,
+            "counts": list(self.spec.counts),
+        }
+
+
+def plan_pool(
+    spec: PoolSpec, *, lanes: int = DEFAULT_LANES, input_beat_bytes: int | None = None,
+    output_beat_bytes: int | None = None,
+) -> PoolPlan:  # fmt: skip
+    """Plans the engine of a pooling layer.
+
+    Parameters
+    ----------
+    lanes : int
+        Elements of the array at most: values that are taken in a cycle.
+    input_beat_bytes, output_beat_bytes : int, optional
+        Bytes of a stream beat.
+
+    Raises
+    ------
+    SpecError
+        A number out of range; an output beat that no folding's words divide.
+    """
+    for field, value in (("input_beat_bytes", input_beat_bytes), ("output_beat_bytes", output_beat_bytes)):
+        if value is not None and not 1 <= value <= 128:
+            raise SpecError(spec.name, field, value, "from 1 to 128")
+    if not 1 <= lanes <= 4096:
+        raise SpecError(spec.name, "lanes", lanes, "from 1 to 4096")
+    windows = window_spec(spec)
+    folding = min(depthwise_foldings(windows, lanes, output_beat_bytes), key=lambda item: item.cost)
+    item = pass_config(windows, folding)
+    counted = spec.kind == "average" and len(spec.counts) > 1
+    requantiser = _requantiser(spec)
+    own = folding.requantisers * largest_divisor(item.out_pixel_words, max(1, LEAST_BEAT_BYTES // folding.requantisers))
+    config = EngineConfig(
+        name=module_name(spec.name),
+        depthwise=True,
+        pixels=folding.pixels,
+        columns=folding.columns,
+        ports=folding.ports,
+        word_channels=folding.word_channels,
+        cluster=folding.columns,
+        requantisers=folding.requantisers,
+        accumulator_width=requantiser.accumulator_width,
+        input_beat_bytes=input_beat_bytes or largest_divisor(spec.channels, LEAST_BEAT_BYTES),
+        output_beat_bytes=output_beat_bytes or own,
+        ring_rows=2 * item.height,
+        row_margin=-(-PERMISSION_LAG // item.row_words),
+        units=3,
+        requantiser=requantiser,
+        passes=(item,),
+        operation="maximum" if spec.kind == "max" else "add",
+        largest_count=max(spec.counts) if counted else 0,
+    )
+    config = replace(config, units=units_needed(config))
+    config = replace(config, ring_rows=ring_rows_needed(config))
+    return PoolPlan(spec=spec, folding=folding, config=config)
+
+
+def window_spec(spec: PoolSpec) -> ConvSpec:
+    """The depthwise convolution that walks the same windows; outside the frame it reads what changes no result."""
+    return ConvSpec(
+        name=spec.name,
+        height=spec.height,
+        width=spec.width,
+        in_channels=spec.channels,
+        out_channels=spec.channels,
+        groups=spec.channels,
+        kernel=spec.kernel,
+        stride=spec.stride,
+        padding=spec.padding,
+        input_zero_point=-128 if spec.kind == "max" else 0,
+    )
+
+
+def _requantiser(spec: PoolSpec) -> RequantiserPlan:
+    """A unit that clamps, or that divides by each count that windows have; proven like that of a convolution."""
+
+    def clamped(values: Int64) -> Int64:
+        return np.clip(values, spec.activation_min, spec.activation_max)
+
+    def mean_of(count: int) -> Definition:
+        return lambda total: clamped(divide(total, count))
+
+    if spec.kind == "max":
+        low_high = (-128, 127)
+        channel = Channel(name=spec.name, definition=clamped, low=-128, high=127, zero=0,
+                          out_min=spec.activation_min, out_max=spec.activation_max)  # fmt: skip
+        return plan_channels([channel], signed_bits(*low_high), "logic")
+    largest = max(spec.counts)
+    channels = [
+        Channel(
+            name=f"{spec.name}, windows of {count}",
+            definition=mean_of(count),
+            low=-128 * count,
+            high=127 * count,
+            zero=0,
+            out_min=spec.activation_min,
+            out_max=spec.activation_max,
+        )
+        for count in spec.counts
+    ]
+    width = max(SUM_WIDTH, signed_bits(-128 * largest, 127 * largest))
+    return plan_channels(channels, width, "logic" if largest <= LOGIC_STYLE_COUNT else "block")

@@ -1,0 +1,181 @@
+"""When an engine takes each beat and gives each beat, whatever comes when: recurrences over whole arrays of times.
+
+An engine is a machine whose events wait for each other and for nothing else: each happens at the latest of some earlier
+events, plus a constant. (Its constants are those of :mod:`~hwconv.plan.cycles`.) So the times of all beats are the
+smallest solution of a system of ``max`` and ``+``. What comes before in the same array is a running maximum; what comes
+from later stages (rows released, results sent, room behind the output) is taken from the last round, beginning with
+nothing to wait for: rounds are repeated until nothing changes. No cycle is stepped through.
+"""
+
+from dataclasses import dataclass, field
+from math import ceil, gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import EngineConfig
+from .cycles import (
+    COLLECT,
+    CREDIT,
+    OPERANDS,
+    PERMIT,
+    RECEIVE,
+    RELEASE,
+    SEND,
+    first_input_row,
+    row_units,
+    rows_needed,
+    tile_durations,
+)
+
+Times = NDArray[np.int64]
+"""Cycles, in ascending order: one for each event of a kind."""
+
+SKID = 2
+"""Beats that stand in an engine's input register when it takes none."""
+QUEUE_ROOM = 11
+"""Beats in an engine's output queue when it stops reading results, at least."""
+QUEUE_NOTICE = 3
+"""A beat taken from the full queue to the next result read, at most."""
+NEVER = np.int64(1) << 60
+
+
+def spaced(earliest: Times, steps: Times | int = 1) -> Times:
+    """The times of events that follow each other at a distance, each no sooner than it may.
+
+    Parameters
+    ----------
+    steps : array or int
+        Cycles from each event to the next one.
+    """
+    index = np.arange(len(earliest), dtype=np.int64) * steps if isinstance(steps, int) else np.cumsum(steps) - steps
+    times: Times = np.maximum.accumulate(earliest - index) + index
+    return times
+
+
+@dataclass
+class EngineSchedule:
+    """The beats of some frames through one engine.
+
+    Parameters
+    ----------
+    config : EngineConfig
+        Of an engine that runs one layer, without rows kept from frame to frame.
+    frames : int
+        How many frames come.
+
+    Members
+    -------
+    taken : of each input beat, the cycle in which its handshake takes place
+    ended : of each input beat, the cycle in which the receiver takes the last of it
+    ready : of each output beat, the first cycle in which it stands at the output
+    """
+
+    config: EngineConfig
+    frames: int
+    taken: Times = field(init=False)
+    ended: Times = field(init=False)
+    ready: Times = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        item = config.passes[0]
+        self._lay_out_input()
+        tiles = item.strips * item.strip_tiles(config.pixels)
+        self._durations = np.tile(tile_durations(config, item), self.frames)
+        base = np.repeat(np.arange(self.frames, dtype=np.int64) * item.height, tiles)
+        self._needed = base + np.tile(rows_needed(config, item), self.frames)
+        following = np.arange(1, tiles + 1, dtype=np.int64)
+        first_row = np.clip(first_input_row(item, following * config.pixels // item.out_width), 0, item.height)
+        first_row[-1] = item.height
+        self._released = base + np.tile(first_row, self.frames)
+        self._lay_out_words()
+        self._starts = np.zeros(len(self._durations), np.int64)
+        self._sent: Times | None = None
+        self._handshakes: Times | None = None
+
+    def _lay_out_input(self) -> None:
+        config = self.config
+        item = config.passes[0]
+        unit = gcd(config.input_beat_bytes, config.word_bytes)
+        per_beat, per_row = config.input_beat_bytes // unit, row_units(config, item)
+        frame_units = item.height * per_row
+        beats = ceil(frame_units / per_beat)
+        index = np.arange(self.frames * frame_units, dtype=np.int64)
+        frame, unit_of_frame = np.divmod(index, frame_units)
+        self._beat_of_unit = frame * beats + unit_of_frame // per_beat
+        self._row_starts = np.arange(self.frames * item.height, dtype=np.int64) * per_row
+        self._row_ends = self._row_starts + per_row - 1
+        beat_ends = np.minimum(np.arange(1, beats + 1, dtype=np.int64) * per_beat, frame_units) - 1
+        self._beat_ends = (np.arange(self.frames, dtype=np.int64)[:, None] * frame_units + beat_ends).reshape(-1)
+        self.input_beats = beats
+
+    def _lay_out_words(self) -> None:
+        """Of each result word: its tile, the cycles from the tile's start until it may be read, and its beat."""
+        config = self.config
+        item = config.passes[0]
+        per_strip, offsets, words = item.strip_tiles(config.pixels), [], []
+        pixels = np.arange(config.pixels, dtype=np.int64)
+        for strip in range(item.strips):
+            phase = strip % item.row_phases
+            last = item.phases[phase][-1]
+            last_step = (last.tap_blocks - 1) * item.block_steps + item.active_steps - 1
+            last_word = item.group_out_words - (item.tiles - 1) * config.drain - 1
+            last_fold = item.row_cycles(phase) - item.fold_cycles(last)
+            first = OPERANDS + last_step + last_fold + config.drain_latency + last_word + COLLECT
+            offsets.append(np.tile(first + pixels * config.drain, per_strip)[: item.strip_pixels])
+            count = np.full(item.strip_pixels, item.out_pixel_words, np.int64)
+            count[-1] = item.last_pixel_words
+            words.append(count)
+        counts = np.tile(np.concatenate(words), self.frames)
+        self._offset = np.repeat(np.tile(np.concatenate(offsets), self.frames), counts)
+        pixel = np.arange(item.strip_pixels, dtype=np.int64) // config.pixels
+        tile = (np.arange(self.frames * item.strips, dtype=np.int64)[:, None] * per_strip + pixel).reshape(-1)
+        self._tile_of_word = np.repeat(tile, counts)
+        self._tile_ends = np.searchsorted(self._tile_of_word, np.arange(len(self._durations)), side="right") - 1
+        per_frame, per_beat = len(self._offset) // self.frames, config.output_beat_bytes // config.result_bytes
+        beats = ceil(per_frame / per_beat)
+        frame, word = np.divmod(np.arange(len(self._offset), dtype=np.int64), per_frame)
+        self._beat_of_word = frame * beats + word // per_beat
+        ends = np.minimum(np.arange(1, beats + 1, dtype=np.int64) * per_beat, per_frame) - 1
+        self._word_ends = (np.arange(self.frames, dtype=np.int64)[:, None] * per_frame + ends).reshape(-1)
+        self.output_beats = beats
+
+    def take(self, offered: Times) -> None:
+        """Takes in the cycles in which the input beats stand at the input, and finds when all else happens.
+
+        Afterwards `taken`, `ended` and `ready` hold.
+        """
+        config = self.config
+        earliest = offered[self._beat_of_unit] + 1
+        if self._sent is not None:  # rows are free when tiles that came before have read theirs
+            wanted = np.arange(len(self._row_starts), dtype=np.int64) - (config.ring_rows - config.row_margin) + 1
+            released_at = np.append(self._starts + self._durations + RELEASE, NEVER)
+            permitted = np.where(wanted <= 0, 1, released_at[np.searchsorted(self._released, wanted)])
+            earliest[self._row_starts] = np.maximum(earliest[self._row_starts], permitted)
+        units = spaced(earliest)
+        self.ended = units[self._beat_ends]
+        self.taken = offered.copy()
+        self.taken[SKID:] = np.maximum(self.taken[SKID:], self.ended[:-SKID] + 1)
+        allowed = units[self._row_ends][self._needed - 1] + RECEIVE + PERMIT
+        if self._sent is not None:
+            freed = self._sent[self._tile_ends[: -config.units]] + CREDIT
+            allowed[config.units :] = np.maximum(allowed[config.units :], freed)
+        self._starts = spaced(allowed, self._durations)
+        ready = self._starts[self._tile_of_word] + self._offset
+        if self._handshakes is not None:
+            behind = self._beat_of_word - QUEUE_ROOM
+            room = np.where(behind >= 0, self._handshakes[np.maximum(behind, 0)] + QUEUE_NOTICE, 0)
+            ready = np.maximum(ready, room)
+        self._sent = spaced(ready)
+        self.ready = self._sent[self._word_ends] + SEND
+
+    def give(self, handshakes: Times) -> None:
+        """Takes in when the output beats have left, for the next round."""
+        self._handshakes = handshakes
+
+    @property
+    def state(self) -> tuple[Times, ...]:
+        """What the next round depends on, and all that has been found."""
+        assert self._sent is not None
+        return self.ended, self._starts, self._sent

@@ -1,0 +1,178 @@
+"""What a pooling layer is: the maximum or the mean of windows of each channel, int8 in and out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import SpecError, one_of
+from .spec import MAX_ELEMENTS, MAX_EXTENT, Padding, dtype_range, same_padding
+
+POOL_KINDS = ("max", "average")
+_NO_PADDING = Padding()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSpec:
+    """Pooling of NHWC frames: each output is made of those elements of its window that lie inside the frame.
+
+    ``max``: the largest. ``average``: their sum divided by their number, rounded half away from zero; what lies outside
+    is neither added nor counted. Both are then clamped (tensorflow/lite/kernels/internal/reference/integer_ops/
+    pooling.h). Input and output have the same scale and zero point.
+
+    Parameters
+    ----------
+    name:
+        One printable line, used in messages and headers.
+    kind:
+        One of :data:`POOL_KINDS`.
+    height, width, channels:
+        The input frame.
+    kernel, stride:
+        Pairs ``(vertical, horizontal)``; by default the stride is the kernel.
+    padding:
+        A :class:`~hwconv.spec.Padding`, four integers, ``"same"`` or ``"valid"``; every pad is smaller than the kernel,
+        so that no window is empty.
+    activation_min, activation_max:
+        The clamp; default: the range of int8.
+
+    Raises
+    ------
+    SpecError
+        A field that is out of range or contradicts another: names the layer, the field, the value and what is expected.
+    """
+
+    name: str = "pool"
+    kind: str
+    height: int
+    width: int
+    channels: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = cast(tuple[int, int], None)
+    padding: Padding = _NO_PADDING
+    activation_min: int = -128
+    activation_max: int = 127
+
+    if TYPE_CHECKING:  # the generated constructor takes more than the fields' types say
+
+        def __init__(
+            self,
+            *,
+            kind: str,
+            height: int,
+            width: int,
+            channels: int,
+            kernel: Sequence[int],
+            name: str = "pool",
+            stride: Sequence[int] | None = None,
+            padding: "Padding | str | Sequence[int]" = _NO_PADDING,
+            activation_min: int = -128,
+            activation_max: int = 127,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or not self.name.isprintable() or len(self.name) > 200:
+            shown = self.name[:200] if isinstance(self.name, str) else self.name
+            raise SpecError("pool", "name", shown, "one printable line of 1 to 200 characters")
+        if not isinstance(self.kind, str) or self.kind not in POOL_KINDS:
+            raise SpecError(self.name, "kind", self.kind, f"one of {one_of(POOL_KINDS)}")
+        for field in ("height", "width", "channels"):
+            self._store(field, self._integer(field, getattr(self, field), 1, MAX_EXTENT))
+        self._store("kernel", self._integers("kernel", self.kernel, 2, 1))
+        stride: object = self.stride  # None only until here
+        self._store("stride", self._integers("stride", self.kernel if stride is None else stride, 2, 1))
+        self._store("padding", self._resolve_padding(self.padding))
+        low, high = dtype_range("int8")
+        for field in ("activation_min", "activation_max"):
+            self._store(field, self._integer(field, getattr(self, field), low, high))
+        if self.activation_min > self.activation_max:
+            expected = f"at most activation_max = {self.activation_max}"
+            raise SpecError(self.name, "activation_min", self.activation_min, expected)
+        self._check_size()
+
+    def _store(self, field: str, value: object) -> None:
+        object.__setattr__(self, field, value)
+
+    def _integer(self, field: str, value: object, low: int, high: int) -> int:
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise SpecError(self.name, field, value, f"an integer from {low} to {high}")
+        number = value.__index__()
+        if not low <= number <= high:
+            raise SpecError(self.name, field, number, f"from {low} to {high}")
+        return int(number)
+
+    def _integers(self, field: str, value: object, count: int, low: int) -> tuple[int, ...]:
+        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != count:
+            raise SpecError(self.name, field, value, f"{count} integers")
+        return tuple(self._integer(field, item, low, MAX_EXTENT) for item in value)
+
+    def _resolve_padding(self, padding: object) -> Padding:
+        if padding == "valid":
+            return _NO_PADDING
+        if padding == "same":
+            axes = zip((self.height, self.width), self.kernel, self.stride, strict=True)
+            vertical, horizontal = (same_padding(*axis, 1) for axis in axes)
+            return Padding(*vertical, *horizontal)
+        if isinstance(padding, str):
+            raise SpecError(self.name, "padding", padding, '"same", "valid" or four integers')
+        pads = Padding(*self._integers("padding", padding, 4, 0))
+        for index, pad in enumerate(pads):
+            if pad >= self.kernel[index // 2]:
+                raise SpecError(self.name, "padding", tuple(pads), f"smaller than the kernel, {self.kernel}")
+        return pads
+
+    def _check_size(self) -> None:
+        for axis, field in enumerate(("height", "width")):
+            if self._out_size(axis) < 1:
+                pads = sum(self.padding[2 * axis : 2 * axis + 2])
+                expected = f"at least {self.kernel[axis] - pads}, the kernel less {pads} of padding"
+                raise SpecError(self.name, field, getattr(self, field), expected)
+        elements = self.height * self.width * self.channels
+        if elements >= MAX_ELEMENTS:
+            raise SpecError(self.name, "height x width x channels", elements, f"below {MAX_ELEMENTS} elements")
+
+    def _out_size(self, axis: int) -> int:
+        pads = sum(self.padding[2 * axis : 2 * axis + 2])
+        return ((self.height, self.width)[axis] + pads - self.kernel[axis]) // self.stride[axis] + 1
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """``(height, width, channels)`` of one frame."""
+        return self.height, self.width, self.channels
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """``(out_height, out_width, channels)`` of one frame."""
+        return self._out_size(0), self._out_size(1), self.channels
+
+    def inside(self, axis: int) -> NDArray[np.int64]:
+        """Rows (axis 0) or columns (1) of the frame that the window of each output row or column has."""
+        size = (self.height, self.width)[axis]
+        first = np.arange(self._out_size(axis), dtype=np.int64) * self.stride[axis] - self.padding[2 * axis]
+        counts: NDArray[np.int64] = np.minimum(first + self.kernel[axis], size) - np.maximum(first, 0)
+        return counts
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many elements a window may have inside the frame: all numbers that occur, ascending."""
+        rows, columns = (np.unique(self.inside(axis)).tolist() for axis in (0, 1))
+        return tuple(sorted({down * across for down in rows for across in columns}))
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields as values that JSON has."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> "PoolSpec":
+        """Inverse of :meth:`to_dict`. Raises :class:`SpecError` for unknown, missing and invalid fields."""
+        known = [field.name for field in fields(cls)]
+        label = str(values.get("name", "pool"))
+        for key in values:
+            if key not in known:
+                raise SpecError(label, "field", key, f"one of {one_of(known)}")
+        for key in ("kind", "height", "width", "channels", "kernel"):
+            if key not in values:
+                raise SpecError(label, key, None, "given")
+        return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every value
