@@ -37,8 +37,13 @@ ENGINES = {
         dict(height=2, width=3, in_channels=4, out_channels=4, kernel=(3, 2), dilation=(2, 1), padding=(4, 0, 1, 0),
              streaming=True), 9, 4,
     ),
+    "look_up_tables": (
+        dict(height=4, width=3, in_channels=4, out_channels=4, kernel=(2, 3), padding="same"), 8, 4,
+    ),
     "exact_unit": (dict(height=3, width=4, in_channels=4, out_channels=4, kernel=(1, 3), padding="same"), 6, 4),
 }  # fmt: skip
+LUT_MULTIPLIERS = {"look_up_tables": 5}
+"""Multipliers of look-up tables of an engine that has both kinds."""
 EXACT = ("exact_unit",)
 """Engines with TensorFlow Lite's exact unit, although a narrow one would do."""
 
@@ -58,6 +63,7 @@ def engine(name: str) -> EnginePlan:
             layer,
             folding,
             multipliers=multipliers,
+            lut_multipliers=LUT_MULTIPLIERS.get(name, 0),
             input_beat_bytes=beat,
             output_beat_bytes=OUTPUT_BEATS.get(name),
         )

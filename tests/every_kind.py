@@ -62,6 +62,10 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         8,
     ),
     "packed": ([dict(height=5, width=4, in_channels=8, out_channels=8, kernel=(3, 3), weight_dtype="int4")], 8),
+    "look_up_tables": (
+        [dict(height=4, width=4, in_channels=4, out_channels=4, kernel=(2, 3), padding="same", stride=(1, 2))],
+        8,
+    ),
     "loadable": ([dict(height=3, width=3, in_channels=4, out_channels=4, kernel=(1, 2), padding=(0, 0, 1, 0))], 8),
     "program": (
         [
@@ -71,6 +75,8 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
         12,
     ),
 }
+LUT_MULTIPLIERS = {"look_up_tables": 5}
+"""Multipliers of look-up tables of an engine that has both kinds."""
 # Name: the layer, multipliers, algorithm.
 _WINOGRAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "winograd": (
@@ -108,7 +114,8 @@ def engine_of(kind: str) -> EnginePlan:
     if len(made) > 1:
         return make_program(made, name=kind, multipliers=multipliers)
     with exact_requantisers(kind in ("exact_requantiser", "uint8")):
-        return plan_of(made[0], multipliers=multipliers, loadable=kind == "loadable")
+        options = {"lut_multipliers": LUT_MULTIPLIERS.get(kind, 0), "loadable": kind == "loadable"}
+        return plan_of(made[0], multipliers=multipliers, **options)
 
 
 def outputs_of(plan: EnginePlan, frames: np.ndarray) -> np.ndarray:

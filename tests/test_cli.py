@@ -1,6 +1,7 @@
 """The command line: one line on standard error for whatever is wrong, pure JSON on standard output."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -120,8 +121,21 @@ def test_an_unknown_target_is_one_line_that_lists_those_there_are(
 
 
 def test_a_target_that_is_too_small_says_by_how_much(layer_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("plan", layer_file, "--target", "lfe5u-12f-6", "--multipliers", "100", "--lut-multipliers", "0") == 1
+    asked = ["plan", layer_file, "--target", "lfe5u-12f-6", "--multipliers", "100"]
+    assert run(*asked, "--lut-multipliers", "0") == 1
     assert "28" in error_line(capsys)
+
+
+def test_multipliers_beyond_those_of_a_target_are_made_of_look_up_tables(
+    layer_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["plan", layer_file, "--target", "lfe5u-12f-6", "--multipliers"]
+    assert run(*asked, "40") == 0
+    assert re.search(r"28 of 28 multipliers, \d+ more of look-up tables", capsys.readouterr().out)
+    assert run(*asked, "400") == 1
+    line = error_line(capsys)
+    assert "multipliers are made of look-up tables" in line
+    assert "12,000" in line
 
 
 @pytest.mark.parametrize("what", ["text", "shape", "type", "pickle", "missing"])

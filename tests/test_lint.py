@@ -39,6 +39,8 @@ WAIVERS = (
     ("hwconv_accumulate.v", "UNUSEDSIGNAL", "Bits of signal are not used: 'total'", "an odd sum's last pair"),
     ("hwconv_accumulate.v", "UNUSEDSIGNAL", "Signal is not used: 'carry_out'", "of the last pair"),
     ("hwconv_hop.v", "PROCASSINIT", "", "a register's value at power-up"),
+    ("hwconv_lut_mult.v", "UNUSEDSIGNAL", "Bits of signal are not used: 'narrow'", "a second sign bit, for odd widths"),
+    ("hwconv_lut_mult.v", "UNUSEDSIGNAL", "Signal is not used: 'carry_out'", "of the last pair"),
     ("hwconv_mult.v", "DECLFILENAME", "", "the primitive with its parameters is a module beside its only user"),
     ("hwconv_mult.v", "PINCONNECTEMPTY", "", "clocks and operands of the primitive that are not used"),
     ("hwconv_mult.v", "UNUSEDSIGNAL", "Bits of signal are not used", "the primitive is wider than what is wanted"),
@@ -67,7 +69,7 @@ WAIVERS = (
 BLOCKS = ("dropout_6", "variance", "moments", "mc_dropout")
 ENGINES = {
     "generic": (*KINDS, *BLOCKS, *GRAPHS),
-    "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise", "int16", "packed"),
+    "ecp5": ("dense", "exact_requantiser", "grouped", "depthwise", "int16", "packed", "look_up_tables"),
 }
 
 

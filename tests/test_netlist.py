@@ -19,7 +19,7 @@ from hwconv.simulation import Design, EarlyLast, LateLast, MissingLast, Reset, S
 
 pytestmark = pytest.mark.eda
 
-KINDS = ("dense", "few_channels", "depthwise", "transposed", "uint8", "int16", "packed", "loadable")
+KINDS = ("dense", "few_channels", "depthwise", "transposed", "look_up_tables", "uint8", "int16", "packed", "loadable")
 every_kind = pytest.mark.parametrize("kind", KINDS)
 # An inverter of the fabric: its table, and its name.
 INVERTER = re.compile(r"\.INIT\(16'h(00ff)\)\n  \) \\core\.(address_generator|ledger|receiver)\.")

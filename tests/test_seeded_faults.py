@@ -13,6 +13,7 @@ SAMPLE = (
     "queue of beats taken for four beats deeper",
     "restart mark dropped in a depthwise array",
     "a threshold between offsets off",
+    "a carry of a multiplier of look-up tables dropped",
     "weights stay those of the first layer",
 )
 """One for each of most checks; `make faults` runs all."""

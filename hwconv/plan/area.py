@@ -27,6 +27,17 @@ class Area:
         return Area(luts=self.luts * count, ffs=self.ffs * count)
 
 
+_NARROW_LUTS = 1.8
+"""Look-up tables of a narrow requantiser for each bit of an entry."""
+_EXACT = {
+    "wide": Area(luts=335, ffs=905),
+    "float": Area(luts=340, ffs=710),
+    "single": Area(luts=110, ffs=520),
+}
+_PORT = Area(luts=250, ffs=150)
+_CONTROL = Area(luts=600, ffs=600)
+
+
 def estimate_area(plan: "EnginePlan") -> Area:
     """What the engine of a plan takes, the vendor blocks of ECP5 in it."""
     config, operands = plan.config, plan.config.operands
@@ -44,7 +55,7 @@ def estimate_area(plan: "EnginePlan") -> Area:
         hops += operands.lane_bits * config.weight_lanes * (config.lanes - 1)
     marks = 2 * config.pixels * -(-config.weight_lanes // 4)
     # A tree of choices of four, each with a register, for each requantiser.
-    choices = config.requantisers * sum(-(-config.drain // 4**stage) for stage in range(1, config.column_stages + 1))
+    choices = config.requantisers * sum(-(-config.drain >> 2 * stage) for stage in range(1, config.column_stages + 1))
     drain = Area(luts=2 * width, ffs=width) * choices
     requantisers = requantiser_area(config.requantiser) * config.requantisers
     total: Area = array + supply + Area(luts=0, ffs=hops + marks) + drain + requantisers + _PORT * config.ports
@@ -71,14 +82,3 @@ def lut_multiplier_area(width_a: int, width_b: int) -> Area:
 def even(bits: int) -> int:
     """Look-up tables of a carry chain: its cells have two bits each."""
     return bits + bits % 2
-
-
-_NARROW_LUTS = 1.8
-"""Look-up tables of a narrow requantiser for each bit of an entry."""
-_EXACT = {
-    "wide": Area(luts=335, ffs=905),
-    "float": Area(luts=340, ffs=710),
-    "single": Area(luts=110, ffs=520),
-}
-_PORT = Area(luts=250, ffs=150)
-_CONTROL = Area(luts=600, ffs=600)

@@ -231,4 +231,36 @@ FAULTS = (
         engine="raw_sums",
         edit=Verilog("requantiser_0", r"sum_0_over_1 <= N\[16\]", "sum_0_over_1 <= 1'h0"),
     ),
+    Described(
+        name="a carry of a multiplier of look-up tables dropped",
+        kind="carry",
+        engine="look_up_tables",
+        edit=Verilog(
+            "hwconv_lut_mult.v", r"carry_in = g_cell\[i-1\]\.carry_out", "carry_in = i != 3 & g_cell[i-1].carry_out"
+        ),
+    ),
+    Described(
+        name="sign of a row of look-up tables not extended",
+        kind="sign",
+        engine="look_up_tables",
+        edit=Verilog("hwconv_lut_mult.v", r"\{\{2\{kept\[ROW-1\]\}\}, kept\}", "{2'b00, kept}"),
+    ),
+    Described(
+        name="a multiplier of look-up tables takes weights for unsigned",
+        kind="sign",
+        engine="look_up_tables",
+        edit=Verilog("hwconv_lut_mult.v", r"if \(r < LAST\)", "if (r < ROWS)"),
+    ),
+    Described(
+        name="a row of look-up tables subtracts one too little",
+        kind="carry",
+        engine="look_up_tables",
+        edit=Verilog("hwconv_lut_mult.v", r"16'h000F", "16'h0000"),
+    ),
+    Described(
+        name="the lowest bit of a subtracted row of look-up tables lost",
+        kind="carry",
+        engine="look_up_tables",
+        edit=Verilog("hwconv_lut_mult.v", r"multiplicand\[0\] & digits\[2\*r\]", "1'b0"),
+    ),
 )

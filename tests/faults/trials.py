@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 from checked_engines import ENGINES, engine
 from engine_checks import (
@@ -23,6 +24,7 @@ from engine_checks import (
 from engines import engine_design
 from test_engine_program import program
 
+from hwconv.api import design_of
 from hwconv.errors import ToolError
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.simulation import Design
@@ -101,6 +103,7 @@ def own_cache() -> Iterator[None]:
                 os.environ["HWCONV_CACHE"] = before
 
 
+@cache
 def unchanged(plan: EnginePlan) -> Design:
-    """The Verilog that the generator makes."""
-    return engine_design(plan)
+    """The Verilog that the generator makes; with the carry chains of ECP5 where they multiply."""
+    return design_of(plan, "ecp5") if plan.lut_multipliers else engine_design(plan)
