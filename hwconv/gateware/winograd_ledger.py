@@ -120,7 +120,7 @@ class TileLedger(wiring.Component):
         ]
         with m.If(delayed(m, "band_read", self.read_last & across, RELEASE_DELAY)):
             m.d.sync += released.eq(total)
-        waiting = Signal(signed(width), reset_less=True)
+        waiting = Signal(signed(width))  # decides whether input is taken, from the first cycle after a reset
         limit = config.ring_rows - config.row_margin
         m.d.sync += [waiting.eq(self.positions - released), self.permitted.eq(waiting < limit)]
         return m
