@@ -47,7 +47,7 @@ def test_an_engine_is_exact_at_the_cycles_of_one_with_hard_multipliers(kind: str
     check_exact(plan, frames, outputs_of(plan, frames))
 
 
-@pytest.mark.parametrize("kind", ["dense", "depthwise"])
+@pytest.mark.parametrize("kind", [pytest.param("dense", marks=pytest.mark.slow), "depthwise"])
 def test_the_carry_chains_are_exact_in_an_engine(kind: str) -> None:
     """The ECP5 vendor blocks, on the models of its fabric."""
     plan = with_luts(kind, engine_of(kind).multipliers - 3)

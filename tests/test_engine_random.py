@@ -14,7 +14,7 @@ from random_engines import random_case, random_engine
 from hwconv import golden
 from hwconv.simulation import build, explain, run
 
-DEFAULT_PAIRS = 64
+DEFAULT_PAIRS = 32
 ALL_PAIRS = 384
 
 

@@ -29,7 +29,7 @@ from hwconv.plan.winograd import make_winograd_plan
 from hwconv.simulation import Stalls, build, explain, run
 from hwconv.spec import ConvSpec
 
-DEFAULT_CASES = 16
+DEFAULT_CASES = 12
 ALL_CASES = 160
 KINDS = ("winograd", "winograd_line")
 SHAPES = {

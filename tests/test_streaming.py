@@ -15,7 +15,7 @@ from hwconv.plan.program import make_program
 from hwconv.simulation import Stalls, build, explain, run
 from hwconv.spec import ConvSpec, causal1d_spec
 
-DEFAULT_PAIRS = 24
+DEFAULT_PAIRS = 16
 ALL_PAIRS = 120
 
 

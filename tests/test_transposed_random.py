@@ -16,7 +16,7 @@ from hwconv.errors import HwconvError
 from hwconv.simulation import Stalls, build, explain, run
 from hwconv.spec import ConvSpec
 
-DEFAULT_PAIRS = 40
+DEFAULT_PAIRS = 16
 ALL_PAIRS = 240
 KINDS = ("dense", "dense", "grouped", "depthwise", "depthwise_multiplier", "line")
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 13, 16)

@@ -35,9 +35,9 @@ ENGINES = {
     # Two rows of two elements behind one port: every mechanism of a large engine, twice.
     "dense": lambda: ring_config(KERNEL_2X2, 6, pixels=2, columns=2, ports=1),
     # A port for each of two pixels, two words of one channel: the word groups of a depthwise layer.
-    "depthwise": lambda: ring_config(DEPTHWISE, 5, pixels=2, depthwise=True, word_bytes=1),
+    "depthwise": lambda: ring_config(DEPTHWISE, 5, pixels=2, depthwise=True, word_channels=1),
     "program": lambda: tiny_program(
-        LAYERS, SharedArray(pixels=2, columns=2, ports=1, word_bytes=1, requantisers=1), beat_bytes=2
+        LAYERS, SharedArray(pixels=2, columns=2, ports=1, word_channels=1, requantisers=1), beat_bytes=2
     ),
 }
 """Engines whose flow is proven."""
