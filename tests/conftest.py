@@ -3,15 +3,26 @@
 A test that takes ``material_file`` and is marked ``@pytest.mark.material("folder/pattern*.npz", ...)`` runs once for
 every file that a pattern finds. The material lies beside the checkout, or where ``HWCONV_MATERIAL`` says; where it is
 absent, such a test is skipped and says so. ``seed`` is fixed; ``HWCONV_SEED`` sets another one.
+
+In the files of `SIMULATED`, every case is a simulation of its own: one case in `SHARE` of each test runs by default,
+each test beginning at another one so that all kinds of engines occur, and the others run with ``-m slow``.
 """
 
 import os
+from collections import Counter
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
 MATERIAL = Path(os.environ.get("HWCONV_MATERIAL") or Path(__file__).resolve().parents[2] / "shared" / "material")
 ABSENT = "test material is absent (set HWCONV_MATERIAL to its folder)"
+
+SIMULATED = frozenset(
+    f"test_{name}.py"
+    for name in ("blocks", "engine_faults", "engine_formats", "engine_lut_multipliers", "engine_program", "power_up")
+)
+SHARE = 3
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +39,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases = [pytest.param(file, id=file.stem) for file in files]
     absent = pytest.param(None, id="absent", marks=pytest.mark.skip(reason=ABSENT))
     metafunc.parametrize("material_file", cases or [absent])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    seen: Counter[str] = Counter()
+    for item in items:
+        if item.path.name in SIMULATED and hasattr(item, "callspec"):
+            test = f"{item.path.name}::{getattr(item, 'originalname', item.name)}"
+            if (crc32(test.encode()) + seen[test]) % SHARE:
+                item.add_marker(pytest.mark.slow)
+            seen[test] += 1
 
 
 @pytest.fixture
