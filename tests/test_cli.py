@@ -127,12 +127,16 @@ def test_a_target_that_is_too_small_says_by_how_much(layer_file: Path, capsys: p
 
 
 def test_multipliers_beyond_those_of_a_target_are_made_of_look_up_tables(
-    layer_file: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["plan", layer_file, "--target", "lfe5u-12f-6", "--multipliers"]
+    path = tmp_path / "wide.toml"
+    path.write_text(
+        "height = 16\nwidth = 16\nin_channels = 16\nout_channels = 64\nkernel = 1\nweights = { seed = 1 }\n"
+    )
+    asked = ["plan", path, "--target", "lfe5u-12f-6", "--multipliers"]
     assert run(*asked, "40") == 0
     assert re.search(r"28 of 28 multipliers, \d+ more of look-up tables", capsys.readouterr().out)
-    assert run(*asked, "400") == 1
+    assert run(*asked, "192") == 1
     line = error_line(capsys)
     assert "multipliers are made of look-up tables" in line
     assert "12,000" in line
