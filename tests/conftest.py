@@ -20,7 +20,10 @@ ABSENT = "test material is absent (set HWCONV_MATERIAL to its folder)"
 
 SIMULATED = frozenset(
     f"test_{name}.py"
-    for name in ("blocks", "engine_faults", "engine_formats", "engine_lut_multipliers", "engine_program", "power_up")
+    for name in (
+        *("blocks", "engine_faults", "engine_formats", "engine_lut_multipliers", "engine_program", "engine_vectors"),
+        "power_up",
+    )
 )
 SHARE = 3
 
