@@ -23,8 +23,9 @@ module CCU2C (
     end
 
     // A table entry, also where B is unknown and does not matter.
-    function entry(input [15:0] table_, input d, input c, input b, input a);
-        entry = (table_[{d, c, 1'b0, a}] === table_[{d, c, 1'b1, a}]) ? table_[{d, c, 1'b0, a}] : table_[{d, c, b, a}];
+    function entry(input [15:0] table_, input pin_d, input pin_c, input pin_b, input pin_a);
+        entry = (table_[{pin_d, pin_c, 1'b0, pin_a}] === table_[{pin_d, pin_c, 1'b1, pin_a}])
+            ? table_[{pin_d, pin_c, 1'b0, pin_a}] : table_[{pin_d, pin_c, pin_b, pin_a}];
     endfunction
 
     wire propagate0 = entry(INIT0, D0, C0, B0, A0);
