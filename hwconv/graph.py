@@ -1,14 +1,16 @@
-"""Layers that read each other's results: a graph of convolutions, pooling and concatenations, from one input to one
-output.
+"""Layers that read each other's results: a graph of convolutions, pooling, additions and concatenations, from one input
+to one output.
 
 A :class:`Graph` is a value, like the specifications in it; a :class:`Network` is a graph with the layers' parameters.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from .add import AddSpec
 from .errors import SpecError, UnsupportedError, one_of
 from .layer import Layer, LayerParameters
 from .pool import PoolSpec
@@ -65,8 +67,43 @@ class Concat:
         object.__setattr__(self, "inputs", tuple(inputs))
 
 
-Node = Conv | Pool | Concat
-_KINDS: Mapping[str, type[Node]] = {"conv": Conv, "pool": Pool, "concat": Concat}
+@dataclass(frozen=True, kw_only=True)
+class Add:
+    """The sum of two tensors of equal shape; it has the specification's name."""
+
+    inputs: tuple[str, str]
+    spec: AddSpec
+
+    def __post_init__(self) -> None:
+        inputs: object = self.inputs
+        if isinstance(inputs, str) or not isinstance(inputs, Sequence) or len(inputs) != 2:
+            raise SpecError(str(self.spec.name), "inputs", inputs, "two names of tensors")
+        object.__setattr__(self, "inputs", tuple(inputs))
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reshape:
+    """The same values in the same order as frames of another shape: nothing is computed."""
+
+    name: str
+    input: str
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.input,)
+
+
+Node = Conv | Pool | Add | Concat | Reshape
+Computed = Conv | Pool | Add | Concat
+"""What makes a tensor, rather than to call one otherwise."""
+_KINDS: Mapping[str, type[Node]] = {"conv": Conv, "pool": Pool, "add": Add, "concat": Concat, "reshape": Reshape}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +196,20 @@ class Graph:
         """Who reads a tensor: names of nodes, and the number of the input, in the order of the nodes."""
         return [(node.name, index) for node in self.nodes for index, each in enumerate(node.inputs) if each == name]
 
+    @property
+    def computed(self) -> Iterator[Computed]:
+        """All nodes but reshapes."""
+        return (node for node in self.nodes if not isinstance(node, Reshape))
+
+    def origin(self, name: str) -> str:
+        """The tensor whose values a tensor has: itself, but for those that are another one in another shape."""
+        node = None if name == INPUT else self.node(name)
+        return self.origin(node.input) if isinstance(node, Reshape) else name
+
+    def origins(self, node: Node) -> tuple[str, ...]:
+        """What a node reads, as tensors that are computed."""
+        return tuple(self.origin(name) for name in node.inputs)
+
     def node(self, name: str) -> Node:
         return next(node for node in self.nodes if node.name == name)
 
@@ -188,10 +239,14 @@ class Graph:
         """All fields as values that JSON has."""
         nodes: list[dict[str, object]] = []
         for node in self.nodes:
-            if isinstance(node, Concat):
-                nodes.append({"kind": "concat", "name": node.name, "inputs": list(node.inputs)})
+            kind = next(key for key, each in _KINDS.items() if isinstance(node, each))
+            if isinstance(node, Reshape):
+                nodes.append({"kind": kind, **asdict(node)})
+            elif isinstance(node, Concat):
+                nodes.append({"kind": kind, "name": node.name, "inputs": list(node.inputs)})
+            elif isinstance(node, Add):
+                nodes.append({"kind": kind, "inputs": list(node.inputs), "spec": node.spec.to_dict()})
             else:
-                kind = "conv" if isinstance(node, Conv) else "pool"
                 nodes.append({"kind": kind, "input": node.input, "spec": node.spec.to_dict()})
         own = {key: getattr(self, key) for key in ("name", "height", "width", "channels", "zero_point")}
         return {**own, "nodes": nodes}
@@ -265,6 +320,10 @@ def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
             raise SpecError(node.name, "channels", channels, f"at most {MAX_EXTENT}")
         return Tensor(height=first.height, width=first.width, channels=channels, dtype="int8",
                       zero_point=first.zero_point)  # fmt: skip
+    if isinstance(node, Reshape):
+        return _reshaped(node, first)
+    if isinstance(node, Add):
+        return _sum(node, inputs)
     if not isinstance(node.spec, ConvSpec | PoolSpec):
         raise SpecError(node.name, "spec", type(node.spec).__name__, "a ConvSpec or a PoolSpec")
     if node.spec.input_shape != first.shape:
@@ -285,6 +344,26 @@ def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
     return Tensor(height=height, width=width, channels=channels, dtype=spec.output_dtype, zero_point=zero_point)
 
 
+def _reshaped(node: Reshape, first: Tensor) -> Tensor:
+    shape = node.height, node.width, node.channels
+    if any(isinstance(each, bool) or not isinstance(each, int) or not 1 <= each <= MAX_EXTENT for each in shape):
+        raise SpecError(node.name, "shape", shape, f"three extents from 1 to {MAX_EXTENT}")
+    if math.prod(shape) != math.prod(first.shape):
+        expected = f"{math.prod(first.shape)}, those of {node.input}"
+        raise SpecError(node.name, "elements", math.prod(shape), expected)
+    return replace(first, height=node.height, width=node.width, channels=node.channels)
+
+
+def _sum(node: Add, inputs: Sequence[Tensor]) -> Tensor:
+    spec = node.spec
+    for tensor, name, zero_point in zip(inputs, node.inputs, spec.input_zero_points, strict=True):
+        if tensor.shape != spec.shape:
+            raise SpecError(node.name, "input shape", spec.shape, f"{tensor.shape}, that of {name}")
+        if tensor.zero_point != zero_point:
+            raise SpecError(node.name, "input_zero_points", zero_point, f"{tensor.zero_point}, that of {name}")
+    return replace(inputs[0], zero_point=spec.output_zero_point)
+
+
 def _check_keys(label: str, values: Mapping[str, Any], known: Sequence[str], needed: Sequence[str]) -> None:
     for key in values:
         if key not in known:
@@ -301,6 +380,15 @@ def _node(label: str, values: object) -> Node:
     if values["kind"] == "concat":
         _check_keys(label, values, ("kind", "name", "inputs"), ("name", "inputs"))
         return Concat(name=values["name"], inputs=values["inputs"])
+    if values["kind"] == "reshape":
+        known = ("name", "input", "height", "width", "channels")
+        _check_keys(label, values, ("kind", *known), known)
+        return Reshape(**{key: values[key] for key in known})
+    if values["kind"] == "add":
+        _check_keys(label, values, ("kind", "inputs", "spec"), ("inputs", "spec"))
+        if not isinstance(values["spec"], dict):
+            raise SpecError(label, "spec", values["spec"], "an object")
+        return Add(inputs=values["inputs"], spec=AddSpec.from_dict(values["spec"]))
     _check_keys(label, values, ("kind", "input", "spec"), ("input", "spec"))
     if not isinstance(values["spec"], dict):
         raise SpecError(label, "spec", values["spec"], "an object")

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hwconv"
 
 # What stream blocks compute.
-BLOCKS = ("frame_spec", "dropout", "mc_statistics", "pool", "graph")
+BLOCKS = ("frame_spec", "dropout", "mc_statistics", "add", "pool", "graph")
 # What the modules of a room may import of hwconv, beside their own room.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "cache": (),
@@ -24,11 +24,23 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "mc_statistics": ("errors", "frame_spec", "spec"),
     "packing": ("errors", "spec"),
     "pool": ("errors", "spec"),
-    "graph": ("errors", "spec", "layer", "pool"),
-    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "graph"),
+    "add": ("errors", "spec"),
+    "graph": ("errors", "spec", "layer", "pool", "add"),
+    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "add", "graph"),
     "factorise": ("errors", "spec", "layer", "golden"),
-    "frontend": ("errors", "spec", "layer", "golden.requantise", "graph", "pool"),
-    "plan": ("errors", "spec", "layer", "golden.requantise", "golden.pool", "keywords", "packing", "targets", *BLOCKS),
+    "frontend": ("errors", "spec", "layer", "golden.requantise", "graph", "pool", "add"),
+    "plan": (
+        "errors",
+        "spec",
+        "layer",
+        "golden.requantise",
+        "golden.pool",
+        "golden.add",
+        "keywords",
+        "packing",
+        "targets",
+        *BLOCKS,
+    ),
     "gateware": ("errors", "plan", *BLOCKS),
     "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__", *BLOCKS),
     "targets": ("errors", "resources"),

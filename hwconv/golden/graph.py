@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import INPUT, Concat, Conv, Network
-from . import pool
+from ..graph import INPUT, Add, Concat, Conv, Network, Reshape
+from . import add, pool
 from . import run as run_layer
 
 
@@ -15,6 +15,10 @@ def run_all(network: Network, x: NDArray[np.integer]) -> dict[str, NDArray[np.in
         inputs = [tensors[name] for name in node.inputs]
         if isinstance(node, Concat):
             tensors[node.name] = np.concatenate(inputs, axis=3)
+        elif isinstance(node, Reshape):
+            tensors[node.name] = inputs[0].reshape(len(x), node.height, node.width, node.channels)
+        elif isinstance(node, Add):
+            tensors[node.name] = add.run(node.spec, *inputs)
         elif isinstance(node, Conv):
             tensors[node.name] = run_layer(network.layers[node.name], inputs[0])
         else:

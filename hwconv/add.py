@@ -1,0 +1,111 @@
+"""What an addition of two int8 frames is, exactly as TensorFlow Lite rounds it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from .errors import SpecError, one_of
+from .spec import MAX_ELEMENTS, MAX_EXTENT, dtype_range
+
+LEFT_SHIFT = 20
+"""Bits that int8 operands move left before they are scaled (``Prepare`` of tensorflow/lite/kernels/add.cc)."""
+SHIFTS = (-31, 0)
+"""Exponents of multipliers below one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddSpec:
+    """The sum of two NHWC frames of equal shape, each with its own scale and zero point, int8 in and out.
+
+    ``clamp(zero_point + m(m(a - za, 0) + m(b - zb, 1), 2))``, where ``m(x, i)`` scales by ``multiplier * 2**(shift -
+    31)``: the rounding doubling high multiply and the rounding shift of the mode ``tflite``, operands being moved left
+    by 20 bits before (``AddElementwise`` in tensorflow/lite/kernels/internal/reference/integer_ops/add.h).
+
+    Parameters
+    ----------
+    name:
+        One printable line, used in messages and headers.
+    height, width, channels:
+        Both frames, and the result.
+    input_zero_points, output_zero_point:
+        Of the operands and of the result.
+    multipliers, shifts:
+        Q31 multipliers and exponents, from -31 to 0, of the operands.
+    output_multiplier, output_shift:
+        Those of the sum.
+    activation_min, activation_max:
+        The clamp; default: the range of int8.
+
+    Raises
+    ------
+    SpecError
+        A field that is out of range: names the layer, the field, the value and what is expected.
+    """
+
+    name: str = "add"
+    height: int
+    width: int
+    channels: int
+    input_zero_points: tuple[int, int] = (0, 0)
+    output_zero_point: int = 0
+    multipliers: tuple[int, int]
+    shifts: tuple[int, int]
+    output_multiplier: int
+    output_shift: int
+    activation_min: int = -128
+    activation_max: int = 127
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or not self.name.isprintable() or len(self.name) > 200:
+            shown = self.name[:200] if isinstance(self.name, str) else self.name
+            raise SpecError("add", "name", shown, "one printable line of 1 to 200 characters")
+        byte = dtype_range("int8")
+        extent, multiplier = (1, MAX_EXTENT), (0, dtype_range("int32")[1])
+        for field, limits in {
+            "height": extent, "width": extent, "channels": extent, "output_zero_point": byte,
+            "output_multiplier": multiplier, "output_shift": SHIFTS, "activation_min": byte, "activation_max": byte,
+        }.items():  # fmt: skip
+            object.__setattr__(self, field, self._integer(field, getattr(self, field), limits))
+        for field, limits in {"input_zero_points": byte, "multipliers": multiplier, "shifts": SHIFTS}.items():
+            object.__setattr__(self, field, self._pair(field, getattr(self, field), limits))
+        if self.activation_min > self.activation_max:
+            expected = f"at most activation_max = {self.activation_max}"
+            raise SpecError(self.name, "activation_min", self.activation_min, expected)
+        elements = self.height * self.width * self.channels
+        if elements >= MAX_ELEMENTS:
+            raise SpecError(self.name, "height x width x channels", elements, f"below {MAX_ELEMENTS} elements")
+
+    def _integer(self, field: str, value: object, limits: tuple[int, int]) -> int:
+        low, high = limits
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise SpecError(self.name, field, value, f"an integer from {low} to {high}")
+        number = int(value.__index__())
+        if not low <= number <= high:
+            raise SpecError(self.name, field, number, f"from {low} to {high}")
+        return number
+
+    def _pair(self, field: str, value: object, limits: tuple[int, int]) -> tuple[int, int]:
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise SpecError(self.name, field, value, "two integers, one for each operand")
+        return self._integer(field, value[0], limits), self._integer(field, value[1], limits)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(height, width, channels)`` of either frame, and of the result."""
+        return self.height, self.width, self.channels
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields as values that JSON has."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> "AddSpec":
+        """Inverse of :meth:`to_dict`. Raises :class:`SpecError` for unknown, missing and invalid fields."""
+        known = [field.name for field in fields(cls)]
+        label = str(values.get("name", "add"))
+        for key in values:
+            if key not in known:
+                raise SpecError(label, "field", key, f"one of {one_of(known)}")
+        for key in ("height", "width", "channels", "multipliers", "shifts", "output_multiplier", "output_shift"):
+            if key not in values:
+                raise SpecError(label, key, None, "given")
+        return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every value
