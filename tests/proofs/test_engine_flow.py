@@ -4,11 +4,13 @@ Bounded proofs: every run of so many cycles from a reset, which is more than two
 program and the first layer of the next.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Value
+from amaranth.lib.wiring import Component
 from tiny import ENGINES, engine_config, engine_proof
 
 from hwconv.gateware.address_generator import AddressGenerator
@@ -80,15 +82,18 @@ def test_a_layer_that_starts_before_the_last_rows_of_the_one_before_is_found_out
         assert proof("ROWS", "program").run().refuted
 
 
-class WrongStride(AddressGenerator):
-    """Addresses of a layer whose columns are two apart."""
+def built_for(block: type[Component], other: Callable[[EngineConfig], EngineConfig]) -> type[Component]:
+    """A block that is built for another engine than the one it is in."""
 
-    def __init__(self, config: EngineConfig) -> None:
-        super().__init__(changed(config, 0, stride=(1, 2)))
+    class Mistaken(block):
+        def __init__(self, config: EngineConfig) -> None:
+            super().__init__(other(config))
+
+    return Mistaken
 
 
 def test_a_wrong_address_is_found_out():
-    with patch(ENGINE + "AddressGenerator", WrongStride):
+    with patch(ENGINE + "AddressGenerator", built_for(AddressGenerator, lambda each: changed(each, 0, stride=(1, 2)))):
         assert proof("ROWS", "dense").run().refuted
 
 
@@ -107,12 +112,12 @@ def test_channels_of_another_word_group_are_found_out():
 def test_frame_buffers_that_overlap_are_found_out():
     base = engine_config("program").passes[1].activation_base - 1
 
-    def overlapping(block):
-        return lambda config: block(changed(config, 1, activation_base=base))
+    def overlapping(config):
+        return changed(config, 1, activation_base=base)
 
     with (
-        patch(ENGINE + "FrameReceiver", overlapping(FrameReceiver)),
-        patch(ENGINE + "AddressGenerator", overlapping(AddressGenerator)),
+        patch(ENGINE + "FrameReceiver", built_for(FrameReceiver, overlapping)),
+        patch(ENGINE + "AddressGenerator", built_for(AddressGenerator, overlapping)),
     ):
         assert proof("ROWS", "program").run().refuted
 
@@ -123,23 +128,24 @@ def test_a_layer_that_follows_too_soon_is_found_out():
 
 
 def test_a_sender_that_mistakes_the_layers_is_found_out():
-    with patch(
-        ENGINE + "OutputBuffer", lambda config: OutputBuffer(replace(config, passes=tuple(reversed(config.passes))))
-    ):
+    def reversed_(config):
+        return replace(config, passes=tuple(reversed(config.passes)))
+
+    with patch(ENGINE + "OutputBuffer", built_for(OutputBuffer, reversed_)):
         assert proof("RESULTS", "program").run().refuted
 
 
-class Overwriting(SkidBuffer):
-    """Takes the next transfer although the one before still waits."""
+class Hasty(SkidBuffer):
+    """Gives what comes now beside the valid of what came before."""
 
     def elaborate(self, platform: object) -> Module:
         m = super().elaborate(platform)
-        m.d.comb += self.i.ready.eq(1)  # the later assignment counts
+        m.d.comb += Value.cast(self.o.p).eq(Value.cast(self.i.p))  # the later assignment counts
         return m
 
 
-def test_a_way_back_that_loses_beats_is_found_out():
-    with patch(ENGINE + "SkidBuffer", Overwriting):
+def test_a_way_back_that_mixes_up_beats_is_found_out():
+    with patch(ENGINE + "SkidBuffer", Hasty):
         assert proof("CARRIED", "program").run().refuted
 
 
