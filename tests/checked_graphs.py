@@ -4,7 +4,9 @@ import functools
 
 import numpy as np
 
-from hwconv.graph import Concat, Conv, Graph, Network, Pool
+from hwconv.add import AddSpec
+from hwconv.golden.requantise import quantise_multiplier
+from hwconv.graph import Add, Concat, Conv, Graph, Network, Pool, Reshape
 from hwconv.layer import LayerParameters
 from hwconv.plan.graph_plan import GraphPlan, plan_graph
 from hwconv.pool import PoolSpec
@@ -62,7 +64,39 @@ def branches() -> Graph:
     )  # fmt: skip
 
 
-GRAPHS = {"skip": skip, "branches": branches}
+def addition(name, shape, scales, zero_points=(3, 3, 3), **fields) -> AddSpec:
+    """With the constants that TensorFlow Lite makes of the scales of both operands and of the result."""
+    twice = 2 * max(scales[:2])
+    real = [scales[0] / twice, scales[1] / twice, twice / ((1 << 20) * scales[2])]
+    (first, second, result) = (quantise_multiplier(each) for each in real)
+    return AddSpec(
+        name=name, height=shape[0], width=shape[1], channels=shape[2], input_zero_points=zero_points[:2],
+        output_zero_point=zero_points[2], multipliers=(first[0], second[0]), shifts=(first[1], second[1]),
+        output_multiplier=result[0], output_shift=result[1], **fields,
+    )  # fmt: skip
+
+
+def residual() -> Graph:
+    """Two sums, the second of the first with what it is made of; a flattened tensor, which a full layer reads."""
+    shape = (5, 6, 4)
+    around = convolution("around", shape, 4, (3, 3), padding="same")
+    deep = convolution("deep", shape, 4, (3, 1), groups=4, padding="same", output_zero_point=-7)
+    full = convolution("full", (1, 1, 120), 5, input_zero_point=11)
+    return Graph(
+        name="residual", height=5, width=6, channels=4, zero_point=3,
+        nodes=(
+            Conv(input="input", spec=around),
+            Add(inputs=("around", "input"), spec=addition("first", shape, (0.037, 0.051, 0.06))),
+            Conv(input="first", spec=deep),
+            Add(inputs=("first", "deep"), spec=addition("second", shape, (1.0, 0.5, 0.75), (3, -7, 11),
+                                                        activation_min=11)),
+            Reshape(name="flat", input="second", height=1, width=1, channels=120),
+            Conv(input="flat", spec=full),
+        ),
+    )  # fmt: skip
+
+
+GRAPHS = {"skip": skip, "branches": branches, "residual": residual}
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """What pooling engines and graphs of engines compute, in words: the first lines of their Verilog and READMEs."""
 
 from hwconv.emit.describe import STREAMS, describe_kind
-from hwconv.graph import Concat, Conv, Graph
+from hwconv.graph import Add, Concat, Conv, Graph, Reshape
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.pool import PoolPlan
 from hwconv.pool import PoolSpec
@@ -40,10 +40,17 @@ def node_lines(graph: Graph) -> list[str]:
     lines = []
     for node in graph.nodes:
         shape = "x".join(map(str, graph.tensors[node.name].shape))
-        if isinstance(node, Concat):
-            what = "concatenation"
-        else:
-            what = describe_kind(node.spec) if isinstance(node, Conv) else describe_pool(node.spec).split(",")[0]
+        match node:
+            case Concat():
+                what = "concatenation"
+            case Reshape():
+                what = "another shape"
+            case Add():
+                what = "sum"
+            case Conv():
+                what = describe_kind(node.spec)
+            case _:
+                what = describe_pool(node.spec).split(",")[0]
         lines.append(f"{node.name} = {what} of {', '.join(node.inputs)}: {shape}")
     return lines
 

@@ -1,17 +1,19 @@
-"""Engines side by side and one after the other: guard, forks, queues, concatenations."""
+"""Engines side by side and one after the other: guard, forks, queues, additions, concatenations."""
 
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwconv.gateware.add import Addition
 from hwconv.gateware.axi_stream_top import AxiStreamTop
 from hwconv.gateware.engine import EngineCore
 from hwconv.gateware.frame_guard import FrameGuard
-from hwconv.gateware.stream import Beat, Queue, SkidBuffer, StreamRegister
+from hwconv.gateware.stream import Beat, PlainBeat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.stream_queue import StreamQueue
-from hwconv.graph import INPUT, Concat
+from hwconv.graph import INPUT, Add, Concat
+from hwconv.plan.add import AddPlan
 from hwconv.plan.engine_plan import module_name
 from hwconv.plan.graph_plan import MARKS_MARGIN, GraphPlan
 from hwconv.plan.graph_schedule import GUARD_ROOM, Edge
@@ -22,13 +24,6 @@ GUARD_QUEUE = 16
 
 Stream = Any  # amaranth.lib.stream.Interface, whose payload has fields that no type knows
 """A stream between nodes: whoever gives it drives `valid` and the payload, whoever takes it drives `ready`."""
-
-
-class PlainBeat(data.StructLayout):
-    """A beat of a whole frame: which of its bytes are there follows from its place."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__({"data": 8 * count, "last": 1})
 
 
 class Concatenation(wiring.Component):
@@ -124,20 +119,22 @@ class GraphCore(wiring.Component):
         graph, beats = self._plan.graph, self._plan.beats
         given = {INPUT: self._enter(m)}
         sinks: dict[str, list[tuple[Edge, Stream]]] = {}
-        for place, node in enumerate(graph.nodes):
+        for place, node in enumerate(graph.computed):
             label = f"node_{place}_{module_name(node.name)}"
             inputs = []
-            for index, name in enumerate(node.inputs):
+            for index, name in enumerate(graph.origins(node)):
                 sink = stream.Signature(PlainBeat(beats[name])).create(path=(f"{label}_input_{index}",))
                 sinks.setdefault(name, []).append(((node.name, index), sink))
                 inputs.append(sink)
             if isinstance(node, Concat):
                 given[node.name] = self._concatenate(m, label, node, inputs)
+            elif isinstance(node, Add):
+                given[node.name] = self._add(m, label, node.name, inputs)
             else:
                 given[node.name] = self._engine(m, label, node.name, node.input, inputs[0])
         for name, readers in sinks.items():
             self._hand_on(m, name, given[name], readers)
-        self._leave(m, given[graph.output])
+        self._leave(m, given[graph.origin(graph.output)])
         return m
 
     def _enter(self, m: Module) -> Stream:
@@ -173,7 +170,9 @@ class GraphCore(wiring.Component):
 
     def _engine(self, m: Module, label: str, name: str, source: str, sink: Stream) -> Stream:
         plan = self._plan
-        core = EngineCore(plan.engines[name].config)
+        engine = plan.engines[name]
+        assert not isinstance(engine, AddPlan)
+        core = EngineCore(engine.config)
         m.submodules[label] = core
         out = stream.Signature(PlainBeat(plan.beats[name])).create(path=(f"{label}_output",))
         m.d.comb += [
@@ -199,6 +198,15 @@ class GraphCore(wiring.Component):
         for index, sink in enumerate(inputs):
             self._connect(m, sink, getattr(together, f"i_{index}"))
         return together.o
+
+    def _add(self, m: Module, label: str, name: str, inputs: list[Stream]) -> Stream:
+        plan = self._plan.engines[name]
+        assert isinstance(plan, AddPlan)
+        addition = ResetInserter(self.resetting)(Addition(plan.config))
+        m.submodules[label] = addition
+        for index, sink in enumerate(inputs):
+            self._connect(m, sink, getattr(addition, f"i_{index}"))
+        return addition.o
 
     def _hand_on(self, m: Module, name: str, source: Stream, readers: list[tuple[Edge, Stream]]) -> None:
         """To the only reader, or to all of them in the same cycle, which is when all have room."""

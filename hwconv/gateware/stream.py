@@ -12,6 +12,13 @@ class Beat(data.StructLayout):
         super().__init__({"data": 8 * count, "keep": count, "last": 1, "user": 1})
 
 
+class PlainBeat(data.StructLayout):
+    """A beat of a whole frame: which of its bytes are there follows from its place."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__({"data": 8 * count, "last": 1})
+
+
 class SkidBuffer(wiring.Component):
     """Passes a stream on unchanged through two registers.
 

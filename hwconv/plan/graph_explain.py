@@ -7,8 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..graph import Concat, Conv, Graph
+from ..graph import Concat, Conv, Graph, Reshape
 from ..spec import ConvSpec
+from .add import AddPlan
 from .engine_plan import EnginePlan
 from .graph_plan import GraphPlan
 
@@ -97,10 +98,13 @@ def _engines(plan: GraphPlan) -> Table:
     for node in plan.graph.nodes:
         shape = "x".join(map(str, plan.graph.tensors[node.name].shape))
         row = [node.name, ", ".join(node.inputs), shape, str(plan.beats[node.name])]
-        if isinstance(node, Concat):
-            table.add_row(*row, "concatenation", "")
+        if isinstance(node, Concat | Reshape):
+            table.add_row(*row, "concatenation" if isinstance(node, Concat) else "another shape", "")
             continue
         engine = plan.engines[node.name]
+        if isinstance(engine, AddPlan):
+            table.add_row(*row, f"{engine.config.beat_bytes} adders", f"{engine.cycles.interval:,}")
+            continue
         array = f"{engine.config.pixels} x {engine.config.columns}"
         array += "" if isinstance(engine, EnginePlan) else " lanes"
         table.add_row(*row, array, f"{engine.cycles.interval:,}")
@@ -113,7 +117,7 @@ def _queues(plan: GraphPlan) -> Table:
         table.add_column(column, justify="right" if column == "beats" else "left")
     for (name, index), depth in plan.depths.items():
         if depth:
-            table.add_row(plan.graph.node(name).inputs[index], name, f"{depth:,}")
+            table.add_row(plan.graph.origins(plan.graph.node(name))[index], name, f"{depth:,}")
     return table
 
 

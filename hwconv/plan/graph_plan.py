@@ -7,7 +7,8 @@ from math import ceil, gcd
 from typing import Any
 
 from ..errors import SpecError, UnsupportedError, one_of
-from ..graph import INPUT, Concat, Conv, Graph, Network, Pool
+from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Pool
+from .add import AddPlan, plan_add
 from .array import divisors
 from .engine_plan import DEFAULT_MULTIPLIERS, LEAST_BEAT_BYTES, EnginePlan, make_plan, module_name
 from .frame import MAX_BEAT_BYTES, FrameConfig, StreamCycles
@@ -21,7 +22,7 @@ MOST_LANES = 64
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
 
-NodePlan = EnginePlan | PoolPlan
+NodePlan = EnginePlan | PoolPlan | AddPlan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +31,7 @@ class GraphPlan:
 
     network: Network
     engines: Mapping[str, NodePlan]
-    """Of every node but the concatenations."""
+    """Of every node but concatenations and reshapes."""
     beats: Mapping[str, int]
     """Bytes of a beat of every tensor."""
     queues: QueueDepths
@@ -117,7 +118,8 @@ class GraphPlan:
     @property
     def queue_bits(self) -> int:
         """Bits of all queues between engines, with TLAST."""
-        read = {(node.name, index): name for node in self.graph.nodes for index, name in enumerate(node.inputs)}
+        graph = self.graph
+        read = {(node.name, index): name for node in graph.computed for index, name in enumerate(graph.origins(node))}
         return sum(depth * (8 * self.beats[read[edge]] + 1) for edge, depth in self.depths.items())
 
     @property
@@ -153,7 +155,11 @@ class GraphPlan:
             "nodes": [
                 {"node": node.name, "inputs": list(node.inputs), **self.engines[node.name].summary()}
                 if node.name in self.engines
-                else {"node": node.name, "inputs": list(node.inputs), "kind": "concat"}
+                else {
+                    "node": node.name,
+                    "inputs": list(node.inputs),
+                    "kind": "concat" if isinstance(node, Concat) else "reshape",
+                }
                 for node in graph.nodes
             ],
         }
@@ -181,11 +187,15 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
     pace = max((draft.cycles.interval for draft in drafts.values()), default=0)
     beats = _Beats(graph, drafts, pace).choose()
     engines: dict[str, NodePlan] = {}
-    for node in graph.nodes:
+    for node in graph.computed:
         if isinstance(node, Concat):
             continue
-        widths = {"input_beat_bytes": beats[node.input], "output_beat_bytes": beats[node.name]}
         engine: NodePlan
+        if isinstance(node, Add):
+            engine = plan_add(node.spec, beat_bytes=beats[node.name])
+            engines[node.name] = _named(graph, node.name, engine)
+            continue
+        widths = {"input_beat_bytes": beats[node.input], "output_beat_bytes": beats[node.name]}
         if isinstance(node, Conv):
             draft = drafts[node.name]
             kept = widths["output_beat_bytes"] % draft.config.result_bytes == 0
@@ -199,9 +209,8 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
             )
         else:
             engine = _pool(node, pace, widths)
-        name = module_name(f"{graph.name}_{node.name}")
-        engines[node.name] = replace(engine, config=replace(engine.config, name=name))
-    names = [module_name(node.name) for node in graph.nodes]
+        engines[node.name] = _named(graph, node.name, engine)
+    names = [module_name(node.name) for node in graph.computed]
     for name in names:
         if names.count(name) > 1:
             raise SpecError(graph.name, "name of a node", name, "a module name that no other node has")
@@ -209,16 +218,27 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
     return GraphPlan(network=network, engines=engines, beats=beats, queues=queue_depths(streams))
 
 
+def _named(graph: Graph, node: str, engine: NodePlan) -> NodePlan:
+    """An engine whose modules are called after the graph and the node."""
+    name = module_name(f"{graph.name}_{node}")
+    return replace(engine, config=replace(engine.config, name=name))  # type: ignore[arg-type]  # each has its own kind
+
+
 def streams_of(graph: Graph, engines: Mapping[str, NodePlan], beats: Mapping[str, int]) -> Streams:
     """The streams of a graph whose engines are planned."""
     stages = []
-    for node in graph.nodes:
+    for node in graph.computed:
+        inputs = graph.origins(node)
         if isinstance(node, Concat):
             parts = tuple(graph.tensors[name].channels // beats[name] for name in node.inputs)
             pixels = graph.tensors[node.name].pixels
-            stages.append(Stage(name=node.name, inputs=node.inputs, parts=parts, pixels=pixels))
+            stages.append(Stage(name=node.name, inputs=inputs, parts=parts, pixels=pixels))
+            continue
+        engine = engines[node.name]
+        if isinstance(engine, AddPlan):
+            stages.append(Stage(name=node.name, inputs=inputs, add=engine.config))
         else:
-            stages.append(Stage(name=node.name, inputs=node.inputs, engine=engines[node.name].config))
+            stages.append(Stage(name=node.name, inputs=inputs, engine=engine.config))
     return Streams(INPUT, -(-graph.tensors[INPUT].bytes // beats[INPUT]), tuple(stages))
 
 
@@ -271,10 +291,10 @@ class _Beats:
 
     def __init__(self, graph: Graph, drafts: Mapping[str, EnginePlan], pace: int) -> None:
         self._graph, self._drafts, self._pace = graph, drafts, pace
-        self._family = {name: name for name in graph.tensors}
-        for node in graph.nodes:
-            if isinstance(node, Concat):
-                for name in node.inputs:
+        self._family = {name: name for name in graph.tensors if graph.origin(name) == name}
+        for node in graph.computed:
+            if isinstance(node, Concat | Add):
+                for name in graph.origins(node):
                     self._family[self._head(name)] = self._head(node.name)
 
     def _head(self, name: str) -> str:
@@ -284,17 +304,19 @@ class _Beats:
 
     def choose(self) -> dict[str, int]:
         families: dict[str, list[str]] = {}
-        for name in self._graph.tensors:
+        for name in self._family:
             families.setdefault(self._head(name), []).append(name)
         beats: dict[str, int] = {}
         for members in families.values():
             beats |= dict.fromkeys(members, self._common(members))
-        return beats
+        return {name: beats[self._graph.origin(name)] for name in self._graph.tensors}
 
     def _common(self, members: list[str]) -> int:
         """The narrowest beat with which every stream of the family keeps up, but some bytes where channels allow."""
         tensors = [self._graph.tensors[name] for name in members]
-        channels = reduce(gcd, (tensor.channels for tensor in tensors))
+        joined = (name for node in self._graph.computed if isinstance(node, Concat) for name in node.inputs)
+        pixels = [self._graph.tensors[name] for name in joined if self._graph.origin(name) in members]
+        channels = reduce(gcd, (tensor.channels for tensor in (*tensors, *pixels)))
         value_bytes = tensors[0].bytes // (tensors[0].pixels * tensors[0].channels)
         together = len(members) > 1
         choices = [value_bytes * each for each in divisors(channels) if value_bytes * each <= MAX_BEAT_BYTES]
@@ -311,7 +333,7 @@ class _Beats:
         for name in members:
             size = self._graph.tensors[name].bytes
             slowest = max(slowest, -(-size // beat))
-            for reader, _ in self._graph.readers(name):
-                if reader in self._drafts:
-                    slowest = max(slowest, size // gcd(beat, self._drafts[reader].config.word_bytes))
+            for node in self._graph.convolutions:
+                if self._graph.origin(node.input) == name:
+                    slowest = max(slowest, size // gcd(beat, self._drafts[node.name].config.word_bytes))
         return slowest

@@ -1,4 +1,4 @@
-"""When every beat of a graph moves: the streams between guard, forks, queues, engines and concatenations.
+"""When every beat of a graph moves: the streams between guard, forks, queues, engines, additions, concatenations.
 
 The whole graph is one system of ``max`` and ``+`` like each of its engines (:mod:`~hwconv.plan.schedule`): a beat moves
 when it is there and there is room for it. Which events happen in such a system does not depend on when: if all times
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .add import AddConfig
 from .config import EngineConfig
 from .frame import GUARD_LATENCY
 from .schedule import EngineSchedule, Times, spaced
@@ -34,7 +35,7 @@ Edge = tuple[str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A node as streams see it: an engine, or a concatenation of `parts` beats of each input for every pixel.
+    """A node as streams see it: an engine, an addition, or a concatenation of `parts` beats of each input a pixel.
 
     `inputs` are names of tensors; its own result has the stage's name.
     """
@@ -42,6 +43,7 @@ class Stage:
     name: str
     inputs: tuple[str, ...]
     engine: EngineConfig | None = None
+    add: AddConfig | None = None
     parts: tuple[int, ...] = ()
     pixels: int = 0
 
@@ -143,12 +145,16 @@ class _Run:
         self.engines = {
             stage.name: EngineSchedule(stage.engine, frames) for stage in streams.stages if stage.engine is not None
         }
+        self.sums: dict[str, Times] = {}
+        """Of each addition, when its results left in the round before."""
         self.limits: dict[str, Times] = {}
         """Of each tensor, the cycles before which its beats find no room."""
         self.left: Times = np.zeros(0, np.int64)
         work = streams.beats * frames
         for stage in streams.stages:
-            if stage.engine is None:
+            if stage.add is not None:
+                work += frames * (stage.add.frame_beats + stage.add.latency)
+            elif stage.engine is None:
                 work += frames * stage.pixels * sum(stage.parts)
             else:
                 work += 2 * frames * self._alone(stage.engine)
@@ -183,11 +189,15 @@ class _Run:
                 engine.take(offered[0])
                 taken, ready = [engine.taken], engine.ready
                 found += engine.state
+            elif stage.add is not None:
+                taken, ready = self._add(stage.name, stage.add, offered)
             else:
                 taken, ready = self._concatenate(stage, offered)
             given[stage.name] = self._handshakes(stage.name, ready)
             if stage.engine is not None:
                 self.engines[stage.name].give(given[stage.name])
+            elif stage.add is not None:
+                self.sums[stage.name] = given[stage.name]
             found.append(given[stage.name])
             for index, name in enumerate(stage.inputs):
                 limits[name].append(self._room(taken[index], self.depths[stage.name, index]))
@@ -222,6 +232,15 @@ class _Run:
         if depth < len(taken):
             room[depth:] = taken[:-depth] + 1
         return room
+
+    def _add(self, name: str, config: AddConfig, offered: list[Times]) -> tuple[list[Times], Times]:
+        """Pairs of beats: when they are taken, and when each result stands at the output."""
+        together = np.maximum(*offered)
+        depth = config.queue_depth
+        if name in self.sums and depth < len(together):
+            together[depth:] = np.maximum(together[depth:], self.sums[name][:-depth] + 1)
+        taken = spaced(together)
+        return [taken, taken], taken + config.latency
 
     def _concatenate(self, stage: Stage, offered: list[Times]) -> tuple[list[Times], Times]:
         """A register after a choice: its beats, and when those of each input are taken."""
