@@ -26,7 +26,7 @@ CYCLES = {
     # 20 to clear the array, two frames of 16, and what a frame takes to its results or to its last beat.
     "dense": {"ROWS": 64, "RESULTS": 92, "CARRIED": 92, "UNITS": 92, "ENVIRONMENT": 92, "PROGRESS": 96},
     # Two frames of 18: its input takes longer than its array.
-    "depthwise": {"ROWS": 76, "RESULTS": 98, "CARRIED": 98, "UNITS": 98, "ENVIRONMENT": 98, "PROGRESS": 108},
+    "depthwise": {"ROWS": 76, "RESULTS": 98, "CARRIED": 112, "UNITS": 98, "ENVIRONMENT": 98, "PROGRESS": 108},
     # A frame leaves after some 95; the next one's first layer is then computed, over buffers that were read before.
     "program": {"ROWS": 132, "RESULTS": 132, "CARRIED": 132, "UNITS": 132, "ENVIRONMENT": 132, "PROGRESS": 136},
 }
