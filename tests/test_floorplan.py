@@ -63,3 +63,29 @@ def test_only_the_arrays_multipliers_are_fixed():
     floorplan({"modules": {"top": {"cells": cells}}}, load_target("lfe5u-85f-6"))
     assert [name for name, each in cells.items() if "BEL" in each["attributes"]] == list(cells)[:2]
     assert cells["core.array.pe_0_0.multiplier.mult"]["attributes"]["BEL"] == "X4/Y10/MULT18_0"
+
+
+def test_arrays_follow_each_other_and_leave_room_for_what_else_their_engines_have():
+    names = [
+        "core.node_10_last.array.pe_0_0.multiplier.mult",
+        "core.node_9_first.array.pe_1_0.multiplier.mult",
+        "core.node_9_first.array.pe_0_1.multiplier.mult",
+        "core.node_9_first.array.pe_0_0.multiplier.mult",
+        "core.node_9_first.drain.requantiser_0.multiplier_0.mult",
+        "core.node_9_first.drain.requantiser_0.multiplier_17.mult",
+    ]
+    cells = {name: {"type": "MULT18X18D", "attributes": {}} for name in names}
+    floorplan({"modules": {"top": {"cells": cells}}}, load_target("lfe5u-85f-6"))
+    line = multiplier_sites(load_target("lfe5u-85f-6"))[0]
+    placed = {name: each["attributes"].get("BEL") for name, each in cells.items()}
+    assert [placed[name] for name in names] == [line[5], line[1], line[2], line[0], None, None]
+
+
+def test_arrays_that_are_too_large_together_are_left_to_the_placer():
+    cells = {
+        f"core.node_{node}_a.array.pe_0_{column}.multiplier.mult": {"type": "MULT18X18D", "attributes": {}}
+        for node in (0, 1)
+        for column in range(79)
+    }
+    floorplan({"modules": {"top": {"cells": cells}}}, load_target("lfe5u-85f-6"))
+    assert not any(each["attributes"] for each in cells.values())

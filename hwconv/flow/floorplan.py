@@ -1,4 +1,4 @@
-"""Where the multipliers of an array go: beside their neighbours in the array, on the lines of the die that have them.
+"""Where the multipliers of arrays go: beside their neighbours in the array, on the lines of the die that have them.
 
 Placers move look-up tables and registers well, but multipliers only from one of a few sites to another: with most
 sites taken, a processing element's multiplier lands anywhere, and its sums must cross the die. An array has an
@@ -7,6 +7,7 @@ engine on the 85k die: a third of the wire length, and a third of the placer's t
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from math import ceil
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from hwconv.targets import Target
 
 _ELEMENT = re.compile(r"\b(?:pe|pair)_(\d+)_(\d+)\.multiplier\b")
+# What an engine is called in a netlist: all that stands before the block in it.
+_ENGINE = re.compile(r"^(.*?)(?:array|drain)\b")
 # Within a block of nine columns of tiles: the columns and names of its four multipliers.
 _SITES = ((0, "MULT18_0"), (1, "MULT18_1"), (4, "MULT18_4"), (5, "MULT18_5"))
 
@@ -53,19 +56,50 @@ def place_elements(rows: int, columns: int, sites: list[list[str]], missing: int
 
 
 def floorplan(design: dict[str, Any], target: Target) -> None:
-    """Fixes the multipliers of the array in a netlist, in yosys' JSON, if it has any and the die is known."""
-    elements = {}
+    """Fixes the multipliers of the arrays in a netlist, in yosys' JSON, if it has any and the die is known.
+
+    Several arrays, those of a graph, follow each other along the lines in the order of their engines. Each leaves as
+    many sites free behind it as its engine has other multipliers, which the placer then finds beside it.
+    """
+    arrays: dict[str, dict[tuple[int, int], Any]] = {}
+    engines: Counter[str] = Counter()
     for module in design["modules"].values():
         for name, cell in module["cells"].items():
+            if cell["type"] != "MULT18X18D":
+                continue
+            engine = _ENGINE.match(name)
+            engines[engine[1] if engine else name] += 1
             match = _ELEMENT.search(name)
-            if match and cell["type"] == "MULT18X18D":
-                elements[int(match[1]), int(match[2])] = cell
-    if not elements:
+            if match and engine:
+                arrays.setdefault(engine[1], {})[int(match[1]), int(match[2])] = cell
+    sites = multiplier_sites(target)
+    if len(arrays) > 1:
+        _place_in_turn(arrays, engines, sites)
         return
-    rows, columns = (1 + max(place[axis] for place in elements) for axis in (0, 1))
-    # Elements of look-up tables are the last ones: the last row of hard multipliers may be a part of one.
-    missing = rows * columns - len(elements)
-    places: Mapping[tuple[int, int], str] = place_elements(rows, columns, multiplier_sites(target), missing)
-    for element, cell in elements.items():
-        if element in places:
-            cell["attributes"]["BEL"] = places[element]
+    for elements in arrays.values():
+        rows, columns = (1 + max(place[axis] for place in elements) for axis in (0, 1))
+        # Elements of look-up tables are the last ones: the last row of hard multipliers may be a part of one.
+        places = place_elements(rows, columns, sites, rows * columns - len(elements))
+        for element, cell in elements.items():
+            if element in places:
+                cell["attributes"]["BEL"] = places[element]
+
+
+def _place_in_turn(
+    arrays: Mapping[str, Mapping[tuple[int, int], Any]], engines: Mapping[str, int], sites: list[list[str]]
+) -> None:
+    """One array after the other, winding from line to line; none, where there are too few sites."""
+    path = [site for index, line in enumerate(sites) for site in (line if index % 2 == 0 else reversed(line))]
+    if sum(engines.values()) > len(path):
+        return
+    first = 0
+    for engine in sorted(arrays, key=_natural):
+        elements = arrays[engine]
+        for offset, element in enumerate(sorted(elements, key=lambda place: (place[1], place[0]))):
+            elements[element]["attributes"]["BEL"] = path[first + offset]
+        first += engines[engine]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key by which `node_10` comes behind `node_9`."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

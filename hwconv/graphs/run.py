@@ -70,7 +70,7 @@ def compare_graph(
         problem = "the golden model differs from the known outputs" if wrong else ""
     design = netlist_of(plan) if netlist else design_of(plan)
     binary = simulation.build(design, cast(simulation.Simulator, simulator), waveform=waveform is not None)
-    result = simulation.run(binary, sent, right, waveform=waveform)
+    result = simulation.run(binary, sent, right, waveform=waveform, watchdog=_patience(plan))
     interval = result.interval
     return ComparisonResult(
         layer=plan.graph.name,
@@ -94,6 +94,11 @@ def compare_graph(
         netlist=netlist,
         waveform=None if waveform is None else str(waveform),
     )
+
+
+def _patience(plan: GraphPlan) -> int:
+    """Cycles without a handshake after which a graph hangs: of a deep one, outputs come once in a long interval."""
+    return 2 * (plan.cycles.latency + plan.cycles.interval) + 100_000
 
 
 def simulate_graph(

@@ -1,7 +1,7 @@
 """The plan of an engine: what is built, from what, how fast it is."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from re import sub
 from typing import Any
 
@@ -193,11 +193,7 @@ def make_plan(
         width = min(width, WIDEST_ACCUMULATOR)
         requantiser = loadable_requantiser(spec, width)
     else:
-        parts = [part for _, _, part in phase_layers(layer)]
-        lows, highs = zip(*map(array_sum_range, parts), strict=True)
-        low, high = min(int(values.min()) for values in lows), max(int(values.max()) for values in highs)
-        width = max(operands.least_accumulator, signed_bits(low, high))
-        requantiser = plan_requantisers(parts, width)
+        width, requantiser = _unit(layer, operands.least_accumulator)
     item = pass_config(spec, folding)
     words_out = item.out_pixel_words
     value_bytes = requantiser.output_width // 8
@@ -232,6 +228,16 @@ def make_plan(
         beat = weight_beat_bytes or largest_divisor(config.cluster, LEAST_BEAT_BYTES)
         config = replace(config, loading=LoadConfig(beat_bytes=beat, identity=image_identity(spec, config, beat)))
     return EnginePlan(layers=(layer,), folding=folding, config=config, asked=asked)
+
+
+@lru_cache(maxsize=256)
+def _unit(layer: Layer, least_accumulator: int) -> tuple[int, RequantiserPlan]:
+    """Bits of the accumulators of a layer, and its requantiser: they are the same whatever the array."""
+    parts = [part for _, _, part in phase_layers(layer)]
+    lows, highs = zip(*map(array_sum_range, parts), strict=True)
+    low, high = min(int(values.min()) for values in lows), max(int(values.max()) for values in highs)
+    width = max(least_accumulator, signed_bits(low, high))
+    return width, plan_requantisers(parts, width)
 
 
 def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:

@@ -4,18 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import ceil, gcd
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SpecError, UnsupportedError, one_of
 from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Pool
 from .add import AddPlan, plan_add
+from .area import Area
 from .array import divisors
+from .balance import Balance, balance, budget_of
 from .engine_plan import DEFAULT_MULTIPLIERS, LEAST_BEAT_BYTES, EnginePlan, make_plan, module_name
 from .frame import MAX_BEAT_BYTES, FrameConfig, StreamCycles
 from .graph_schedule import Edge, Stage, Streams
 from .pool import PoolPlan, plan_pool
 from .queue_depths import QueueDepths, queue_depths
 from .rom import RomImage
+
+if TYPE_CHECKING:
+    from ..targets import Target
 
 MOST_LANES = 64
 """Elements of a pooling engine at most."""
@@ -35,6 +40,9 @@ class GraphPlan:
     beats: Mapping[str, int]
     """Bytes of a beat of every tensor."""
     queues: QueueDepths
+    balance: Balance | None = None
+    """How the target was shared, where one was."""
+    target: "Target | None" = None
 
     @property
     def graph(self) -> Graph:
@@ -165,7 +173,12 @@ class GraphPlan:
         }
 
 
-def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None = None) -> GraphPlan:
+def plan_graph(
+    network: Network,
+    *,
+    multipliers: int | Mapping[str, int] | None = None,
+    target: "Target | None" = None,
+) -> GraphPlan:
     """Plans the engines of a network, and the queues between them.
 
     Parameters
@@ -173,6 +186,9 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
     multipliers : int or mapping, optional
         Multipliers of all arrays together (default 64), shared so that the slowest engine is as fast as possible; or of
         each convolution, by name. Requantisers come on top; pooling takes none.
+    target : Target, optional
+        An FPGA that is shared among the engines by :mod:`~hwconv.plan.balance`, multipliers of look-up tables included;
+        without `multipliers`.
 
     Raises
     ------
@@ -180,10 +196,21 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
         A layer for which there is no hardware; channels that have no beat in common where tensors are concatenated.
     SpecError
         A number out of range, or fewer multipliers than convolutions.
+    FitError
+        The target is too small.
     """
     graph = network.graph
-    shares = _shares(graph, multipliers)
-    drafts = {name: make_plan(layer, multipliers=shares[name]) for name, layer in network.layers.items()}
+    balanced: Balance | None = None
+    if target is not None:
+        if multipliers is not None:
+            raise SpecError(graph.name, "multipliers", multipliers, "absent where a target is shared")
+        others = [_other_area(node) for node in graph.computed if not isinstance(node, Conv)]
+        balanced = balance(graph.name, network.layers, budget_of(target, others))
+        drafts = {name: choice.plan for name, choice in balanced.choices.items()}
+        shares = {name: draft.multipliers for name, draft in drafts.items()}
+    else:
+        shares = _shares(graph, multipliers)
+        drafts = {name: make_plan(layer, multipliers=shares[name]) for name, layer in network.layers.items()}
     pace = max((draft.cycles.interval for draft in drafts.values()), default=0)
     beats = _Beats(graph, drafts, pace).choose()
     engines: dict[str, NodePlan] = {}
@@ -203,6 +230,7 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
             engine = make_plan(
                 network.layers[node.name],
                 multipliers=shares[node.name],
+                lut_multipliers=balanced.lut_multipliers[node.name] if balanced else 0,
                 folding=folding,
                 input_beat_bytes=widths["input_beat_bytes"],
                 output_beat_bytes=widths["output_beat_bytes"],
@@ -215,7 +243,19 @@ def plan_graph(network: Network, *, multipliers: int | Mapping[str, int] | None 
         if names.count(name) > 1:
             raise SpecError(graph.name, "name of a node", name, "a module name that no other node has")
     streams = streams_of(graph, engines, beats)
-    return GraphPlan(network=network, engines=engines, beats=beats, queues=queue_depths(streams))
+    return GraphPlan(
+        network=network, engines=engines, beats=beats, queues=queue_depths(streams), balance=balanced, target=target
+    )
+
+
+def _other_area(node: Pool | Add | Concat) -> Area:
+    """What a node without multipliers takes, roughly."""
+    match node:
+        case Pool():
+            return Area(luts=1200, ffs=1200)
+        case Add():
+            return Area(luts=250, ffs=350) * LEAST_BEAT_BYTES
+    return Area(luts=150, ffs=100)
 
 
 def _named(graph: Graph, node: str, engine: NodePlan) -> NodePlan:
@@ -318,11 +358,13 @@ class _Beats:
         pixels = [self._graph.tensors[name] for name in joined if self._graph.origin(name) in members]
         channels = reduce(gcd, (tensor.channels for tensor in (*tensors, *pixels)))
         value_bytes = tensors[0].bytes // (tensors[0].pixels * tensors[0].channels)
-        together = len(members) > 1
         choices = [value_bytes * each for each in divisors(channels) if value_bytes * each <= MAX_BEAT_BYTES]
-        if not together and members[0] in self._drafts:
-            result = self._drafts[members[0]].config.result_bytes
-            choices = [each for each in choices if each % result == 0] or [self._drafts[members[0]].output_beat_bytes]
+        makers = [self._drafts[name] for name in members if name in self._drafts]
+        whole = [beat for beat in choices if all(beat % maker.config.result_bytes == 0 for maker in makers)]
+        if whole:  # no engine needs other words
+            choices = whole
+        elif len(members) == 1:
+            choices = [makers[0].output_beat_bytes]
         least = max(each for each in choices if each <= max(choices[0], LEAST_BEAT_BYTES))
         wide = [each for each in choices if each >= least]
         return min(wide, key=lambda beat: (max(self._cycles(members, beat), self._pace), beat))
