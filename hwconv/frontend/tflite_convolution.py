@@ -16,7 +16,7 @@ from ..golden.requantise import quantise_multiplier
 from ..layer import Layer, LayerParameters
 from ..spec import ConvSpec, Padding, same_padding
 from .scales import real_scales
-from .tflite_file import ModelFile
+from .tflite_file import ModelFile, Tensor
 from .tflite_operator import OperatorReader, label_of
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
@@ -24,12 +24,30 @@ _WEIGHTS_OF = {"int8": ("int8", "int4"), "int16": ("int8",), "uint8": ("uint8",)
 
 
 class ConvolutionReader(OperatorReader):
-    """One operator, read as a layer."""
+    """One operator, read as a layer.
 
-    def __init__(self, model: ModelFile, index: int) -> None:
+    Parameters
+    ----------
+    model, index:
+        Which.
+    name:
+        The layer's; by default it says the model, the index and the operator.
+    padded:
+        The tensor that is read in place of the operator's own input, which is that one with these pads around it.
+    """
+
+    def __init__(
+        self,
+        model: ModelFile,
+        index: int,
+        *,
+        name: str | None = None,
+        padded: tuple[Tensor, Padding] | None = None,
+    ) -> None:
         if model.operator_name(index) not in CONVOLUTIONS:
             raise UnsupportedError(label_of(model, index), "operator", model.operator_name(index), one_of(CONVOLUTIONS))
         super().__init__(model, index)
+        self.name, self.padded = name, padded
         # a transposed layer's first input is the shape of its output
         frames, biases = (2, 3) if self.operator == "TRANSPOSE_CONV" else (0, 2)
         if self.table.InputsLength() not in (biases, biases + 1) or self.table.OutputsLength() != 1:
@@ -47,7 +65,7 @@ class ConvolutionReader(OperatorReader):
         fields = self._shape(weights)
         low, high = self.clamp(self.output)
         spec = ConvSpec(
-            name=self._name(),
+            name=self._name() if self.name is None else self.name,
             out_channels=weights.shape[0],
             kernel=weights.shape[1:3],
             input_zero_point=self.zero_point(self.input),
@@ -139,6 +157,10 @@ class ConvolutionReader(OperatorReader):
             padding = Padding()
         else:
             self.refuse("padding", self.options.Padding(), "SAME, VALID")
+        if self.padded is not None:
+            inner, around = self.padded
+            _, height, width, _ = inner.shape
+            padding = Padding(*(own + other for own, other in zip(padding, around, strict=True)))
         return {
             "height": height,
             "width": width,

@@ -78,6 +78,13 @@ class OperatorReader:
         """Raises :class:`FormatError` for this operator."""
         raise FormatError(self.model.path, f"operator {self.index} ({self.operator}) {problem}")
 
+    def tensors(self, fewest: int, most: int) -> tuple[list[Tensor], Tensor]:
+        """The inputs, of which there are so many, and the one output."""
+        inputs, outputs = tensors_of(self.model, self.index)
+        if not fewest <= len(inputs) <= most or len(outputs) != 1:
+            self.contradicts("has a wrong number of tensors")
+        return [self.model.tensor(number) for number in inputs], self.model.tensor(outputs[0])
+
     def scales(self, tensor: Tensor, count: int) -> NDArray[np.float32]:
         """The positive, finite scales of a tensor: one, or one per output channel."""
         if tensor.scales.size not in (1, count) or not (np.isfinite(tensor.scales) & (tensor.scales > 0)).all():
@@ -96,6 +103,39 @@ class OperatorReader:
         if not low <= zero_point <= high:
             self.refuse(f"zero point of tensor {tensor.index}", zero_point, f"{low} to {high} with {tensor.dtype}")
         return zero_point
+
+    def check_shape(self, tensor: Tensor, ranks: tuple[int, ...] = (2, 3, 4)) -> None:
+        """Refuses an activation of a whole model that is not one frame of a fixed shape."""
+        which = f"tensor {tensor.index}"
+        if tensor.variable:
+            self.refuse(which, "a variable", "tensors that do not outlast a frame")
+        if any(extent < 0 for extent in tensor.signature[1:]):
+            self.refuse(f"shape of {which}", tensor.signature, "a fixed shape, except for the batch")
+        if len(tensor.shape) not in ranks or tensor.shape[0] != 1:
+            expected = f"a batch of 1, of {one_of(ranks)} extents in all"
+            self.refuse(f"shape of {which}", tensor.shape, expected)
+        if min(tensor.shape) < 1:
+            raise FormatError(self.model.path, f"tensor {tensor.index} has the shape {tensor.shape}")
+
+    def frame(self, tensor: Tensor) -> tuple[int, int, int]:
+        """Height, width and channels of an activation of a network: int8, one frame, of at most three extents."""
+        if tensor.dtype != "int8":
+            advice = ": quantise the model first" if tensor.dtype == "float32" else ""
+            self.refuse(f"type of tensor {tensor.index}", tensor.dtype, f"int8 in whole models{advice}")
+        self.check_shape(tensor)
+        self.scales(tensor, 1)
+        self.zero_point(tensor)
+        height, width, channels = (1, 1, *tensor.shape[1:])[-3:]
+        return height, width, channels
+
+    def same_quantisation(self, tensor: Tensor, other: Tensor) -> None:
+        """Refuses two activations that differ in scale or zero point, where values are taken as they are."""
+        for what, own, expected in (
+            ("scale", float(self.scales(tensor, 1)[0]), float(self.scales(other, 1)[0])),
+            ("zero point", self.zero_point(tensor), self.zero_point(other)),
+        ):
+            if own != expected:
+                self.refuse(f"{what} of tensor {tensor.index}", own, f"{expected}, that of tensor {other.index}")
 
     def clamp(self, output: Tensor) -> tuple[int, int]:
         """The fused activation as a clamp: ``CalculateActivationRangeQuantized``, in float32, ties away from zero."""
