@@ -74,7 +74,7 @@ def add_of(reader: OperatorReader, name: str, operands: list[Tensor], y: Tensor)
     multiplier, shift = quantise_multiplier(factor) if factor < 1 else (0, 1)
     if shift > 0:  # QuantizeMultiplierSmallerThanOneExp takes no others
         least = common / (1 << LEFT_SHIFT)
-        reader.refuse(f"scale of tensor {y.index}", output_scale, f"above {least}: the inputs' over 2**19")
+        reader.refuse(f"scale of tensor {y.index}", output_scale, f"above {least}, the larger input scale over 2**19")
     low, high = reader.clamp(y)
     height, width, channels = frames[0]
     return AddSpec(
