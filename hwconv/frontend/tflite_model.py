@@ -223,7 +223,8 @@ class _Surveyor:
     def _convolution(self, index: int, name: str) -> _Place:
         node_name = f"op{index}_{name.lower()}"
         inputs = self.calls[index][0]
-        number = inputs[2 if name == "TRANSPOSE_CONV" else 0] if len(inputs) > 2 or name != "TRANSPOSE_CONV" else -1
+        at = 2 if name == "TRANSPOSE_CONV" else 0
+        number = inputs[at] if at < len(inputs) else -1
         padded = None
         if number in self.padded:
             number, pads = self.padded[number]
