@@ -26,9 +26,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pool": ("errors", "spec"),
     "add": ("errors", "spec"),
     "graph": ("errors", "spec", "layer", "pool", "add"),
-    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "add", "graph"),
+    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "add", "graph", "host", "model"),
     "factorise": ("errors", "spec", "layer", "golden"),
-    "frontend": ("errors", "spec", "layer", "golden.requantise", "graph", "pool", "add"),
+    "host": ("errors",),
+    "model": ("errors", "graph", "host"),
+    "frontend": ("errors", "spec", "layer", "golden.requantise", "graph", "pool", "add", "host", "model"),
     "plan": (
         "errors",
         "spec",

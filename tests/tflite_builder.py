@@ -29,6 +29,7 @@ class Tensor:
     axis: int = 0
     data: np.ndarray | None = None
     signature: Sequence[int] = ()
+    variable: bool = False
 
 
 @dataclass
@@ -38,11 +39,16 @@ class Operator:
     name: str
     inputs: Sequence[int]
     outputs: Sequence[int]
-    options: dict[str, int] = field(default_factory=dict)
+    options: dict[str, float] = field(default_factory=dict)
 
 
-def build(tensors: Sequence[Tensor], operators: Sequence[Operator]) -> bytes:
-    """The model whose input is tensor 0 and whose output is the last tensor."""
+def build(
+    tensors: Sequence[Tensor],
+    operators: Sequence[Operator],
+    ends: tuple[Sequence[int], Sequence[int]] | None = None,
+    graphs: int = 1,
+) -> bytes:
+    """The model whose input is tensor 0 and whose output is the last tensor, unless `ends` says others."""
     b = flatbuffers.Builder(1024)
     buffers = [_buffer(b, b"")]
     tables = []
@@ -61,17 +67,17 @@ def build(tensors: Sequence[Tensor], operators: Sequence[Operator]) -> bytes:
         codes.append(tflite.OperatorCodeEnd(b))
         calls.append(_operator(b, operator, index))
     members = [_tables(b, part) for part in (tables, calls, codes, buffers)]
-    inputs, outputs = _integers(b, [0]), _integers(b, [len(tensors) - 1])
+    inputs, outputs = (_integers(b, numbers) for numbers in ends or ([0], [len(tensors) - 1]))
     tflite.SubGraphStart(b)
     tflite.SubGraphAddTensors(b, members[0])
     tflite.SubGraphAddInputs(b, inputs)
     tflite.SubGraphAddOutputs(b, outputs)
     tflite.SubGraphAddOperators(b, members[1])
-    graphs = _tables(b, [tflite.SubGraphEnd(b)])
+    subgraphs = _tables(b, [tflite.SubGraphEnd(b)] * graphs)
     tflite.ModelStart(b)
     tflite.ModelAddVersion(b, 3)
     tflite.ModelAddOperatorCodes(b, members[2])
-    tflite.ModelAddSubgraphs(b, graphs)
+    tflite.ModelAddSubgraphs(b, subgraphs)
     tflite.ModelAddBuffers(b, members[3])
     b.Finish(tflite.ModelEnd(b), file_identifier=b"TFL3")
     return bytes(b.Output())
@@ -139,6 +145,8 @@ def _tensor(b: flatbuffers.Builder, tensor: Tensor, buffer: int) -> int:
         tflite.TensorAddQuantization(b, quantization)
     if signature is not None:
         tflite.TensorAddShapeSignature(b, signature)
+    if tensor.variable:
+        tflite.TensorAddIsVariable(b, True)
     return tflite.TensorEnd(b)
 
 
@@ -151,6 +159,8 @@ def _operator(b: flatbuffers.Builder, operator: Operator, index: int) -> int:
         "MAX_POOL_2D": "Pool2DOptions",
         "AVERAGE_POOL_2D": "Pool2DOptions",
         "CONCATENATION": "ConcatenationOptions",
+        "ADD": "AddOptions",
+        "SOFTMAX": "SoftmaxOptions",
     }
     kind = kinds.get(operator.name)
     if kind is not None:

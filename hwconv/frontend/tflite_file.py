@@ -63,6 +63,7 @@ class Tensor:
         self.shape = self._extents(table.ShapeAsNumpy())
         self.signature = self._extents(table.ShapeSignatureAsNumpy()) or self.shape
         self.sparse = table.Sparsity() is not None
+        self.variable = bool(table.IsVariable())
         quantization = table.Quantization()
         self.scales: NDArray[np.float32] = np.zeros(0, np.float32)
         self.zero_points: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -79,15 +80,23 @@ class Tensor:
             raise FormatError(self._model.path, f"tensor {self.index} has {len(extents)} dimensions")
         return tuple(int(extent) for extent in extents)
 
-    def constant(self) -> NDArray[np.integer] | None:
-        """The tensor's content in its shape, int4 unpacked to int8; ``None`` where it is computed at run time."""
+    @property
+    def has_content(self) -> bool:
+        """Whether the file has the tensor's content: one that is computed at run time has none."""
+        return bool(self._content().size)
+
+    def _content(self) -> NDArray[np.uint8]:
         position = self._table.Buffer()
         if not 0 <= position < self._model.model.BuffersLength():
             raise FormatError(self._model.path, f"tensor {self.index} names buffer {position}, which does not exist")
         buffer = self._model.model.Buffers(position)
         if buffer.Offset() > 1:
             raise FormatError(self._model.path, f"tensor {self.index} lies outside the FlatBuffer, which is not read")
-        content = np.asarray(vector_of(buffer.DataAsNumpy()), np.uint8)
+        return np.asarray(vector_of(buffer.DataAsNumpy()), np.uint8)
+
+    def constant(self) -> NDArray[np.integer] | None:
+        """The tensor's content in its shape, int4 unpacked to int8; ``None`` where it is computed at run time."""
+        content = self._content()
         if not content.size:
             return None
         self._model.claim(content.size)

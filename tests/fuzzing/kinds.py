@@ -14,6 +14,9 @@ from hwconv.bench import page, record, tables
 from hwconv.comparison import prepare
 from hwconv.frontend import LayerFile, load, save_layer
 from hwconv.frontend.tflite import load_layer, read_model
+from hwconv.frontend.tflite_model import survey_model
+from hwconv.golden.model import run_model
+from hwconv.graph import Graph
 
 Attempt = Callable[[], str]
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -39,6 +42,13 @@ def tflite(random: np.random.Generator, folder: Path, seeds: Seeds) -> Attempt:
     path = folder / "model.tflite"
     tflite_model.write(random, path, seeds.models)
     return lambda: _model(path, folder)
+
+
+def network(random: np.random.Generator, folder: Path, seeds: Seeds) -> Attempt:
+    """A whole model; one that is taken is computed, if it is small, and its graph survives being written and read."""
+    path = folder / "network.tflite"
+    tflite_model.write_network(random, path, seeds.models)
+    return lambda: _network(path)
 
 
 def frames(random: np.random.Generator, folder: Path, seeds: Seeds) -> Attempt:
@@ -119,6 +129,7 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, Path, Seeds], Attempt], fl
     "bench": (bench, 0.08),
     "path": (place, 0.06),
     "line": (line, 0.02),
+    "network": (network, 0.2),
 }
 """Each kind, and its share of the cases."""
 
@@ -135,6 +146,18 @@ def _model(path: Path, folder: Path) -> str:
     for index in taken[:3]:
         _checked(LayerFile(load_layer(path, index)), folder)
     return f"{min(len(taken), 3)} layers" if taken else "no layer"
+
+
+def _network(path: Path) -> str:
+    survey = survey_model(path)
+    assert (survey.model is None) == bool(survey.problems)
+    model = survey.loaded()
+    graph = model.network.graph
+    assert Graph.from_json(graph.to_json()) == graph, "reads back as another graph"
+    if graph.macs <= _SMALL and sum(tensor.bytes for tensor in graph.tensors.values()) <= _SMALL:
+        x = np.zeros((2, *model.input.shape[1:]), model.input.dtype)
+        assert run_model(model, x).shape == (2, *model.output.shape[1:])
+    return "taken"
 
 
 def _checked(loaded: LayerFile, folder: Path) -> str:

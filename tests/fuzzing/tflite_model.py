@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from random_networks import draw
 from tflite_builder import Operator, Tensor, build
 
 from fuzzing.mutate import FLOATS, NUMBERS, chance, damaged, one
@@ -13,7 +14,9 @@ OPTIONS = (
     "StrideH", "StrideW", "DilationHFactor", "DilationWFactor", "Padding", "FusedActivationFunction",
 )  # fmt: skip
 NAMES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "RELU", "TRANSPOSE_CONV")
+MORE_NAMES = (*NAMES, "ADD", "MAX_POOL_2D", "CONCATENATION", "RESHAPE", "PAD", "SOFTMAX", "QUANTIZE", "ARG_MAX")
 DTYPES = ("int8", "uint8", "int16", "int32", "int64", "int4", "float32")
+BYTES = ("Padding", "FusedActivationFunction")
 INT32 = (-(1 << 31), (1 << 31) - 1)
 
 
@@ -27,6 +30,30 @@ def write(random: np.random.Generator, path: Path, seeds: list[Path]) -> None:
             content = _rewired(random, content)
         case _:
             content = damaged(random, content, valid(random))
+    path.write_bytes(content)
+
+
+def write_network(random: np.random.Generator, path: Path, seeds: list[Path]) -> None:
+    """Writes one hostile model of several operators that read each other's results."""
+    network = draw(random)
+    tensors, operators, last = network.tensors, network.operators, network.last
+    content = one(random, seeds).read_bytes() if seeds and chance(random, 0.1) else network.content()
+    match int(random.integers(10)):
+        case 0 | 1 | 2 | 3 | 4:
+            for _ in range(int(random.integers(0, 3))):
+                at = int(random.integers(len(tensors)))
+                tensors[at] = _other_tensor(random, tensors[at])
+            if chance(random, 0.6):
+                at = int(random.integers(len(operators)))
+                operators[at] = _other_operator(random, operators[at], len(tensors), MORE_NAMES)
+            ends = [[0], [last]]
+            if chance(random, 0.1):
+                ends[int(random.integers(2))] = [int(each) for each in random.integers(-1, len(tensors), 2)]
+            content = build(tensors, operators, (ends[0], ends[1]))
+        case 5 | 6 | 7 | 8:
+            content = _rewired(random, content)
+        case _:
+            content = damaged(random, content, network.content())
     path.write_bytes(content)
 
 
@@ -102,7 +129,9 @@ def _other_tensor(random: np.random.Generator, tensor: Tensor) -> Tensor:
             )
 
 
-def _other_operator(random: np.random.Generator, operator: Operator, tensors: int) -> Operator:
+def _other_operator(
+    random: np.random.Generator, operator: Operator, tensors: int, names: tuple[str, ...] = NAMES
+) -> Operator:
     numbers = [
         one(random, (0, 1, 2, 3, tensors, -1, -2, INT32[0], INT32[1])) for _ in range(one(random, (0, 1, 2, 3, 4)))
     ]
@@ -112,12 +141,12 @@ def _other_operator(random: np.random.Generator, operator: Operator, tensors: in
         case 1:
             return replace(operator, outputs=numbers)
         case 2:
-            return replace(operator, name=one(random, NAMES), options={})
+            return replace(operator, name=one(random, names), options={})
         case _:
             if not operator.options:
                 return operator
             name = one(random, sorted(operator.options))
-            value = int(random.integers(-1, 6)) if name == "Padding" else _int32(random)
+            value = int(random.integers(-1, 6)) if name in BYTES else _int32(random)
             return replace(operator, options=operator.options | {name: value})
 
 

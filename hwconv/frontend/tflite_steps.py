@@ -1,0 +1,224 @@
+"""Operators of a ``.tflite`` model that are no convolutions, each as the value that says what is computed.
+
+All rules are those of TensorFlow Lite Micro's kernels, which the doc comments name; see docs/networks.md.
+"""
+
+import math
+
+import tflite
+
+from ..add import LEFT_SHIFT, AddSpec
+from ..golden.requantise import quantise_multiplier
+from ..host import (
+    DIFFERENCE_BITS,
+    MAX_SOFTMAX_CHANNELS,
+    ArgMax,
+    Dequantise,
+    HostOperation,
+    Quantise,
+    Requantise,
+    Softmax,
+)
+from ..pool import PoolSpec
+from ..spec import Padding
+from .tflite_file import Tensor
+from .tflite_operator import OperatorReader
+
+POOLS = {"AVERAGE_POOL_2D": "average", "MAX_POOL_2D": "max"}
+PADS = ("PAD", "PADV2")
+AFTER = ("SOFTMAX", "DEQUANTIZE", "ARG_MAX", "QUANTIZE")
+"""Operators that the host takes after all that hardware computes; ``QUANTIZE`` also before it."""
+
+
+def pool_of(reader: OperatorReader, name: str, x: Tensor, y: Tensor) -> PoolSpec:
+    """Pooling (tensorflow/lite/micro/kernels/pooling_common.cc); input and output have one scale and zero point."""
+    if len(x.shape) != 4:
+        reader.refuse("input shape", x.shape, "four extents, NHWC")
+    height, width, channels = reader.frame(x)
+    options = reader.options
+    reader.same_quantisation(y, x)
+    kernel, stride = (options.FilterHeight(), options.FilterWidth()), (options.StrideH(), options.StrideW())
+    if min(kernel + stride) < 1:
+        reader.contradicts(f"has the window {kernel} and the stride {stride}")
+    rules = {tflite.Padding.SAME: "same", tflite.Padding.VALID: "valid"}
+    if options.Padding() not in rules:
+        reader.refuse("padding", options.Padding(), "SAME, VALID")
+    low, high = reader.clamp(y)
+    return PoolSpec(
+        name=name,
+        kind=POOLS[reader.operator],
+        height=height,
+        width=width,
+        channels=channels,
+        kernel=kernel,
+        stride=stride,
+        padding=rules[options.Padding()],
+        activation_min=low,
+        activation_max=high,
+    )
+
+
+def add_of(reader: OperatorReader, name: str, operands: list[Tensor], y: Tensor) -> AddSpec:
+    """The scheme of ``CalculateOpDataAdd`` (tensorflow/lite/micro/kernels/add_common.cc), all in double.
+
+    Operands are scaled by their scale over twice the larger one, their sum by that over ``2**20`` output scales.
+    """
+    frames = [reader.frame(operand) for operand in operands]
+    if operands[0].shape != operands[1].shape:
+        reader.refuse("shapes", (operands[0].shape, operands[1].shape), "equal shapes, without broadcasting")
+    scales = [float(reader.scales(operand, 1)[0]) for operand in operands]
+    common = 2 * max(scales)
+    output_scale = float(reader.scales(y, 1)[0])
+    pairs = [quantise_multiplier(scale / common) for scale in scales]
+    factor = common / ((1 << LEFT_SHIFT) * output_scale)
+    multiplier, shift = quantise_multiplier(factor) if factor < 1 else (0, 1)
+    if shift > 0:  # QuantizeMultiplierSmallerThanOneExp takes no others
+        least = common / (1 << LEFT_SHIFT)
+        reader.refuse(f"scale of tensor {y.index}", output_scale, f"above {least}, the larger input scale over 2**19")
+    low, high = reader.clamp(y)
+    height, width, channels = frames[0]
+    return AddSpec(
+        name=name,
+        height=height,
+        width=width,
+        channels=channels,
+        input_zero_points=(reader.zero_point(operands[0]), reader.zero_point(operands[1])),
+        output_zero_point=reader.zero_point(y),
+        multipliers=(pairs[0][0], pairs[1][0]),
+        shifts=(pairs[0][1], pairs[1][1]),
+        output_multiplier=multiplier,
+        output_shift=shift,
+        activation_min=low,
+        activation_max=high,
+    )
+
+
+def check_concatenation(reader: OperatorReader, parts: list[Tensor], y: Tensor) -> None:
+    """Refuses all but channels side by side, as they are (tensorflow/lite/micro/kernels/concatenation.cc)."""
+    number, rank = reader.options.FusedActivationFunction(), len(y.shape)
+    if number != tflite.ActivationFunctionType.NONE:
+        reader.refuse("fused activation", number, "NONE")
+    axis = reader.options.Axis()
+    if axis not in (-1, rank - 1):
+        reader.refuse("axis", axis, f"the channels, {rank - 1}")
+    for part in parts:
+        reader.frame(part)
+        reader.same_quantisation(part, y)
+        if len(part.shape) != rank:
+            reader.contradicts(f"puts {part.shape} into {y.shape}")
+
+
+def check_reshape(reader: OperatorReader, x: Tensor, shape: Tensor | None, y: Tensor) -> None:
+    """Refuses a shape that is computed at run time or is not that of the output."""
+    if math.prod(x.shape) != math.prod(y.shape):
+        reader.contradicts(f"makes {y.shape} of {x.shape}")
+    if shape is None:
+        return
+    asked = shape.constant()
+    if asked is None:
+        reader.refuse("shape", "computed at run time", "a constant")
+    extents = [int(extent) for extent in asked.reshape(-1)]
+    agrees = len(extents) == len(y.shape) and all(
+        want in (-1, have) for want, have in zip(extents, y.shape, strict=True)
+    )
+    if not agrees:
+        reader.refuse("shape", tuple(extents[:8]), f"that of the output, {y.shape}")
+
+
+def pads_of(reader: OperatorReader, x: Tensor, amounts: Tensor, value: Tensor | None, y: Tensor) -> Padding:
+    """Rows and columns of zero point around a frame (tensorflow/lite/micro/kernels/pad_common.cc)."""
+    if len(x.shape) != 4 or len(y.shape) != 4:
+        reader.refuse("input shape", x.shape, "four extents, NHWC")
+    reader.same_quantisation(y, x)
+    found = amounts.constant()
+    if found is None:
+        reader.refuse("paddings", "computed at run time", "constants")
+    if amounts.dtype not in ("int32", "int64") or found.shape != (4, 2) or found.min() < 0:
+        reader.contradicts(f"has paddings of shape {found.shape}, {amounts.dtype}, from {found.min()}")
+    pads = [[int(number) for number in pair] for pair in found]
+    if any(pads[0] + pads[3]):
+        reader.refuse("paddings", pads, "of rows and columns only")
+    if [extent + sum(pair) for extent, pair in zip(x.shape, pads, strict=True)] != list(y.shape):
+        reader.contradicts(f"makes {y.shape} of {x.shape} with paddings {pads}")
+    if value is not None:
+        constant = value.constant()
+        if constant is None or value.dtype != "int8" or constant.size != 1:
+            reader.refuse("value", "no constant int8", f"the zero point, {reader.zero_point(x)}")
+        if int(constant.reshape(-1)[0]) != reader.zero_point(x):
+            reader.refuse("value", int(constant.reshape(-1)[0]), f"the zero point, {reader.zero_point(x)}")
+    return Padding(*pads[1], *pads[2])
+
+
+def host_operation(reader: OperatorReader, x: Tensor, y: Tensor) -> HostOperation:
+    """An operator of the host; its tensors' shapes are checked."""
+    for tensor in (x, y):
+        reader.check_shape(tensor, (1, 2, 3, 4) if reader.operator == "ARG_MAX" else (2, 3, 4))
+    if reader.operator != "ARG_MAX" and x.shape != y.shape:
+        reader.contradicts(f"makes {y.shape} of {x.shape}")
+    match reader.operator:
+        case "SOFTMAX":
+            return _softmax(reader, x, y)
+        case "DEQUANTIZE":
+            _types(reader, x, y, ("int8", "float32"))
+            return Dequantise(scale=float(reader.scales(x, 1)[0]), zero_point=reader.zero_point(x))
+        case "QUANTIZE":
+            if (x.dtype, y.dtype) in (("uint8", "int8"), ("int8", "uint8")):
+                return _requantise(reader, x, y)
+            _types(reader, x, y, ("float32", "int8"))
+            return Quantise(scale=float(reader.scales(y, 1)[0]), zero_point=reader.zero_point(y))
+        case _:
+            return _arg_max(reader, x, y)
+
+
+def _types(reader: OperatorReader, x: Tensor, y: Tensor, expected: tuple[str, str]) -> None:
+    if (x.dtype, y.dtype) != expected:
+        reader.refuse("types", f"{x.dtype} to {y.dtype}", f"{expected[0]} to {expected[1]}")
+
+
+def _softmax(reader: OperatorReader, x: Tensor, y: Tensor) -> Softmax:
+    """``CalculateSoftmaxParams`` and ``PreprocessSoftmaxScaling`` (softmax_common.cc, quantization_util.cc)."""
+    _types(reader, x, y, ("int8", "int8"))
+    if x.shape[-1] > MAX_SOFTMAX_CHANNELS:
+        reader.refuse("channels", x.shape[-1], f"at most {MAX_SOFTMAX_CHANNELS}")
+    reader.zero_point(x)
+    made = (float(reader.scales(y, 1)[0]), reader.zero_point(y))
+    if made != (1 / 256, -128):
+        reader.refuse("scale and zero point of the output", made, "1/256 and -128")
+    beta = float(reader.options.Beta())
+    one = 1 << 31 - DIFFERENCE_BITS
+    factor = beta * float(reader.scales(x, 1)[0]) * one
+    if not factor > 1:  # QuantizeMultiplierGreaterThanOne
+        reader.refuse("beta x input scale", factor / one, f"above {1 / one}")
+    multiplier, left_shift = quantise_multiplier(min(factor, float((1 << 31) - 1)))
+    reach = math.floor(((1 << DIFFERENCE_BITS) - 1) * one / (1 << left_shift))  # CalculateInputRadius
+    return Softmax(multiplier=multiplier, left_shift=left_shift, smallest_difference=-reach)
+
+
+def _requantise(reader: OperatorReader, x: Tensor, y: Tensor) -> Requantise:
+    """Between the two bytes (tensorflow/lite/micro/kernels/quantize_common.cc)."""
+    factor = float(reader.scales(x, 1)[0]) / float(reader.scales(y, 1)[0])
+    multiplier, shift = quantise_multiplier(factor)
+    if shift > 22:  # differences have 9 bits, and stay in 31 bits
+        reader.refuse("input scale over output scale", factor, f"below {1 << 22}")
+    return Requantise(
+        input_zero_point=reader.zero_point(x),
+        output_zero_point=reader.zero_point(y),
+        multiplier=multiplier,
+        shift=shift,
+        output_dtype=y.dtype,
+    )
+
+
+def _arg_max(reader: OperatorReader, x: Tensor, y: Tensor) -> ArgMax:
+    """The last axis (tensorflow/lite/micro/kernels/arg_min_max.cc)."""
+    inputs, _ = reader.tensors(2, 2)
+    axis = inputs[1].constant()
+    if axis is None or axis.size != 1:
+        reader.refuse("axis", "computed at run time", "a constant")
+    if int(axis.reshape(-1)[0]) not in (-1, len(x.shape) - 1):
+        reader.refuse("axis", int(axis.reshape(-1)[0]), f"the last one, {len(x.shape) - 1}")
+    if x.dtype not in ("int8", "float32") or y.dtype not in ("int32", "int64"):
+        reader.refuse("types", f"{x.dtype} to {y.dtype}", "int8 or float32 to int32 or int64")
+    if math.prod(y.shape) != math.prod(x.shape[:-1]):
+        reader.contradicts(f"makes {y.shape} of {x.shape}")
+    return ArgMax(output_dtype=y.dtype)

@@ -1,0 +1,54 @@
+"""The golden model of a whole model: the host's steps and the network between them."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..errors import SpecError
+from ..model import HostStep, Model
+from . import graph, host
+
+
+def run_model(model: Model, x: NDArray[Any]) -> NDArray[Any]:
+    """Computes a model's output.
+
+    Parameters
+    ----------
+    x:
+        Frames in the type of the model's input, and in its shape without the batch: ``(N, ...)``.
+
+    Returns
+    -------
+    ``(N, ...)``, of the type and shape of the model's output.
+
+    Raises
+    ------
+    SpecError
+        Input of another type or shape.
+    """
+    return run_every_tensor(model, x)[model.output.number]
+
+
+def run_every_tensor(model: Model, x: NDArray[Any]) -> dict[int, NDArray[Any]]:
+    """Every tensor of a model by its number in the file, but those of pads that a convolution makes itself."""
+    expected = model.input.shape[1:]
+    if x.dtype != model.input.dtype or x.shape[1:] != expected or not len(x):
+        raise SpecError(
+            model.name, "input", f"{x.dtype} of shape {x.shape}", f"{model.input.dtype} of shape (N, *{expected})"
+        )
+    tensors = {model.input.number: x}
+    for step in model.before:
+        _take(tensors, step)
+    first = model.before[-1].output.number if model.before else model.input.number
+    frame = model.network.graph.input_shape
+    found = graph.run_all(model.network, tensors[first].reshape(len(x), *frame))
+    for number, name in model.tensors.items():
+        tensors[number] = found[name].reshape(len(x), *model.shapes[number][1:])
+    for step in model.after:
+        _take(tensors, step)
+    return tensors
+
+
+def _take(tensors: dict[int, NDArray[Any]], step: HostStep) -> None:
+    x = tensors[step.input.number]
+    tensors[step.output.number] = host.run(step.operation, x).reshape(len(x), *step.output.shape[1:])

@@ -1,0 +1,235 @@
+"""Random small `.tflite` models of several operators, written by `tflite_builder`."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import tflite
+from tflite_builder import Operator, Tensor, build
+
+from hwconv.spec import same_padding
+
+ACTIVATIONS = ("NONE", "NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+@dataclass
+class Network:
+    """A model under construction; `last` is the number of the tensor that goes on."""
+
+    random: np.random.Generator
+    tensors: list[Tensor] = field(default_factory=list)
+    operators: list[Operator] = field(default_factory=list)
+    last: int = 0
+
+    def content(self) -> bytes:
+        return build(self.tensors, self.operators, ([0], [self.last]))
+
+    @property
+    def kinds(self) -> set[str]:
+        return {operator.name for operator in self.operators}
+
+    @property
+    def x(self) -> Tensor:
+        return self.tensors[self.last]
+
+    def tensor(self, *args, **fields) -> int:
+        self.tensors.append(Tensor(*args, **fields))
+        return len(self.tensors) - 1
+
+    def constant(self, values) -> int:
+        values = np.array(values, np.int32)
+        return self.tensor(values.shape, "int32", (), (), data=values)
+
+    def chance(self, share: float) -> bool:
+        return bool(self.random.random() < share)
+
+    def activation(self) -> dict[str, int]:
+        return {"FusedActivationFunction": getattr(tflite.ActivationFunctionType, str(self.random.choice(ACTIVATIONS)))}
+
+    def zero_point(self) -> int:
+        return int(self.random.choice([-128, 127, 0, int(self.random.integers(-128, 128))]))
+
+    def append(self, name: str, inputs: list[int], shape, options=None, like: int | None = None, **fields) -> int:
+        """An operator with a new tensor as its output: of random scale and zero point, or those of another one."""
+        if like is not None:
+            fields |= {"scales": self.tensors[like].scales, "zero_points": self.tensors[like].zero_points}
+        fields.setdefault("scales", [float(np.float32(2.0 ** self.random.uniform(-6, 2)))])
+        fields.setdefault("zero_points", [self.zero_point()])
+        self.last = self.tensor(tuple(int(extent) for extent in shape), **fields)
+        self.operators.append(Operator(name, inputs, [self.last], options or {}))
+        return self.last
+
+    def weighted(self, name: str, x: int, weights: tuple[int, ...], shape, options, like: int | None = None) -> int:
+        """A convolution whose outputs spread over their range."""
+        channel_axis = 3 if name == "DEPTHWISE_CONV_2D" else 0
+        outputs = weights[channel_axis]
+        taps = int(np.prod(weights)) // outputs
+        own = self.tensors[like] if like is not None else None
+        y_scale = own.scales[0] if own else float(np.float32(2.0 ** self.random.uniform(-6, 2)))
+        per_channel = name != "FULLY_CONNECTED" and self.chance(0.6)
+        factor = 60 / (np.sqrt(taps) * 74 * 74) * 2.0 ** self.random.uniform(-1, 1, outputs if per_channel else 1)
+        scales = (factor * y_scale / self.tensors[x].scales[0]).astype(np.float32)
+        values, zeros = self.random.integers(-127, 128, weights), [0] * len(scales)
+        numbers = [x, self.tensor(weights, scales=scales, zero_points=zeros, axis=channel_axis, data=values)]
+        if self.chance(0.8):
+            bias = self.random.integers(-20000, 20000, outputs)
+            numbers.append(self.tensor((outputs,), "int32", scales * self.tensors[x].scales[0], zeros, data=bias))
+        elif name != "DEPTHWISE_CONV_2D":  # where TensorFlow Lite Micro takes two inputs, but not -1
+            numbers.append(-1)
+        if name == "TRANSPOSE_CONV":
+            numbers = [self.constant(shape), numbers[1], x, *([] if numbers[2] == -1 else numbers[2:])]
+        points = own.zero_points if own else [self.zero_point()]
+        return self.append(name, numbers, shape, options, scales=[y_scale], zero_points=points)
+
+
+def window(network: Network, shape, kernel, same: bool, stride=(1, 1), dilation=(1, 1)):
+    """Options of a window and the height and width of its output."""
+    extents = []
+    for axis in range(2):
+        size, reach = shape[1 + axis], dilation[axis] * (kernel[axis] - 1) + 1
+        pads = sum(same_padding(size, kernel[axis], stride[axis], dilation[axis])) if same else 0
+        extents.append((size + pads - reach) // stride[axis] + 1)
+    options = {"StrideH": stride[0], "StrideW": stride[1], "Padding": 0 if same else 1}
+    return options, extents
+
+
+def convolution(network: Network, channels: int | None = None, like: int | None = None, shrink: bool = True) -> None:
+    """A dense or depthwise convolution; without `shrink` of the same height and width."""
+    random, x = network.random, network.last
+    shape = network.tensors[x].shape
+    kernel = [int(extent) for extent in random.integers(1, 4, 2)]
+    stride = (1, 1) if not shrink else tuple(int(each) for each in random.integers(1, 3, 2))
+    dilation = (1, 1) if stride != (1, 1) or network.chance(0.7) else (2, 1)
+    reaches = [dilation[axis] * (kernel[axis] - 1) + 1 for axis in range(2)]
+    same = not shrink or network.chance(0.5) or any(shape[1 + axis] < reaches[axis] for axis in range(2))
+    depthwise = channels is None and network.chance(0.4)
+    if shrink and network.chance(0.3):
+        pads = random.integers(0, 3, (4, 2))
+        pads[0] = pads[3] = 0
+        padded = [extent + sum(pair) for extent, pair in zip(shape, pads, strict=True)]
+        amounts = network.constant(pads)
+        if network.chance(0.5):
+            network.append("PAD", [x, amounts], padded, like=x)
+        else:
+            value = network.tensor((1,), scales=network.tensors[x].scales, zero_points=network.tensors[x].zero_points,
+                                   data=np.array(network.tensors[x].zero_points, np.int8))  # fmt: skip
+            network.append("PADV2", [x, amounts, value], padded, like=x)
+        x, shape = network.last, padded
+    options, extents = window(network, shape, kernel, same, stride, dilation)
+    options |= {"DilationHFactor": dilation[0], "DilationWFactor": dilation[1], **network.activation()}
+    if depthwise:
+        multiplier = int(random.integers(1, 3))
+        outputs = shape[3] * multiplier
+        options["DepthMultiplier"] = multiplier
+        network.weighted("DEPTHWISE_CONV_2D", x, (1, *kernel, outputs), (1, *extents, outputs), options, like)
+    else:
+        outputs = channels or int(random.integers(1, 9))
+        network.weighted("CONV_2D", x, (outputs, *kernel, shape[3]), (1, *extents, outputs), options, like)
+
+
+def addition(network: Network) -> None:
+    """A tensor and a convolution of it, or itself twice."""
+    x = network.last
+    shape = network.x.shape
+    if network.chance(0.85):
+        convolution(network, channels=shape[3], shrink=False)
+    operands = [x, network.last]
+    if network.chance(0.5):
+        operands.reverse()
+    widest = max(network.tensors[each].scales[0] for each in operands)
+    scale = float(np.float32(widest * network.random.choice([0.5, 1, 2, 0.7, 1.3, 3])))
+    network.append("ADD", operands, shape, network.activation(), scales=[scale])
+
+
+def concatenation(network: Network) -> None:
+    """Two or three convolutions of one tensor side by side."""
+    x = network.last
+    parts: list[int] = []
+    for _ in range(int(network.random.integers(2, 4))):
+        network.last = x
+        convolution(
+            network, channels=int(network.random.integers(1, 5)), like=parts[0] if parts else None, shrink=False
+        )
+        parts.append(network.last)
+    shape = network.tensors[x].shape
+    channels = sum(network.tensors[part].shape[3] for part in parts)
+    axis = int(network.random.choice([3, -1]))
+    network.append("CONCATENATION", parts, (*shape[:3], channels), {"Axis": axis}, like=parts[0])
+
+
+def pooling(network: Network) -> None:
+    x, shape = network.last, network.x.shape
+    kernel = [int(network.random.integers(1, min(4, extent + 1))) for extent in shape[1:3]]
+    stride = tuple(int(each) for each in network.random.integers(1, 3, 2))
+    options, extents = window(network, shape, kernel, network.chance(0.5), stride)
+    options |= {"FilterHeight": kernel[0], "FilterWidth": kernel[1], **network.activation()}
+    kind = "MAX_POOL_2D" if network.chance(0.5) else "AVERAGE_POOL_2D"
+    network.append(kind, [x], (1, *extents, shape[3]), options, like=x)
+
+
+def transposed(network: Network) -> None:
+    x, shape = network.last, network.x.shape
+    kernel, stride = ([int(each) for each in network.random.integers(1, high, 2)] for high in (4, 3))
+    same = network.chance(0.5)
+    extents = [
+        size * step if same else (size - 1) * step + max(reach, step)
+        for size, step, reach in zip(shape[1:3], stride, kernel, strict=True)
+    ]
+    outputs = int(network.random.integers(1, 6))
+    options = {"StrideH": stride[0], "StrideW": stride[1], "Padding": 0 if same else 1}
+    network.weighted("TRANSPOSE_CONV", x, (outputs, *kernel, shape[3]), (1, *extents, outputs), options)
+
+
+def draw(random: np.random.Generator) -> Network:
+    """A model of an optional head, one to four blocks, and an optional tail."""
+    network = Network(random)
+    shape = (1, *(int(each) for each in random.integers(3, 10, 2)), int(random.integers(1, 6)))
+    scale, point = [float(np.float32(2.0 ** random.uniform(-6, 1)))], [network.zero_point()]
+    if network.chance(0.2):  # floats come in
+        network.tensor(shape, "float32", (), ())
+        network.append("QUANTIZE", [0], shape, scales=scale, zero_points=point)
+    elif network.chance(0.2):  # a vector comes in
+        network.tensor((1, int(np.prod(shape))), scales=scale, zero_points=point)
+        network.append("RESHAPE", [0, network.constant(shape)], shape, like=0)
+    else:
+        network.tensor(shape, scales=scale, zero_points=point)
+    for _ in range(int(random.integers(1, 5))):
+        block = (convolution, convolution, addition, concatenation, pooling, transposed)[int(random.integers(6))]
+        block(network)
+    if network.chance(0.6):
+        classify(network)
+    return network
+
+
+def classify(network: Network) -> None:
+    """Fully connected, then softmax, then what the host makes of it."""
+    x = network.last
+    inputs = int(np.prod(network.x.shape))
+    if network.chance(0.5):
+        extents = [-1, inputs] if network.chance(0.5) else [1, inputs]
+        x = network.append("RESHAPE", [x, network.constant(extents)], (1, inputs), like=x)
+    outputs = int(network.random.integers(2, 13))
+    network.weighted("FULLY_CONNECTED", x, (outputs, inputs), (1, outputs), network.activation())
+    if network.chance(0.7):
+        beta = float(network.random.choice([1.0, 0.5, 3.0]))
+        network.append("SOFTMAX", [network.last], (1, outputs), {"Beta": beta}, scales=[1 / 256], zero_points=[-128])
+    match int(network.random.integers(4)):
+        case 0:
+            network.append("DEQUANTIZE", [network.last], (1, outputs), dtype="float32", scales=(), zero_points=())
+        case 1:
+            axis = network.constant(1)
+            network.append("ARG_MAX", [network.last, axis], (1,), dtype="int32", scales=(), zero_points=())
+        case 2:
+            network.append("QUANTIZE", [network.last], (1, outputs), dtype="uint8",
+                           scales=network.x.scales, zero_points=[network.x.zero_points[0] + 128])  # fmt: skip
+
+
+def frames(network: Network, count: int) -> np.ndarray:
+    """Input, single frames of hostile values among them."""
+    first = network.tensors[0]
+    shape = (count, *first.shape[1:])
+    if first.dtype == "float32":
+        scale = network.tensors[1].scales[0]
+        return (network.random.integers(-600, 601, shape) * (scale / 4)).astype(np.float32)  # half-way cases as well
+    x = network.random.integers(-128, 128, shape).astype(np.int8)
+    x[0] = network.random.choice([-128, 127])
+    return x

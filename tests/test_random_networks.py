@@ -1,0 +1,181 @@
+"""Whole models of several operators against TensorFlow Lite Micro: random ones, and what each operator may be."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import random_networks
+import tflite
+from random_networks import Network
+from tflite_builder import Operator, Tensor, build
+
+from hwconv.errors import SpecError
+from hwconv.frontend.tflite_file import ModelFile, contained
+from hwconv.frontend.tflite_model import load_model
+from hwconv.frontend.tflite_operator import OperatorReader
+from hwconv.frontend.tflite_steps import host_operation
+from hwconv.golden import softmax
+from hwconv.golden.model import run_model
+
+ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+def micro(model: bytes, x: np.ndarray, arena: int = 1 << 20) -> np.ndarray:
+    """The output of TensorFlow Lite Micro for each frame."""
+    runtime = pytest.importorskip("tflite_micro", reason="not installed: pip install '.[oracles]'").runtime
+    interpreter = runtime.Interpreter.from_bytes(model, arena_size=arena)
+    found = []
+    for frame in x:
+        interpreter.set_input(frame[None], 0)
+        interpreter.invoke()
+        found.append(np.array(interpreter.get_output(0)))
+    return np.concatenate(found)
+
+
+def test_random_networks_equal_tflite_micro(seed, tmp_path):
+    path = tmp_path / "network.tflite"
+    seen: Counter[str] = Counter()
+    values = outputs = 0
+    for case in range(150):
+        network = random_networks.draw(np.random.default_rng([seed, case]))
+        content = network.content()
+        path.write_bytes(content)
+        x = random_networks.frames(network, 3)
+        found = run_model(load_model(path), x)
+        kinds = [operator.name for operator in network.operators]
+        np.testing.assert_array_equal(found, micro(content, x), err_msg=f"case {case}: {kinds}", strict=True)
+        seen.update(network.kinds)
+        outputs += found.size
+        values += len(np.unique(found)) > 1
+    print(f"{outputs} outputs of 150 networks; {dict(seen)}")
+    assert values > 90  # outputs that say something
+    for kind in (
+        *("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "ADD", "MAX_POOL_2D", "AVERAGE_POOL_2D"),
+        *("CONCATENATION", "RESHAPE", "PAD", "PADV2", "SOFTMAX", "QUANTIZE", "DEQUANTIZE", "ARG_MAX"),
+    ):
+        assert seen[kind] > 5, kind
+
+
+def sum_of(scales, points, activation="NONE") -> bytes:
+    """Both channels of a frame, each at its own scale and zero point, added.
+
+    A 1x1 convolution whose real multiplier is 1 takes a channel out as it is; its bias moves the zero point.
+    """
+    network = Network(np.random.default_rng(0))
+    network.tensor((1, 256, 256, 2), zero_points=[0])
+    window = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": 1}
+    for channel in range(2):
+        chosen = np.eye(2, dtype=np.int8)[channel].reshape(1, 1, 1, 2)
+        weights = network.tensor((1, 1, 1, 2), scales=[scales[channel]], data=chosen)
+        bias = network.tensor((1,), "int32", data=np.array([-points[channel]]))
+        network.append("CONV_2D", [0, weights, bias], (1, 256, 256, 1), window, scales=[scales[channel]],
+                       zero_points=[points[channel]])  # fmt: skip
+    operands = [operator.outputs[0] for operator in network.operators]
+    options = {"FusedActivationFunction": getattr(tflite.ActivationFunctionType, activation)}
+    network.append("ADD", operands, (1, 256, 256, 1), options, scales=[scales[2]], zero_points=[points[2]])
+    return network.content()
+
+
+def every_pair() -> np.ndarray:
+    values = np.arange(-128, 128, dtype=np.int8)
+    return np.stack(np.meshgrid(values, values, indexing="ij"), axis=-1)[None]
+
+
+TIES = [((1, 1, 2), (0, 0, 0)), ((1, 1, 4), (-128, 127, -1)), ((0.5, 1, 1), (3, -4, 5)), ((1, 0.25, 1), (0, 0, 0)),
+        ((2, 1, 8), (-128, -128, -128)), ((1, 1, 1), (0, 0, 0)), ((1, 3, 2), (1, 2, 3)), ((1, 1, 64), (0, 127, 0)),
+        ((0.125, 4, 4), (-5, 6, -7))]  # fmt: skip
+"""Scales by which half-way values are many."""
+EXTREMES = [((1e-6, 1, 1), (0, 0, 0)), ((1, 1e-6, 0.01), (-128, 127, 0)), ((1e-38, 1e-38, 1e-38), (1, 2, 3)),
+            ((1e30, 1e30, 1e31), (0, 0, 0)), ((1, 1, 2.0**-18), (0, 0, 0)), ((1, 1, 1000), (0, 0, 9)),
+            ((1, 1, 1e9), (0, 0, -9)), ((1e-30, 1, 1e-4), (-128, -128, 127)),
+            ((1, 1, 1.9073488e-06), (0, 0, 0))]  # fmt: skip
+
+
+def test_additions_equal_tflite_micro_on_every_pair_of_operands(seed, tmp_path):
+    random = np.random.default_rng(seed)
+    cases = [(scales, points, "NONE") for scales, points in TIES + EXTREMES]
+    cases += [(scales, points, activation) for scales, points in TIES[:4] for activation in ACTIVATIONS[1:]]
+    for _ in range(24):
+        scales = 2.0 ** random.uniform(-8, 2, 3)
+        points = [int(point) for point in random.integers(-128, 128, 3)]
+        cases.append((tuple(scales), tuple(points), str(random.choice(ACTIVATIONS))))
+    x, path, compared = every_pair(), tmp_path / "sum.tflite", 0
+    for case in cases:
+        content = sum_of(*case)
+        path.write_bytes(content)
+        found = run_model(load_model(path), x)
+        np.testing.assert_array_equal(found, micro(content, x), err_msg=str(case), strict=True)
+        compared += found.size
+    print(f"{compared} sums of {len(cases)} combinations")
+    assert compared == 65536 * len(cases)
+
+
+def row_model(channels: int, scale: float, beta: float, point: int) -> bytes:
+    tensors = [Tensor((1, channels), scales=[scale], zero_points=[point]),
+               Tensor((1, channels), scales=[1 / 256], zero_points=[-128])]  # fmt: skip
+    return build(tensors, [Operator("SOFTMAX", [0], [1], {"Beta": beta})])
+
+
+def softmax_of(path):
+    with contained(path):
+        reader = OperatorReader(ModelFile(path), 0)
+        (x,), y = reader.tensors(1, 1)
+        return host_operation(reader, x, y)
+
+
+def rows(random, channels: int, factor: float) -> np.ndarray:
+    """Random rows, and those where fixed point is at its ends: equal values, one largest, all values, extremes only.
+
+    Those whose sum of exponentials comes near 512 are left out: TensorFlow Lite Micro ends there.
+    """
+    found = [random.integers(-128, 128, (12, channels)), np.full((3, channels), [[-128], [0], [127]])]
+    found += [random.choice([-128, 127], (3, channels)), random.integers(120, 128, (3, channels))]
+    one_hot = np.full((2, channels), -128)
+    one_hot[0, 0] = one_hot[1, -1] = 127
+    x = np.concatenate([*found, one_hot, [np.arange(channels) % 256 - 128]])
+    return x[np.exp(factor * (x - x.max(axis=1, keepdims=True))).sum(axis=1) < 511.5].astype(np.int8)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 10, 12, 100, 256, 1001, 4095])
+def test_softmax_equals_tflite_micro(seed, tmp_path, channels):
+    random = np.random.default_rng([seed, channels])
+    path, compared = tmp_path / "softmax.tflite", 0
+    factors = [1.0, 2.0**-26 * 1.5, 1e-7, 0.004, 0.0039, 0.05, 0.144692510, 0.171853512, 1.9, 31.0, 32.5, 100.0, 1e4]
+    for scale in [*factors, *(2.0 ** random.uniform(-12, 3, 8))]:
+        for beta in (1.0, 0.3):
+            if np.float32(beta) * np.float32(scale) * (1 << 26) <= 1:
+                continue
+            content = row_model(channels, float(np.float32(scale)), beta, int(random.integers(-128, 128)))
+            path.write_bytes(content)
+            x = rows(random, channels, beta * scale)
+            if not len(x):
+                continue
+            found = softmax.run(softmax_of(path), x)
+            np.testing.assert_array_equal(found, micro(content, x), err_msg=f"{scale} {beta}", strict=True)
+            compared += found.size
+    print(f"{compared} outputs of rows of {channels}")
+
+
+def test_rows_of_too_many_equal_values_are_refused(tmp_path):
+    path = tmp_path / "softmax.tflite"
+    path.write_bytes(row_model(600, 0.5, 1.0, 0))
+    x = np.full((1, 600), 3, np.int8)
+    x[:, 511:] = -128
+    np.testing.assert_array_equal(softmax.run(softmax_of(path), x), micro(path.read_bytes(), x))
+    x[:, 511] = 3
+    with pytest.raises(SpecError, match="sum of exponentials to be below 512"):
+        softmax.run(softmax_of(path), x)
+
+
+def test_softmax_of_every_pair_and_scale_equals_tflite_micro(seed, tmp_path):
+    """Rows of two: every difference there is."""
+    random = np.random.default_rng(seed)
+    path, compared = tmp_path / "softmax.tflite", 0
+    x = np.stack([np.full(256, -128), np.arange(-128, 128)], axis=1).astype(np.int8)
+    for scale in np.float32(2.0 ** random.uniform(-16, 6, 60)):
+        content = row_model(2, float(scale), 1.0, 0)
+        path.write_bytes(content)
+        found = softmax.run(softmax_of(path), x)
+        np.testing.assert_array_equal(found, micro(content, x), err_msg=str(scale), strict=True)
+        compared += found.size
+    print(f"{compared} outputs")
