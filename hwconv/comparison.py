@@ -23,6 +23,20 @@ MAX_VALUES = 1 << 27
 
 
 @dataclass(frozen=True, kw_only=True)
+class TensorResult:
+    """What moved between two engines, against the golden model.
+
+    Members:
+        name: of the tensor. values: compared. mismatches: how many differ. problem: the first, or empty.
+    """
+
+    name: str
+    values: int
+    mismatches: int
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComparisonResult:
     """Whether an engine equals the golden model, and how fast it was.
 
@@ -42,6 +56,7 @@ class ComparisonResult:
         utilisation: macs / (interval x products), of the measured interval.
         netlist: whether the netlist of ECP5 cells was simulated, rather than the Verilog.
         waveform, captured: the files written, if they were asked for.
+        tensors: those between the engines of a graph, if they were asked for.
     """
 
     layer: str
@@ -66,6 +81,7 @@ class ComparisonResult:
     netlist: bool = False
     waveform: str | None = None
     captured: str | None = None
+    tensors: tuple[TensorResult, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -100,12 +116,16 @@ class ComparisonResult:
         each = f" ({self.lut_multipliers} of look-up tables)" if self.lut_multipliers else ""
         each += " of two products" if self.products > self.multipliers else ""
         what = ", the netlist of ECP5 cells" if self.netlist else ""
+        between = "".join(
+            f"\n  {each.name}: {f'DIFFERS, {each.problem}' if each.problem else f'{each.values} values exact'}"
+            for each in self.tensors
+        )
         return (
             f"{self.layer}: {verdict}, {self.outputs} outputs of {self.frames} frames compared{known} "
             f"({self.simulator}{what})\n  latency {self.latency} cycles (predicted {self.predicted_latency}), "
             f"interval {self.interval} (predicted {self.predicted_interval})\n"
             f"  {self.macs} MACs on {self.multipliers} multipliers{each}{used}; "
-            f"{self.requantisers} requantisers with {self.requantiser_multipliers} multipliers of their own"
+            f"{self.requantisers} requantisers with {self.requantiser_multipliers} multipliers of their own{between}"
         )
 
 

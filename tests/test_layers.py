@@ -62,6 +62,7 @@ TOP = {
     "gallery",
     "graphs",
     "load_trials",
+    "networks",
     "trials",
 }
 WITHOUT_AMARANTH = set(ALLOWED) - {"gateware", "emit"}

@@ -32,21 +32,35 @@ def build(
     loadable: Loadable = False,
     json: Json = False,
 ) -> None:
-    """Synthesise, place and route a layer; report clock, LUTs, flip-flops, multipliers and block RAMs."""
-    from hwconv import api
+    """Synthesise, place and route a layer or a network; report clock, LUTs, flip-flops, multipliers and block RAMs."""
+    from hwconv import api, networks
 
+    whole = layer is None and (api.is_model(file) or api.is_graph(file))
+    if whole and (loadable or lut_multipliers is not None or algorithm != AlgorithmName.direct):
+        raise typer.BadParameter("--loadable, --lut-multipliers and --algorithm go with a layer, not a network")
     with progress(f"building for {target}", total=seeds) as step:
-        result = api.build(
-            file,
-            target=target,
-            algorithm=algorithm.value,
-            layer=layer,
-            multipliers=multipliers,
-            lut_multipliers=lut_multipliers,
-            clock_mhz=clock,
-            seeds=tuple(range(1, seeds + 1)),
-            progress=step,
-            loadable=loadable,
+        result = (
+            networks.build_network(
+                file,
+                target=target,
+                multipliers=multipliers,
+                clock_mhz=clock,
+                seeds=tuple(range(1, seeds + 1)),
+                progress=step,
+            )
+            if whole
+            else api.build(
+                file,
+                target=target,
+                algorithm=algorithm.value,
+                layer=layer,
+                multipliers=multipliers,
+                lut_multipliers=lut_multipliers,
+                clock_mhz=clock,
+                seeds=tuple(range(1, seeds + 1)),
+                progress=step,
+                loadable=loadable,
+            )
         )
     if json:
         print_json(result.as_json())

@@ -56,13 +56,16 @@ def compare(
         typer.Option("--capture", metavar="Y.npy", help="Write the outputs as the hardware gave them."),
     ] = None,
     loadable: Loadable = False,
+    every_tensor: Annotated[
+        bool, typer.Option("--every-tensor", help="Of a whole model: compare what moves between its engines, too.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Simulate the Verilog of a layer and compare it with the golden model: exact, or exit code 1.
+    """Simulate the Verilog of a layer or a whole model and compare it with the golden model: exact, or exit code 1.
 
     Latency and interval must be those that the plan predicts.
     """
-    from hwconv import api
+    from hwconv import api, networks
 
     if len(files) > 1 and any((input, expected, waveform, capture)):
         raise typer.BadParameter("--input, --expected, --waveform and --capture go with a single FILE")
@@ -71,6 +74,30 @@ def compare(
         f"{'synthesising, then ' if netlist else ''}simulating with {simulator.value}", total=len(files)
     ) as step:
         for file in files:
+            if layer is None and api.is_model(file):
+                if netlist or loadable or lut_multipliers is not None or algorithm != AlgorithmName.direct:
+                    raise typer.BadParameter(
+                        "--netlist, --loadable, --lut-multipliers and --algorithm go with a layer, not a whole model"
+                    )
+                results.append(
+                    networks.compare_network(
+                        file,
+                        input=input,
+                        expected=expected,
+                        target=target,
+                        multipliers=multipliers,
+                        simulator=simulator.value,
+                        frames=frames,
+                        seed=seed,
+                        waveform=waveform,
+                        capture=capture,
+                        every_tensor=every_tensor,
+                    )
+                )
+                step()
+                continue
+            if every_tensor:
+                raise typer.BadParameter("--every-tensor goes with a whole model")
             results.append(
                 api.compare(
                     file,

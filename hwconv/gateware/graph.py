@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -134,6 +134,8 @@ class GraphCore(wiring.Component):
                 given[node.name] = self._engine(m, label, node.name, node.input, inputs[0])
         for name, readers in sinks.items():
             self._hand_on(m, name, given[name], readers)
+        if self._plan.observed:
+            self._observe(m, given)
         self._leave(m, given[graph.origin(graph.output)])
         return m
 
@@ -226,6 +228,21 @@ class GraphCore(wiring.Component):
         m.d.comb += source.ready.eq(room)
         for entry in entries:
             m.d.comb += [entry.valid.eq(moving), Value.cast(entry.p).eq(Value.cast(source.p))]
+
+    def _observe(self, m: Module, given: dict[str, Stream]) -> None:
+        """What simulations look at: the beats of every tensor, in the order of the graph's."""
+        for index, name in enumerate(self._plan.graph.tensors):
+            if name not in given:
+                continue
+            source = given[name]
+            m.submodules[f"tap_{index}"] = Instance(
+                "hwconv_tap",
+                p_BYTES=self._plan.beats[name],
+                p_ID=index,
+                i_clk=ClockSignal(),
+                i_moving=source.valid & source.ready,
+                i_data=source.p.data,
+            )
 
     def _leave(self, m: Module, source: Stream) -> None:
         """A frame's last beat waits for the mark of its input, which comes first: it depends on all of the frame."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SpecError
@@ -31,6 +32,22 @@ def run_model(model: Model, x: NDArray[Any]) -> NDArray[Any]:
 
 def run_every_tensor(model: Model, x: NDArray[Any]) -> dict[int, NDArray[Any]]:
     """Every tensor of a model by its number in the file, but those of pads that a convolution makes itself."""
+    tensors = _before(model, x)
+    found = graph.run_all(model.network, _frames(model, tensors))
+    for number, name in model.tensors.items():
+        tensors[number] = found[name].reshape(len(x), *model.shapes[number][1:])
+    for step in model.after:
+        _take(tensors, step)
+    return tensors
+
+
+def network_input(model: Model, x: NDArray[Any]) -> NDArray[np.integer]:
+    """What goes into the hardware for a model's input: frames ``(N, H, W, C)``; raises as :func:`run_model`."""
+    return _frames(model, _before(model, x))
+
+
+def _before(model: Model, x: NDArray[Any]) -> dict[int, NDArray[Any]]:
+    """The model's input, and what the host makes of it."""
     expected = model.input.shape[1:]
     if x.dtype != model.input.dtype or x.shape[1:] != expected or not len(x):
         raise SpecError(
@@ -39,14 +56,12 @@ def run_every_tensor(model: Model, x: NDArray[Any]) -> dict[int, NDArray[Any]]:
     tensors = {model.input.number: x}
     for step in model.before:
         _take(tensors, step)
-    first = model.before[-1].output.number if model.before else model.input.number
-    frame = model.network.graph.input_shape
-    found = graph.run_all(model.network, tensors[first].reshape(len(x), *frame))
-    for number, name in model.tensors.items():
-        tensors[number] = found[name].reshape(len(x), *model.shapes[number][1:])
-    for step in model.after:
-        _take(tensors, step)
     return tensors
+
+
+def _frames(model: Model, tensors: dict[int, NDArray[Any]]) -> NDArray[np.integer]:
+    first = tensors[model.before[-1].output.number if model.before else model.input.number]
+    return first.reshape(len(first), *model.network.graph.input_shape)
 
 
 def _take(tensors: dict[int, NDArray[Any]], step: HostStep) -> None:

@@ -91,6 +91,31 @@ def explain_graph(plan: GraphPlan, *, clock_mhz: float | None = None) -> Group:
     return Group(*parts)
 
 
+def explain_budget(plan: GraphPlan) -> Group:
+    """Returns where a target's multipliers, look-up tables and block RAMs went, and what is too scarce for more."""
+    balance, target = plan.balance, plan.target
+    if balance is None or target is None:
+        return Group(Text(), Text("No target was shared: there is no budget (--target)."))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    columns = ("engine", "array", "of LUTs", "requantisers", "LUTs", "block RAMs", "interval", "share")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "engine" else "right")
+    for name, choice in balance.choices.items():
+        made = balance.lut_multipliers[name]
+        luts = choice.area.luts + choice.element.luts * made
+        row = (name, choice.plan.multipliers, made, choice.plan.requantiser_multipliers, luts, choice.block_rams,
+               choice.interval)  # fmt: skip
+        table.add_row(*(str(each) for each in row), f"{luts / target.luts:.1%}")
+    budget, taken = balance.budget, balance.taken
+    lines = [
+        f"  multipliers     {taken.multipliers:>6,} of {budget.multipliers:>6,}",
+        f"  look-up tables  {taken.luts:>6,} of {budget.luts:>6,}, estimated; {target.part} has {target.luts:,}",
+        f"  block RAMs      {taken.block_rams:>6,} of {budget.block_rams:>6,}",
+        f"  what binds: {balance.binds}",
+    ]
+    return Group(Text(), Text("Budget", style="bold"), table, *(Text(line) for line in lines))
+
+
 def _engines(plan: GraphPlan) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("tensor", "of", "shape", "beat", "array", "interval"):

@@ -43,6 +43,8 @@ class GraphPlan:
     balance: Balance | None = None
     """How the target was shared, where one was."""
     target: "Target | None" = None
+    observed: bool = False
+    """Whether simulations see the beats of every tensor (`sim/hwconv_tap.v`)."""
 
     @property
     def graph(self) -> Graph:
@@ -112,6 +114,11 @@ class GraphPlan:
     def multipliers(self) -> int:
         """Multipliers of all arrays."""
         return sum(engine.multipliers for engine in self.engines.values() if isinstance(engine, EnginePlan))
+
+    @property
+    def lut_multipliers(self) -> int:
+        """Those of them that are made of look-up tables."""
+        return sum(engine.lut_multipliers for engine in self.engines.values() if isinstance(engine, EnginePlan))
 
     @property
     def products(self) -> int:
