@@ -10,7 +10,6 @@ elements takes look-up tables.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import TYPE_CHECKING
 
 from ..errors import FitError
@@ -19,6 +18,7 @@ from .area import Area, estimate_area, lut_multiplier_area
 from .array import Folding, foldings
 from .engine_plan import EnginePlan, make_plan
 from .formats import paired_format
+from .images import logic_rom_luts
 from .memories import memories
 
 if TYPE_CHECKING:
@@ -30,8 +30,11 @@ STEP = 1.02
 """Arrays of a layer whose intervals differ by less are one choice."""
 FILL = 0.72
 """Share of a part's look-up tables that a design is given: nextpnr routes more, but more slowly, and slower designs."""
-BLOCK_RAM_PRICES = (0, 30, 100, 300, 1000)
-"""Look-up tables that a block RAM counts as, where the cheapest arrays take more of them than there are."""
+FILL_FFS = 0.78
+"""Likewise of flip-flops, of which a slice has as many as look-up tables, but not always for the same signals."""
+BLOCK_RAM_PRICES = (0, 30, 60, 120, 240, 480)
+"""Look-up tables that a block RAM counts as, where the cheapest arrays take more of them than there are. A ROM that is
+cheaper in look-up tables is made of these."""
 BESIDE = Area(luts=700, ffs=700)
 """The guard, the queue of marks and the ports of a graph."""
 
@@ -42,6 +45,7 @@ class Budget:
 
     multipliers: int
     luts: int
+    ffs: int
     block_rams: int
 
     def shortfall(self, taken: "Budget") -> dict[str, tuple[int, int]]:
@@ -49,9 +53,22 @@ class Budget:
         pairs = {
             "multipliers": (taken.multipliers, self.multipliers),
             "look-up tables": (taken.luts, self.luts),
+            "flip-flops": (taken.ffs, self.ffs),
             "block RAMs": (taken.block_rams, self.block_rams),
         }
         return {name: pair for name, pair in pairs.items() if pair[0] > pair[1]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rom:
+    """ROMs of one purpose: what they take of either kind."""
+
+    luts: int
+    block_rams: int
+
+    def in_luts(self, price: int) -> bool:
+        """Whether look-up tables are cheaper."""
+        return 0 < self.luts <= price * self.block_rams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +77,15 @@ class Choice:
 
     Members:
         plan: of the engine by itself. interval: in cycles.
-        area: estimated. block_rams: counted. element: of one multiplier made of look-up tables.
+        area: estimated. block_rams: of its memories but the ROMs. roms: these.
+        element: of one multiplier made of look-up tables.
     """
 
     plan: EnginePlan
     interval: int
     area: Area
     block_rams: int
+    roms: tuple[Rom, ...]
     element: Area
 
     @property
@@ -74,9 +93,17 @@ class Choice:
         """Hard multipliers, if no element is made of look-up tables."""
         return self.plan.multipliers + self.plan.requantiser_multipliers
 
-    def price(self, block_ram: int) -> int:
-        """In look-up tables, a multiplier being worth what replaces it."""
-        return self.area.luts + self.element.luts * self.hard + block_ram * self.block_rams
+    def luts(self, price: int) -> int:
+        """Look-up tables, where a block RAM is worth so many."""
+        return self.area.luts + sum(rom.luts for rom in self.roms if rom.in_luts(price))
+
+    def blocks(self, price: int) -> int:
+        """Block RAMs then."""
+        return self.block_rams + sum(rom.block_rams for rom in self.roms if not rom.in_luts(price))
+
+    def cost(self, price: int) -> int:
+        """All that it takes in look-up tables, a multiplier being worth what replaces it."""
+        return self.luts(price) + self.element.luts * self.hard + price * self.blocks(price)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,21 +112,18 @@ class Balance:
 
     Members:
         choices: of each layer. lut_multipliers: elements of each array that look-up tables make.
-        interval: of the slowest engine. budget, taken: what there is, and what is taken of it.
+        interval: of the slowest engine. price: of a block RAM in look-up tables.
+        budget, taken: what there is, and what is taken of it.
         binds: what there is too little of to be faster, or the layer that has no faster array.
     """
 
     choices: Mapping[str, Choice]
     lut_multipliers: Mapping[str, int] = field(default_factory=dict)
     interval: int
+    price: int
     budget: Budget
     taken: Budget
     binds: str
-
-    @property
-    def shares(self) -> dict[str, tuple[Folding, int]]:
-        """The folding of each layer, and how many of its multipliers look-up tables make."""
-        return {name: (each.plan.folding, self.lut_multipliers[name]) for name, each in self.choices.items()}
 
 
 def budget_of(target: "Target", others: Sequence[Area] = (), other_block_rams: int = 0, other_hard: int = 0) -> Budget:
@@ -108,6 +132,7 @@ def budget_of(target: "Target", others: Sequence[Area] = (), other_block_rams: i
     return Budget(
         multipliers=target.multipliers - other_hard,
         luts=int(FILL * target.luts) - taken.luts,
+        ffs=int(FILL_FFS * target.ffs) - taken.ffs,
         block_rams=target.block_rams - other_block_rams,
     )
 
@@ -137,11 +162,16 @@ def balance(name: str, layers: Mapping[str, Layer], budget: Budget) -> Balance:
         if best is not None and (found is None or best.interval < found.interval):
             found = best
     if found is None:
-        taken = _taken(_cheapest(tables, times[-1], BLOCK_RAM_PRICES[-1]) or {}, budget)
-        lacking = budget.shortfall(taken) or {"look-up tables": (taken.luts, budget.luts)}
+        smallest = [_taken(_cheapest(tables, times[-1], price) or {}, budget, price) for price in BLOCK_RAM_PRICES]
+        lacking = min((budget.shortfall(taken) for taken in smallest), key=_missing)
         said = ", ".join(f"{needed:,} {what} of {there:,}" for what, (needed, there) in lacking.items())
         raise FitError(f"{name}: an engine for each of {len(layers)} layers takes {said}: take a larger target")
     return found
+
+
+def _missing(lacking: Mapping[str, tuple[int, int]]) -> float:
+    """How much is missing at most, as a share of what there is."""
+    return max((needed / max(1, there) for needed, there in lacking.values()), default=0.0)
 
 
 def choices_of(layer: Layer) -> list[Choice]:
@@ -176,7 +206,12 @@ def _choice(layer: Layer, folding: Folding) -> Choice:
         plan=plan,
         interval=plan.cycles.interval,
         area=estimate_area(plan),
-        block_rams=sum(each.block_rams() for each in memories(plan)),
+        block_rams=sum(each.block_rams() for each in memories(plan) if each.kind == "ram"),
+        roms=tuple(
+            Rom(luts=each.copies * logic_rom_luts(each.width, each.depth), block_rams=each.block_rams())
+            for each in memories(plan)
+            if each.kind == "rom"
+        ),
         element=lut_multiplier_area(operands.activation_bits, operands.weight_bits) * operands.products,
     )
 
@@ -189,7 +224,7 @@ def _shortest(
     while low <= high:
         middle = (low + high) // 2
         chosen = _cheapest(tables, times[middle], price)
-        taken = _taken(chosen, budget) if chosen is not None else None
+        taken = _taken(chosen, budget, price) if chosen is not None else None
         if chosen is not None and taken is not None and not budget.shortfall(taken):
             best, high = (chosen, taken), middle - 1
         else:
@@ -202,6 +237,7 @@ def _shortest(
         choices=chosen,
         lut_multipliers=_lut_multipliers(chosen, budget),
         interval=interval,
+        price=price,
         budget=budget,
         taken=taken,
         binds=_binding(tables, interval, budget, price),
@@ -215,16 +251,19 @@ def _cheapest(tables: Mapping[str, Sequence[Choice]], time: int, price: int) -> 
         fast = [choice for choice in table if choice.interval <= time]
         if not fast:
             return None
-        chosen[name] = min(fast, key=lambda choice: (choice.price(price), choice.interval))
+        chosen[name] = min(fast, key=lambda choice: (choice.cost(price), choice.interval))
     return chosen
 
 
-def _taken(chosen: Mapping[str, Choice], budget: Budget) -> Budget:
-    area = sum(choice.area.luts for choice in chosen.values())
+def _taken(chosen: Mapping[str, Choice], budget: Budget, price: int) -> Budget:
     made = _lut_multipliers(chosen, budget)
-    area += sum(chosen[name].element.luts * count for name, count in made.items())
-    hard = sum(choice.hard for choice in chosen.values()) - sum(made.values())
-    return Budget(multipliers=hard, luts=area, block_rams=sum(choice.block_rams for choice in chosen.values()))
+    elements = sum((chosen[name].element * count for name, count in made.items()), start=Area(luts=0, ffs=0))
+    return Budget(
+        multipliers=sum(choice.hard for choice in chosen.values()) - sum(made.values()),
+        luts=sum(choice.luts(price) for choice in chosen.values()) + elements.luts,
+        ffs=sum(choice.area.ffs for choice in chosen.values()) + elements.ffs,
+        block_rams=sum(choice.blocks(price) for choice in chosen.values()),
+    )
 
 
 def _lut_multipliers(chosen: Mapping[str, Choice], budget: Budget) -> dict[str, int]:
@@ -247,15 +286,5 @@ def _binding(tables: Mapping[str, Sequence[Choice]], interval: int, budget: Budg
     if chosen is None:
         slow = [name for name, table in tables.items() if min(each.interval for each in table) > faster]
         return f"{slow[0]} has no faster array"
-    lacking = budget.shortfall(_taken(chosen, budget))
+    lacking = budget.shortfall(_taken(chosen, budget, price))
     return ", ".join(lacking) or "nothing"
-
-
-def spare(budget: Budget, taken: Budget) -> dict[str, float]:
-    """Which share of each kind is taken."""
-    pairs = {
-        "multipliers": (taken.multipliers, budget.multipliers),
-        "luts": (taken.luts, budget.luts),
-        "block_rams": (taken.block_rams, budget.block_rams),
-    }
-    return {name: used / there if there else float(ceil(used > 0)) for name, (used, there) in pairs.items()}

@@ -235,6 +235,8 @@ class EngineConfig:
     """What the array multiplies."""
     lut_elements: int = 0
     """Multipliers of the array that are made of look-up tables: see :meth:`in_luts`."""
+    block_ram_price: int = 0
+    """Look-up tables that a block RAM is worth: ROMs that cost less in these are made of them."""
     loading: LoadConfig | None = None
     """Weights, requantisation and zero points come by a stream of their own; `None`: they are in ROMs."""
     operation: str = "multiply"

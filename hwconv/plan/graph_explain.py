@@ -102,14 +102,15 @@ def explain_budget(plan: GraphPlan) -> Group:
         table.add_column(column, justify="left" if column == "engine" else "right")
     for name, choice in balance.choices.items():
         made = balance.lut_multipliers[name]
-        luts = choice.area.luts + choice.element.luts * made
-        row = (name, choice.plan.multipliers, made, choice.plan.requantiser_multipliers, luts, choice.block_rams,
-               choice.interval)  # fmt: skip
+        luts = choice.luts(balance.price) + choice.element.luts * made
+        row = (name, choice.plan.multipliers, made, choice.plan.requantiser_multipliers, luts,
+               choice.blocks(balance.price), choice.interval)  # fmt: skip
         table.add_row(*(str(each) for each in row), f"{luts / target.luts:.1%}")
     budget, taken = balance.budget, balance.taken
     lines = [
         f"  multipliers     {taken.multipliers:>6,} of {budget.multipliers:>6,}",
         f"  look-up tables  {taken.luts:>6,} of {budget.luts:>6,}, estimated; {target.part} has {target.luts:,}",
+        f"  flip-flops      {taken.ffs:>6,} of {budget.ffs:>6,}, estimated; {target.part} has {target.ffs:,}",
         f"  block RAMs      {taken.block_rams:>6,} of {budget.block_rams:>6,}",
         f"  what binds: {balance.binds}",
     ]

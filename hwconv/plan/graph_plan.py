@@ -208,43 +208,14 @@ def plan_graph(
     """
     graph = network.graph
     balanced: Balance | None = None
-    if target is not None:
-        if multipliers is not None:
-            raise SpecError(graph.name, "multipliers", multipliers, "absent where a target is shared")
-        others = [_other_area(node) for node in graph.computed if not isinstance(node, Conv)]
-        balanced = balance(graph.name, network.layers, budget_of(target, others))
-        drafts = {name: choice.plan for name, choice in balanced.choices.items()}
-        shares = {name: draft.multipliers for name, draft in drafts.items()}
-    else:
+    if target is None:
         shares = _shares(graph, multipliers)
         drafts = {name: make_plan(layer, multipliers=shares[name]) for name, layer in network.layers.items()}
-    pace = max((draft.cycles.interval for draft in drafts.values()), default=0)
-    beats = _Beats(graph, drafts, pace).choose()
-    engines: dict[str, NodePlan] = {}
-    for node in graph.computed:
-        if isinstance(node, Concat):
-            continue
-        engine: NodePlan
-        if isinstance(node, Add):
-            engine = plan_add(node.spec, beat_bytes=beats[node.name])
-            engines[node.name] = _named(graph, node.name, engine)
-            continue
-        widths = {"input_beat_bytes": beats[node.input], "output_beat_bytes": beats[node.name]}
-        if isinstance(node, Conv):
-            draft = drafts[node.name]
-            kept = widths["output_beat_bytes"] % draft.config.result_bytes == 0
-            folding = draft.folding if kept else None
-            engine = make_plan(
-                network.layers[node.name],
-                multipliers=shares[node.name],
-                lut_multipliers=balanced.lut_multipliers[node.name] if balanced else 0,
-                folding=folding,
-                input_beat_bytes=widths["input_beat_bytes"],
-                output_beat_bytes=widths["output_beat_bytes"],
-            )
-        else:
-            engine = _pool(node, pace, widths)
-        engines[node.name] = _named(graph, node.name, engine)
+        beats, engines = _engines(network, drafts, dict.fromkeys(shares, 0))
+    else:
+        if multipliers is not None:
+            raise SpecError(graph.name, "multipliers", multipliers, "absent where a target is shared")
+        balanced, beats, engines = _balanced(network, target)
     names = [module_name(node.name) for node in graph.computed]
     for name in names:
         if names.count(name) > 1:
@@ -263,6 +234,57 @@ def _other_area(node: Pool | Add | Concat) -> Area:
         case Add():
             return Area(luts=250, ffs=350) * LEAST_BEAT_BYTES
     return Area(luts=150, ffs=100)
+
+
+def _balanced(network: Network, target: "Target") -> tuple[Balance, dict[str, int], dict[str, NodePlan]]:
+    """Engines that share a target; the other blocks' multipliers are known once they are planned beside them."""
+    others = [_other_area(node) for node in network.graph.computed if not isinstance(node, Conv)]
+    taken = 0
+    while True:
+        balanced = balance(network.graph.name, network.layers, budget_of(target, others, other_hard=taken))
+        drafts = {name: choice.plan for name, choice in balanced.choices.items()}
+        beats, engines = _engines(network, drafts, balanced.lut_multipliers, balanced.price)
+        blocks = [engine for engine in engines.values() if not isinstance(engine, EnginePlan)]
+        needed = sum(block.requantiser_multipliers for block in blocks)
+        if needed <= taken:
+            return balanced, beats, engines
+        taken = needed
+
+
+def _engines(
+    network: Network, drafts: Mapping[str, EnginePlan], made: Mapping[str, int], block_ram_price: int = 0
+) -> tuple[dict[str, int], dict[str, NodePlan]]:
+    """The beats of all tensors, and the engines with such streams; `made`: multipliers of look-up tables."""
+    graph = network.graph
+    pace = max((draft.cycles.interval for draft in drafts.values()), default=0)
+    beats = _Beats(graph, drafts, pace).choose()
+    engines: dict[str, NodePlan] = {}
+    for node in graph.computed:
+        if isinstance(node, Concat):
+            continue
+        engine: NodePlan
+        if isinstance(node, Add):
+            engine = plan_add(node.spec, beat_bytes=beats[node.name])
+            engines[node.name] = _named(graph, node.name, engine)
+            continue
+        widths = {"input_beat_bytes": beats[node.input], "output_beat_bytes": beats[node.name]}
+        if isinstance(node, Conv):
+            draft = drafts[node.name]
+            kept = widths["output_beat_bytes"] % draft.config.result_bytes == 0
+            folding = draft.folding if kept else None
+            engine = make_plan(
+                network.layers[node.name],
+                multipliers=draft.asked,
+                lut_multipliers=made[node.name],
+                folding=folding,
+                input_beat_bytes=widths["input_beat_bytes"],
+                output_beat_bytes=widths["output_beat_bytes"],
+            )
+            engine = replace(engine, config=replace(engine.config, block_ram_price=block_ram_price))
+        else:
+            engine = _pool(node, pace, widths)
+        engines[node.name] = _named(graph, node.name, engine)
+    return beats, engines
 
 
 def _named(graph: Graph, node: str, engine: NodePlan) -> NodePlan:

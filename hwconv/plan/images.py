@@ -5,12 +5,30 @@ from numpy.typing import NDArray
 
 from ..layer import Layer
 from ..packing import pack_words
+from .block_ram import block_ram_count
 from .config import EngineConfig, PassConfig
 from .phases import phase_layers
 from .rom import RomImage
 
 LOGIC_DEPTH = 32
 """ROMs of up to this many words are made of look-up tables."""
+
+
+LOGIC_LIMIT = 256
+"""No ROM of more words is made of look-up tables: the selection between its parts would limit the clock."""
+
+
+def logic_rom_luts(width: int, depth: int) -> int:
+    """Look-up tables of a ROM made of them; 0 where it cannot be. Slices bring the selection among eight."""
+    tables = -(-depth // 16)
+    return width * (tables + (1 if tables > 8 else 0)) if depth <= LOGIC_LIMIT else 0
+
+
+def rom_style(width: int, depth: int, price: int = 0) -> str:
+    """``logic`` where a ROM is small, or where its look-up tables cost less than its block RAMs at a price."""
+    luts = logic_rom_luts(width, depth)
+    cheap = 0 < luts <= price * block_ram_count(width, depth, kind="rom")
+    return "logic" if depth <= LOGIC_DEPTH or cheap else "block"
 
 
 def column_outputs(config: EngineConfig, layer: Layer, item: PassConfig, group: int, tile: int) -> list[int | None]:
@@ -67,6 +85,13 @@ def table_entries(config: EngineConfig, layers: tuple[Layer, ...], requantiser: 
     return entries
 
 
+def _weight_style(config: EngineConfig) -> str:
+    """Of a wide array's weights only what is cheap: its clusters would take many small tables."""
+    width = config.operands.lane_bits * config.cluster_lanes
+    style = rom_style(width, config.weight_depth, config.block_ram_price)
+    return "block" if style == "logic" and config.columns > 16 and not config.block_ram_price else style
+
+
 def rom_images(config: EngineConfig, layers: tuple[Layer, ...]) -> list[RomImage]:
     """Every ROM of the engine: weights, one for each cluster of columns, and one table for each requantiser."""
     images = []
@@ -78,7 +103,7 @@ def rom_images(config: EngineConfig, layers: tuple[Layer, ...]) -> list[RomImage
                 name=f"{config.name}_weights_{cluster}",
                 width=config.operands.lane_bits * config.cluster_lanes,
                 words=tuple(pack_words(part, config.operands.lane_bits)),
-                style="logic" if config.weight_depth <= LOGIC_DEPTH and config.columns <= 16 else "block",
+                style=_weight_style(config),
             )
         )
     for requantiser in range(config.requantisers):
@@ -88,7 +113,7 @@ def rom_images(config: EngineConfig, layers: tuple[Layer, ...]) -> list[RomImage
                 name=f"{config.name}_table_{requantiser}",
                 width=config.requantiser.entry_width,
                 words=tuple(entries),
-                style="logic" if len(entries) <= LOGIC_DEPTH else "block",
+                style=rom_style(config.requantiser.entry_width, len(entries), config.block_ram_price),
             )
         )
     return images
