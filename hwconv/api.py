@@ -29,6 +29,7 @@ from hwconv.frontend import LayerFile, load, save_layer
 from hwconv.frontend.archive import write_whole
 from hwconv.frontend.graph_file import is_graph as frontend_is_graph
 from hwconv.frontend.source_file import read_start
+from hwconv.inspection import Inspection, inspect_model
 from hwconv.layer import Layer
 from hwconv.load_trials import run_load_trials
 from hwconv.plan.algorithm import DIRECT, plan_layer
@@ -144,6 +145,15 @@ def list_layers(file: str | Path) -> list[dict[str, Any]]:
     return [
         {"layer": each.index, "operator": each.name, "problem": each.problem or ""} for each in read_model(Path(file))
     ]
+
+
+def inspect(file: str | Path) -> Inspection:
+    """Looks at a whole model: its operators, what each takes, and where it would be computed (docs/networks.md).
+
+    Raises:
+        FormatError: a file that is missing, damaged or no model. A model that is not supported raises nothing.
+    """
+    return inspect_model(file)
 
 
 def plan(

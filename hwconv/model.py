@@ -27,11 +27,14 @@ class ModelTensor:
         With the batch, which is 1.
     dtype:
         ``int8``, ``float32`` and the like.
+    constant:
+        Whether it is none of the activations: weights, shapes and the like.
     """
 
     number: int
     shape: tuple[int, ...]
     dtype: str
+    constant: bool = False
 
     @property
     def bytes(self) -> int:

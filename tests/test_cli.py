@@ -55,6 +55,7 @@ def test_help_names_every_command_and_is_quick() -> None:
         check=True,
     )
     for command in (
+        "inspect",
         "plan",
         "generate",
         "sim",

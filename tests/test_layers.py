@@ -61,6 +61,7 @@ TOP = {
     "demo",
     "gallery",
     "graphs",
+    "inspection",
     "load_trials",
     "networks",
     "trials",

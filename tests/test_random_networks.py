@@ -14,7 +14,7 @@ from hwconv.frontend.tflite_file import ModelFile, contained
 from hwconv.frontend.tflite_model import load_model
 from hwconv.frontend.tflite_operator import OperatorReader
 from hwconv.frontend.tflite_steps import host_operation
-from hwconv.golden import softmax
+from hwconv.golden import host, softmax
 from hwconv.golden.model import run_model
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
@@ -116,11 +116,11 @@ def row_model(channels: int, scale: float, beta: float, point: int) -> bytes:
     return build(tensors, [Operator("SOFTMAX", [0], [1], {"Beta": beta})])
 
 
-def softmax_of(path):
+def operation_of(path):
     with contained(path):
         reader = OperatorReader(ModelFile(path), 0)
-        (x,), y = reader.tensors(1, 1)
-        return host_operation(reader, x, y)
+        inputs, y = reader.tensors(1, 2)
+        return host_operation(reader, inputs[0], y)
 
 
 def rows(random, channels: int, factor: float) -> np.ndarray:
@@ -150,7 +150,7 @@ def test_softmax_equals_tflite_micro(seed, tmp_path, channels):
             x = rows(random, channels, beta * scale)
             if not len(x):
                 continue
-            found = softmax.run(softmax_of(path), x)
+            found = softmax.run(operation_of(path), x)
             np.testing.assert_array_equal(found, micro(content, x), err_msg=f"{scale} {beta}", strict=True)
             compared += found.size
     print(f"{compared} outputs of rows of {channels}")
@@ -161,10 +161,10 @@ def test_rows_of_too_many_equal_values_are_refused(tmp_path):
     path.write_bytes(row_model(600, 0.5, 1.0, 0))
     x = np.full((1, 600), 3, np.int8)
     x[:, 511:] = -128
-    np.testing.assert_array_equal(softmax.run(softmax_of(path), x), micro(path.read_bytes(), x))
+    np.testing.assert_array_equal(softmax.run(operation_of(path), x), micro(path.read_bytes(), x))
     x[:, 511] = 3
     with pytest.raises(SpecError, match="sum of exponentials to be below 512"):
-        softmax.run(softmax_of(path), x)
+        softmax.run(operation_of(path), x)
 
 
 def test_softmax_of_every_pair_and_scale_equals_tflite_micro(seed, tmp_path):
@@ -175,7 +175,43 @@ def test_softmax_of_every_pair_and_scale_equals_tflite_micro(seed, tmp_path):
     for scale in np.float32(2.0 ** random.uniform(-16, 6, 60)):
         content = row_model(2, float(scale), 1.0, 0)
         path.write_bytes(content)
-        found = softmax.run(softmax_of(path), x)
+        found = softmax.run(operation_of(path), x)
         np.testing.assert_array_equal(found, micro(content, x), err_msg=str(scale), strict=True)
         compared += found.size
     print(f"{compared} outputs")
+
+
+@pytest.mark.parametrize("types", [("uint8", "int8"), ("int8", "uint8"), ("float32", "int8"), ("int8", "float32")])
+def test_changes_of_type_equal_tflite_micro(seed, tmp_path, types):
+    """On every byte, or on floats around every half-way value and beyond both ends."""
+    random = np.random.default_rng([seed, *types[0].encode()])
+    path, compared = tmp_path / "quantise.tflite", 0
+    for case in range(60):
+        scales, points = np.float32(2.0 ** random.uniform(-9, 3, 2)), []
+        if case < 20:  # as converters write them, and ratios by which half-way values are many
+            scales[1] = scales[0] * np.float32((1, 2, 0.5, 4)[case % 4])
+        ends = []
+        for dtype, scale in zip(types, scales, strict=True):
+            low = 0 if dtype == "uint8" else -128
+            points.append(int(random.integers(low, low + 256)) if case % 5 else 0)
+            plain = dtype == "float32"
+            shown = {"scales": () if plain else [scale], "zero_points": () if plain else [points[-1]]}
+            ends.append(Tensor((1, 1280), dtype, **shown))
+        if types[0] == "float32":
+            steps = (np.arange(1280) - 640) / 2
+            x = (steps.astype(np.float32) * scales[1])[None]
+            x[0, ::3] = np.nextafter(x[0, ::3], np.float32(1e30))
+            x[0, :2] = -3e30, 3e30
+        else:
+            x = (np.arange(1280) % 256).astype(np.uint8).view(types[0])[None]
+        name = "DEQUANTIZE" if types[1] == "float32" else "QUANTIZE"
+        content = build(ends, [Operator(name, [0], [1])])
+        path.write_bytes(content)
+        found = host.run(operation_of(path), x)
+        if types[0] == "float32":  # where the conversion to int32 overflows, the kernel is not defined
+            assert found[0, :2].tolist() == [-128, 127]
+            x[0, :2] = 0
+            found = host.run(operation_of(path), x)
+        np.testing.assert_array_equal(found, micro(content, x), err_msg=f"{scales} {points}", strict=True)
+        compared += found.size
+    print(f"{compared} values from {types[0]} to {types[1]}")

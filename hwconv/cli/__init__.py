@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from hwconv import __version__
-from hwconv.cli import bench, build, compare, compile, demo, dropout, factorise, generate, pack, plan, sim, targets
+from hwconv.cli import (
+    bench,
+    build,
+    compare,
+    compile,
+    demo,
+    dropout,
+    factorise,
+    generate,
+    inspect,
+    pack,
+    plan,
+    sim,
+    targets,
+)
 from hwconv.cli.terminal import print_error
 from hwconv.errors import HwconvError
 
@@ -28,6 +42,7 @@ app = typer.Typer(
 )
 for command in (plan.plan, generate.generate, pack.pack, sim.sim, compare.compare, build.build, bench.bench):
     app.command()(command)
+app.command()(inspect.inspect)
 app.command()(factorise.factorise)
 app.command()(compile.compile)
 app.command()(targets.targets)

@@ -149,7 +149,8 @@ class _Surveyor:
 
     def _about(self, number: int) -> ModelTensor:
         tensor = self._tensor(number)
-        return ModelTensor(number=number, shape=tensor.shape, dtype=tensor.dtype)
+        computed = number in self.makers or number in self.inputs
+        return ModelTensor(number=number, shape=tensor.shape, dtype=tensor.dtype, constant=not computed)
 
     def _record(self, index: int) -> OperatorRecord:
         name = self.model.operator_name(index)
