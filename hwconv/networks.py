@@ -11,7 +11,7 @@ by streams; what is left to the host (docs/networks.md) is computed by the golde
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from hwconv.plan.graph_plan import GraphPlan, plan_graph
 from hwconv.targets import load_target
 
 Values = NDArray[Any]
+Optimise = Literal["interval", "latency"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,7 +68,11 @@ def load_network(path: str | Path) -> NetworkFile:
 
 
 def plan_network(
-    source: str | Path | NetworkFile, *, target: str | None = None, multipliers: int | None = None
+    source: str | Path | NetworkFile,
+    *,
+    target: str | None = None,
+    multipliers: int | None = None,
+    optimise: Optimise = "interval",
 ) -> GraphPlan:
     """Decides how a network is computed.
 
@@ -75,6 +80,7 @@ def plan_network(
         source: see above, or what :func:`load_network` returned.
         target: the FPGA that its engines share; they are as fast together as its estimates allow.
         multipliers: of all arrays together, instead of what the target has.
+        optimise: `interval` or `latency`: what is to be as short as the target allows.
 
     Raises:
         HwconvError: as :func:`load_network`; a target that is too small: by how much.
@@ -82,7 +88,7 @@ def plan_network(
     loaded = source if isinstance(source, NetworkFile) else load_network(source)
     if multipliers is not None:
         return plan_graph(loaded.network, multipliers=multipliers)
-    return plan_graph(loaded.network, target=None if target is None else load_target(target))
+    return plan_graph(loaded.network, target=None if target is None else load_target(target), optimise=optimise)
 
 
 def compile_network(
@@ -91,20 +97,21 @@ def compile_network(
     *,
     target: str | None = None,
     multipliers: int | None = None,
+    optimise: Optimise = "interval",
     clock_mhz: float | None = None,
     force: bool = False,
 ) -> tuple[GraphPlan, GenerateResult]:
     """Plans a network and writes its package: everything, or nothing.
 
     Parameters:
-        source, target, multipliers: as for :func:`plan_network`.
+        source, target, multipliers, optimise: as for :func:`plan_network`.
         directory: the folder to write; it must not exist or be empty.
         clock_mhz: what the constraints ask for.
         force: whether a folder that is not empty is replaced.
     """
     check_directory(Path(directory), force=force)
     loaded = load_network(source)
-    plan = plan_network(loaded, target=target, multipliers=multipliers)
+    plan = plan_network(loaded, target=target, multipliers=multipliers, optimise=optimise)
     family = "generic" if target is None else load_target(target).family
     result = graphs.generate_graph(plan, directory, given=loaded.input, family=family, clock_mhz=clock_mhz, force=force)
     return plan, result
@@ -117,6 +124,7 @@ def compare_network(
     expected: str | Path | Values | None = None,
     target: str | None = None,
     multipliers: int | None = None,
+    optimise: Optimise = "interval",
     simulator: str = "verilator",
     frames: int | None = None,
     seed: int = 1,
@@ -127,7 +135,7 @@ def compare_network(
     """Simulates a network's Verilog and compares it with the golden model, bit for bit. A difference raises nothing.
 
     Parameters:
-        source, target, multipliers: as for :func:`plan_network`.
+        source, target, multipliers, optimise: as for :func:`plan_network`.
         input: of the model, in its type and shape (the batch first), or an .npy file of it; random frames follow.
         expected: outputs of the model for these, known from elsewhere, the host's steps included.
         simulator: `verilator` or `icarus`.
@@ -138,7 +146,7 @@ def compare_network(
         every_tensor: compare what moves between the engines as well.
     """
     loaded = load_network(source)
-    plan = plan_network(loaded, target=target, multipliers=multipliers)
+    plan = plan_network(loaded, target=target, multipliers=multipliers, optimise=optimise)
     name = plan.graph.name
     given, values = loaded.input, None
     if input is not None:
@@ -170,13 +178,14 @@ def build_network(
     *,
     target: str,
     multipliers: int | None = None,
+    optimise: Optimise = "interval",
     clock_mhz: float | None = None,
     seeds: tuple[int, ...] = (1,),
     progress: Callable[[], None] | None = None,
 ) -> flow.BuildResult:
     """Synthesises, places and routes a network; the parameters are those of :func:`plan_network` and `api.build`."""
     chosen = load_target(target)
-    plan = plan_network(source, target=target, multipliers=multipliers)
+    plan = plan_network(source, target=target, multipliers=multipliers, optimise=optimise)
     files = engine_files(plan, chosen.family)
     return flow.build(files, plan.top_name, chosen, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
 

@@ -13,6 +13,8 @@ from hwconv.cli.options import (
     LutMultipliers,
     ModelFile,
     Multipliers,
+    Optimise,
+    OptimiseName,
 )
 from hwconv.cli.terminal import print_json, print_text, progress
 
@@ -30,6 +32,7 @@ def build(
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Placements tried.")] = 1,
     loadable: Loadable = False,
+    optimise: Optimise = OptimiseName.interval,
     json: Json = False,
 ) -> None:
     """Synthesise, place and route a layer or a network; report clock, LUTs, flip-flops, multipliers and block RAMs."""
@@ -44,6 +47,7 @@ def build(
                 file,
                 target=target,
                 multipliers=multipliers,
+                optimise=optimise.value,
                 clock_mhz=clock,
                 seeds=tuple(range(1, seeds + 1)),
                 progress=step,

@@ -14,6 +14,8 @@ from hwconv.cli.options import (
     LutMultipliers,
     ModelFiles,
     Multipliers,
+    Optimise,
+    OptimiseName,
     Simulator,
     SimulatorName,
     Target,
@@ -59,6 +61,7 @@ def compare(
     every_tensor: Annotated[
         bool, typer.Option("--every-tensor", help="Of a whole model: compare what moves between its engines, too.")
     ] = False,
+    optimise: Optimise = OptimiseName.interval,
     json: Json = False,
 ) -> None:
     """Simulate the Verilog of a layer or a whole model and compare it with the golden model: exact, or exit code 1.
@@ -86,6 +89,7 @@ def compare(
                         expected=expected,
                         target=target,
                         multipliers=multipliers,
+                        optimise=optimise.value,
                         simulator=simulator.value,
                         frames=frames,
                         seed=seed,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hwconv.cli.options import Json, Target
+from hwconv.cli.options import Json, Optimise, OptimiseName, Target
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -14,6 +14,7 @@ def compile(
         Path, typer.Argument(metavar="MODEL", help="A model (.tflite) or a graph (.toml).", show_default=False)
     ],
     target: Target = None,
+    optimise: Optimise = OptimiseName.interval,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -49,13 +50,12 @@ def compile(
     from hwconv import networks
     from hwconv.plan.graph_explain import explain_budget, explain_graph
 
+    chosen = {"target": target, "multipliers": multipliers, "optimise": optimise.value}
     with progress("compiling"):
         if output is None:
-            plan, result = networks.plan_network(file, target=target, multipliers=multipliers), None
+            plan, result = networks.plan_network(file, **chosen), None
         else:
-            plan, result = networks.compile_network(
-                file, output, target=target, multipliers=multipliers, clock_mhz=clock, force=force
-            )
+            plan, result = networks.compile_network(file, output, clock_mhz=clock, force=force, **chosen)
     if json:
         written = {} if result is None else {"package": result.to_json()}
         print_json({**plan.summary(), **written})

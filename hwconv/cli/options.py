@@ -25,6 +25,13 @@ class AlgorithmName(StrEnum):
     auto = "auto"
 
 
+class OptimiseName(StrEnum):
+    """What is to be short."""
+
+    interval = "interval"
+    latency = "latency"
+
+
 class FamilyName(StrEnum):
     """The implementations of the vendor blocks."""
 
@@ -64,3 +71,7 @@ Loadable = Annotated[
     bool, typer.Option("--loadable", help="Weights and requantisation come by a stream; see docs/loadable.md.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
+Optimise = Annotated[
+    OptimiseName,
+    typer.Option("--optimise", help="What is to be short, of a network on a target."),
+]

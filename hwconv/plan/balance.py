@@ -1,8 +1,11 @@
-"""Shares an FPGA among the engines of a network, one a layer, so that the slowest of them is as fast as can be.
+"""Shares an FPGA among the engines of a network, one a layer, for the shortest interval or for the shortest latency.
 
-For a time that no engine may exceed, the cheapest array of each layer that keeps it is independent of all others: all
-arrays are enumerated once, and the shortest time whose cheapest arrays fit together is found by halving. So the
-result is the best there is, under the estimates of what an engine takes (:mod:`~hwconv.plan.area`).
+Interval: for a time that no engine may exceed, the cheapest array of each layer that keeps it is independent of all
+others: all arrays are enumerated once, and the shortest time whose cheapest arrays fit together is found by halving.
+So the result is the best there is, under the estimates of what an engine takes (:mod:`~hwconv.plan.area`).
+
+Latency: a frame is through when the slowest engine is, and after it each engine's last pixel tile. What a cycle of
+these is worth in look-up tables is found by halving as well, for some times from the shortest on.
 
 Hard multipliers go to the requantisers first, whose products are wide, then to the arrays; what is left of the arrays'
 elements takes look-up tables.
@@ -10,7 +13,7 @@ elements takes look-up tables.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import FitError
 from ..layer import Layer
@@ -35,6 +38,12 @@ FILL_FFS = 0.78
 BLOCK_RAM_PRICES = (0, 30, 60, 120, 240, 480)
 """Look-up tables that a block RAM counts as, where the cheapest arrays take more of them than there are. A ROM that is
 cheaper in look-up tables is made of these."""
+PIXEL_CLASSES = (1, 2, 4, 8, 1 << 30)
+"""Most pixels of the arrays among which the one is chosen with which latency is short."""
+STRETCHES = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0)
+"""Times that are tried for the shortest latency, in shortest intervals."""
+MOST_WORTH, WORTH_STEPS = 64.0, 12
+"""Look-up tables that a cycle of latency may be worth, and how often that is halved."""
 BESIDE = Area(luts=700, ffs=700)
 """The guard, the queue of marks and the ports of a graph."""
 
@@ -105,6 +114,11 @@ class Choice:
         """All that it takes in look-up tables, a multiplier being worth what replaces it."""
         return self.luts(price) + self.element.luts * self.hard + price * self.blocks(price)
 
+    @property
+    def tail(self) -> int:
+        """Cycles of its last pixel tile, from the last input to the last output."""
+        return self.plan.cycles.tail
+
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
@@ -125,6 +139,10 @@ class Balance:
     taken: Budget
     binds: str
 
+    def length(self, what: str) -> int:
+        """What is to be short: the interval, or what the latency is made of."""
+        return self.interval + (sum(choice.tail for choice in self.choices.values()) if what == "latency" else 0)
+
 
 def budget_of(target: "Target", others: Sequence[Area] = (), other_block_rams: int = 0, other_hard: int = 0) -> Budget:
     """What a part has for the engines of layers, beside what other blocks take."""
@@ -137,7 +155,9 @@ def budget_of(target: "Target", others: Sequence[Area] = (), other_block_rams: i
     )
 
 
-def balance(name: str, layers: Mapping[str, Layer], budget: Budget) -> Balance:
+def balance(
+    name: str, layers: Mapping[str, Layer], budget: Budget, optimise: Literal["interval", "latency"] = "interval"
+) -> Balance:
     """Chooses the arrays of all layers.
 
     Parameters
@@ -148,18 +168,23 @@ def balance(name: str, layers: Mapping[str, Layer], budget: Budget) -> Balance:
         By name.
     budget:
         What they may take together.
+    optimise:
+        What is to be short.
 
     Raises
     ------
     FitError
         The smallest arrays take more than there is: says of what, how much, and how much there is.
     """
-    tables = {each: choices_of(layer) for each, layer in layers.items()}
+    classes = PIXEL_CLASSES if optimise == "latency" else PIXEL_CLASSES[-1:]
+    tables = {each: choices_of(layer, classes) for each, layer in layers.items()}
     times = sorted({choice.interval for table in tables.values() for choice in table})
     found: Balance | None = None
     for price in BLOCK_RAM_PRICES:
         best = _shortest(tables, times, budget, price)
-        if best is not None and (found is None or best.interval < found.interval):
+        if best is not None and optimise == "latency":
+            best = _quickest(tables, best, budget, price)
+        if best is not None and (found is None or best.length(optimise) < found.length(optimise)):
             found = best
     if found is None:
         smallest = [_taken(_cheapest(tables, times[-1], price) or {}, budget, price) for price in BLOCK_RAM_PRICES]
@@ -174,11 +199,23 @@ def _missing(lacking: Mapping[str, tuple[int, int]]) -> float:
     return max((needed / max(1, there) for needed, there in lacking.values()), default=0.0)
 
 
-def choices_of(layer: Layer) -> list[Choice]:
-    """The arrays of a layer that no other beats, the slowest first: a few per cent apart."""
+def choices_of(layer: Layer, classes: Sequence[int] = (1 << 30,)) -> list[Choice]:
+    """The arrays of a layer that no other beats, a few per cent apart.
+
+    `classes`: most pixels of each class of arrays; those of few pixels have short tiles. Each class has its own.
+    """
     packable = paired_format(layer) is not None
+    known = list(foldings(layer.spec, MOST_MULTIPLIERS, packable=packable))
+    chosen: dict[Folding, None] = {}
+    for most in classes:
+        chosen |= dict.fromkeys(_unbeaten([folding for folding in known if folding.pixels <= most]))
+    return [_choice(layer, folding) for folding in chosen]
+
+
+def _unbeaten(known: Sequence[Folding]) -> list[Folding]:
+    """Those that are the smallest for their interval."""
     smallest: dict[int, Folding] = {}
-    for folding in foldings(layer.spec, MOST_MULTIPLIERS, packable=packable):
+    for folding in known:
         interval = max(folding.compute_cycles, folding.input_words)
         other = smallest.get(interval)
         if other is None or _size(folding) < _size(other):
@@ -192,7 +229,7 @@ def choices_of(layer: Layer) -> list[Choice]:
             chosen[-1] = folding
             continue
         chosen.append(folding)
-    return [_choice(layer, folding) for folding in reversed(chosen)]
+    return chosen[::-1]
 
 
 def _size(folding: Folding) -> int:
@@ -231,7 +268,31 @@ def _shortest(
             low = middle + 1
     if best is None:
         return None
-    chosen, taken = best
+    return _balance(tables, *best, budget, price)
+
+
+def _quickest(tables: Mapping[str, Sequence[Choice]], shortest: Balance, budget: Budget, price: int) -> Balance:
+    """The least latency: for some times from the shortest on, as much as fits is paid for short tiles."""
+    best = shortest
+    for stretch in STRETCHES:
+        time, low, high = round(stretch * shortest.interval), 0.0, MOST_WORTH
+        for _ in range(WORTH_STEPS):
+            worth = (low + high) / 2
+            chosen = _cheapest(tables, time, price, worth)
+            taken = _taken(chosen, budget, price) if chosen is not None else None
+            if chosen is None or taken is None or budget.shortfall(taken):
+                high = worth
+                continue
+            low = worth
+            found = _balance(tables, chosen, taken, budget, price)
+            if found.length("latency") < best.length("latency"):
+                best = found
+    return best
+
+
+def _balance(
+    tables: Mapping[str, Sequence[Choice]], chosen: Mapping[str, Choice], taken: Budget, budget: Budget, price: int
+) -> Balance:
     interval = max(choice.interval for choice in chosen.values())
     return Balance(
         choices=chosen,
@@ -244,14 +305,16 @@ def _shortest(
     )
 
 
-def _cheapest(tables: Mapping[str, Sequence[Choice]], time: int, price: int) -> dict[str, Choice] | None:
-    """The cheapest array of each layer that is no slower."""
+def _cheapest(
+    tables: Mapping[str, Sequence[Choice]], time: int, price: int, worth: float = 0.0
+) -> dict[str, Choice] | None:
+    """The cheapest array of each layer that is no slower; `worth`: look-up tables for a cycle of its last tile."""
     chosen = {}
     for name, table in tables.items():
         fast = [choice for choice in table if choice.interval <= time]
         if not fast:
             return None
-        chosen[name] = min(fast, key=lambda choice: (choice.cost(price), choice.interval))
+        chosen[name] = min(fast, key=lambda choice: (choice.cost(price) + worth * choice.tail, choice.interval))
     return chosen
 
 

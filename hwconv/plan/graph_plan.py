@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import ceil, gcd
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import SpecError, UnsupportedError, one_of
 from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Pool
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_LANES = 64
 """Elements of a pooling engine at most."""
+POOL_SHARE = 8
+"""How much faster than other engines one for pooling is, which has no multipliers."""
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
 
@@ -185,6 +187,7 @@ def plan_graph(
     *,
     multipliers: int | Mapping[str, int] | None = None,
     target: "Target | None" = None,
+    optimise: Literal["interval", "latency"] = "interval",
 ) -> GraphPlan:
     """Plans the engines of a network, and the queues between them.
 
@@ -196,6 +199,8 @@ def plan_graph(
     target : Target, optional
         An FPGA that is shared among the engines by :mod:`~hwconv.plan.balance`, multipliers of look-up tables included;
         without `multipliers`.
+    optimise : str
+        What is to be short where a target is shared: ``interval`` or ``latency``.
 
     Raises
     ------
@@ -215,7 +220,7 @@ def plan_graph(
     else:
         if multipliers is not None:
             raise SpecError(graph.name, "multipliers", multipliers, "absent where a target is shared")
-        balanced, beats, engines = _balanced(network, target)
+        balanced, beats, engines = _balanced(network, target, optimise)
     names = [module_name(node.name) for node in graph.computed]
     for name in names:
         if names.count(name) > 1:
@@ -236,12 +241,14 @@ def _other_area(node: Pool | Add | Concat) -> Area:
     return Area(luts=150, ffs=100)
 
 
-def _balanced(network: Network, target: "Target") -> tuple[Balance, dict[str, int], dict[str, NodePlan]]:
+def _balanced(
+    network: Network, target: "Target", optimise: Literal["interval", "latency"]
+) -> tuple[Balance, dict[str, int], dict[str, NodePlan]]:
     """Engines that share a target; the other blocks' multipliers are known once they are planned beside them."""
     others = [_other_area(node) for node in network.graph.computed if not isinstance(node, Conv)]
     taken = 0
     while True:
-        balanced = balance(network.graph.name, network.layers, budget_of(target, others, other_hard=taken))
+        balanced = balance(network.graph.name, network.layers, budget_of(target, others, other_hard=taken), optimise)
         drafts = {name: choice.plan for name, choice in balanced.choices.items()}
         beats, engines = _engines(network, drafts, balanced.lut_multipliers, balanced.price)
         blocks = [engine for engine in engines.values() if not isinstance(engine, EnginePlan)]
@@ -337,7 +344,10 @@ def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None) -> dict[s
 
 
 def _pool(node: Pool, pace: int, widths: dict[str, int]) -> PoolPlan:
-    """The narrowest pooling engine that keeps up with the others; without others, with its input."""
+    """The narrowest pooling engine that is much faster than the others, or as fast as its input.
+
+    A window may be the whole frame: it is then computed when all engines before are through.
+    """
     spec = node.spec
     beats = -(-spec.height * spec.width * spec.channels // widths["input_beat_bytes"])
     found = None
@@ -348,7 +358,7 @@ def _pool(node: Pool, pace: int, widths: dict[str, int]) -> PoolPlan:
             continue
         if found is None or plan.cycles.interval < found.cycles.interval:
             found = plan
-        if found.cycles.interval <= max(pace, beats):
+        if found.cycles.interval <= max(pace // POOL_SHARE, beats):
             break
     if found is None:
         raise UnsupportedError(spec.name, "output_beat_bytes", widths["output_beat_bytes"], "a divisor of the channels")
