@@ -1,7 +1,7 @@
 """`hwconv compile`: from a whole model to one package."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -50,7 +50,7 @@ def compile(
     from hwconv import networks
     from hwconv.plan.graph_explain import explain_budget, explain_graph
 
-    chosen = {"target": target, "multipliers": multipliers, "optimise": optimise.value}
+    chosen: dict[str, Any] = {"target": target, "multipliers": multipliers, "optimise": optimise.value}
     with progress("compiling"):
         if output is None:
             plan, result = networks.plan_network(file, **chosen), None
