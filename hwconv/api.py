@@ -36,9 +36,13 @@ from hwconv.plan.algorithm import DIRECT, plan_layer
 from hwconv.plan.block import BlockPlan
 from hwconv.plan.engine_plan import EnginePlan, make_plan
 from hwconv.plan.fit import plan_for_target
+from hwconv.plan.graph_picture import draw_graph
+from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.loadable import engine_for
 from hwconv.plan.picture import draw_plan
 from hwconv.plan.weight_image import image_bytes, weights_summary
+from hwconv.plan.winograd import WinogradPlan
+from hwconv.plan.winograd_picture import draw_winograd
 from hwconv.simulation.bench import bench_description, run_cocotb
 from hwconv.targets import load_target
 from hwconv.trials import TrialResult, run_trials
@@ -183,13 +187,18 @@ def plan(
     return _plan(_load(source, layer).layer, multipliers, lut_multipliers, target, algorithm, loadable)
 
 
-def draw(engine: EnginePlan, path: str | Path) -> None:
-    """Writes a picture (SVG) of a plan: what a pixel tile reads, and what it becomes (:mod:`hwconv.plan.picture`).
+def draw(engine: EnginePlan | GraphPlan, path: str | Path) -> None:
+    """Writes a picture (SVG) of a plan: what a tile reads and what it becomes, or the engines of a graph
+    (:mod:`hwconv.plan.picture`, `winograd_picture`, `graph_picture`).
 
     Raises:
         FormatError: a path that cannot be written.
     """
-    write_whole(Path(path), draw_plan(engine).encode())
+    if isinstance(engine, GraphPlan):
+        drawn = draw_graph(engine)
+    else:
+        drawn = draw_winograd(engine) if isinstance(engine, WinogradPlan) else draw_plan(engine)
+    write_whole(Path(path), drawn.encode())
 
 
 def generate(

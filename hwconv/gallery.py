@@ -3,27 +3,49 @@
 ``make gallery`` writes `docs/gallery.md` and the pictures beside it; a test compares them with what the code draws.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .attributes import attribute_page
+from .graph import INPUT, Concat, Conv, Graph, Network, Pool
 from .layer import Layer, LayerParameters
 from .plan import EnginePlan, make_plan
-from .plan.loop_nest import loop_nest
+from .plan.graph_explain import replacements
+from .plan.graph_picture import draw_graph
+from .plan.graph_plan import GraphPlan, plan_graph
+from .plan.loop_nest import Loop, loop_nest, winograd_loop_nest
 from .plan.memories import memories
 from .plan.picture import draw_plan
+from .plan.winograd import WinogradPlan, make_winograd_plan
+from .plan.winograd_picture import draw_winograd
+from .plan.winograd_summary import winograd_memories
+from .pool import PoolSpec
 from .spec import ConvSpec, causal1d_spec, conv1d_spec, fully_connected_spec
 
 MULTIPLIERS = 36
 _INTRODUCTION = """\
 # Gallery
 
-Each variant on an array of at most {multipliers} multipliers, drawn from its plan by `make gallery`; any other layer is
-drawn by `hwconv plan LAYER --picture F.svg`. A colour is a row of the array: on the left what it reads (numbers are
+Each variant on at most {multipliers} multipliers, drawn from its plan by `make gallery`; any other layer or graph is
+drawn by `hwconv plan FILE --picture F.svg`. A colour is a row of the array: on the left what it reads (numbers are
 taps in the order of time, hatched cells zero points outside the frame), on the right the pixel that it gives.
+"""
+_TILES = """\
+# Winograd
+
+Engines that multiply transformed tiles ([winograd.md](winograd.md)). Numbers and colours are times: on the left the
+cycle in which a pixel of a channel is read, in the transformed tile the turn in which a position is multiplied, on the
+right the cycle in which a pixel of a channel is requantised.
+"""
+_ENGINES = """\
+# Graphs
+
+Several layers as one top level ([graphs.md](graphs.md)). A box is an engine, with its array and the cycles that it
+takes for a frame; a hatched one is a queue, with the beats that it holds; beside a box are the bytes of a beat that
+leaves it.
 """
 
 
@@ -42,6 +64,31 @@ class Variant:
     title: str
     about: str
     spec: ConvSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class TiledVariant(Variant):
+    """A variant that is computed by tiles.
+
+    Attributes
+    ----------
+    algorithm : str
+        As in :mod:`hwconv.plan.winograd`.
+    multipliers : int
+        At most.
+    """
+
+    algorithm: str = "winograd4"
+    multipliers: int = MULTIPLIERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphVariant:
+    """Several layers that belong together; the attributes are those of a :class:`Variant`."""
+
+    title: str
+    about: str
+    graph: Graph
 
 
 def _conv(name: str, **fields: object) -> ConvSpec:
@@ -146,36 +193,189 @@ VARIANTS = (
 )
 
 
-def plan_of(variant: Variant) -> EnginePlan:
-    """The engine that is drawn; its weights are nothing in particular."""
-    spec = variant.spec
+TILED = (
+    TiledVariant(
+        title="Winograd, F(4x4, 3x3)",
+        about="Six by six pixels give four by four outputs with 36 products a pair of channels instead of 144: four "
+        "MACs a multiplier and cycle. Both transforms are adders; the factor of 576 is divided out exactly.",
+        spec=_conv("winograd4", padding="same"),
+    ),
+    TiledVariant(
+        title="Winograd, F(2x2, 3x3)",
+        about="Smaller tiles lose less at the borders of small frames: 2.25 MACs a multiplier and cycle.",
+        spec=_conv("winograd2", padding="same"),
+        algorithm="winograd2",
+    ),
+    TiledVariant(
+        title="Winograd on fewer multipliers than positions",
+        about="The array takes some columns of the tile's positions at a time; their sums wait in a memory until all "
+        "turns are there.",
+        spec=_conv("winograd_folded", padding="same"),
+        multipliers=MULTIPLIERS // 3,
+    ),
+    TiledVariant(
+        title="Winograd along a line",
+        about="A kernel of 1x3: tiles are transformed across, and plain rows down.",
+        spec=_conv("winograd_line", kernel=(1, 3), padding="same"),
+    ),
+)
+
+
+def _graph_conv(before: str, name: str, inputs: int, **fields: object) -> Conv:
+    """A layer of 8 x 8 pixels that keeps the frame's size."""
+    return Conv(input=before, spec=_conv(name, height=8, width=8, in_channels=inputs, padding="same", **fields))
+
+
+def _graph(name: str, *nodes: Conv | Pool | Concat) -> Graph:
+    return Graph(name=name, height=8, width=8, channels=8, nodes=nodes)
+
+
+GRAPHS = (
+    GraphVariant(
+        title="Depthwise separable",
+        about="A kernel for each channel, then sums over channels. The second engine takes pixels as the first one "
+        "gives them; multipliers are shared in proportion to the MACs.",
+        graph=_graph(
+            "separable",
+            _graph_conv(INPUT, "depthwise", 8, groups=8),
+            _graph_conv("depthwise", "pointwise", 8, kernel=(1, 1), out_channels=16),
+        ),
+    ),
+    GraphVariant(
+        title="Several branches, concatenated",
+        about="The input goes to all branches in the same cycle. The short ones have their values long before the "
+        "others and keep them in queues, which are as deep as full speed needs and no deeper.",
+        graph=_graph(
+            "branches",
+            _graph_conv(INPUT, "one", 8, kernel=(1, 1), out_channels=4),
+            _graph_conv(INPUT, "fewer", 8, kernel=(1, 1), out_channels=4),
+            _graph_conv("fewer", "three", 4, out_channels=8),
+            Pool(
+                input=INPUT,
+                spec=PoolSpec(
+                    name="pooled", kind="average", height=8, width=8, channels=8, kernel=(3, 3), stride=(1, 1),
+                    padding="same",
+                ),
+            ),
+            Concat(name="together", inputs=("one", "three", "pooled")),
+        ),
+    ),
+    GraphVariant(
+        title="Factorised: a row, then a column",
+        about="A 1x5 kernel and a 5x1 kernel behind it reach as far as a 5x5 one.",
+        graph=_graph(
+            "factorised",
+            _graph_conv(INPUT, "row", 8, kernel=(1, 5)),
+            _graph_conv("row", "column", 8, kernel=(5, 1)),
+        ),
+    ),
+)  # fmt: skip
+
+
+def _parameters(spec: ConvSpec) -> LayerParameters:
+    """Weights that are nothing in particular."""
     weights = (np.arange(np.prod(spec.weight_shape)) % 17 - 8).astype(np.int8).reshape(spec.weight_shape)
-    return make_plan(Layer(spec, LayerParameters(weights=weights, shift=np.array([-7]))), multipliers=MULTIPLIERS)
+    return LayerParameters(weights=weights, shift=np.array([-7]))
+
+
+def plan_of(variant: Variant) -> EnginePlan:
+    """The engine that is drawn."""
+    return make_plan(Layer(variant.spec, _parameters(variant.spec)), multipliers=MULTIPLIERS)
+
+
+def tiled_plan_of(variant: TiledVariant) -> WinogradPlan:
+    """The Winograd engine that is drawn."""
+    layer = Layer(variant.spec, _parameters(variant.spec))
+    return make_winograd_plan(layer, algorithm=variant.algorithm, multipliers=variant.multipliers)
+
+
+def graph_plan_of(variant: GraphVariant) -> GraphPlan:
+    """The graph that is drawn."""
+    parameters = {node.name: _parameters(node.spec) for node in variant.graph.convolutions}
+    return plan_graph(Network(variant.graph, parameters), multipliers=MULTIPLIERS)
 
 
 def gallery_files() -> Mapping[str, str]:
     """The page and its pictures: names below `docs/`, and contents."""
-    plans = {variant: plan_of(variant) for variant in VARIANTS}
-    files = {f"gallery/{variant.spec.name}.svg": draw_plan(plan) for variant, plan in plans.items()}
-    sections = [part for variant, plan in plans.items() for part in _section(variant, plan)]
-    page = "\n".join([_INTRODUCTION.format(multipliers=MULTIPLIERS), *sections])
-    return files | {"gallery.md": page, "attributes.md": attribute_page()}
+    parts, files = [_INTRODUCTION.format(multipliers=MULTIPLIERS)], {}
+    for variant in VARIANTS:
+        plan = plan_of(variant)
+        files[_file(variant.spec.name)] = draw_plan(plan)
+        parts += _section(variant, plan)
+    parts.append(_TILES)
+    for tiled in TILED:
+        tiles = tiled_plan_of(tiled)
+        files[_file(tiled.spec.name)] = draw_winograd(tiles)
+        parts += _tiled_section(tiled, tiles)
+    parts.append(_ENGINES)
+    for branching in GRAPHS:
+        graph = graph_plan_of(branching)
+        files[_file(graph.graph.name)] = draw_graph(graph)
+        parts += _graph_section(branching, graph)
+    return files | {"gallery.md": "\n".join(parts), "attributes.md": attribute_page()}
+
+
+def _file(name: str) -> str:
+    return f"gallery/{name}.svg"
 
 
 def _section(variant: Variant, plan: EnginePlan) -> Iterator[str]:
     spec, cycles = plan.spec, plan.cycles
-    yield f"## {variant.title}\n"
-    yield f"{variant.about}\n"
-    yield f"![{variant.title}: what a tile reads, the array, the output](gallery/{spec.name}.svg)\n"
-    nest = [loop for loop in loop_nest(plan) if loop.count > 1]
-    yield "| loop | turns | laid on | what it is |\n|---|---|---|---|"
-    yield "\n".join(f"| {loop.name} | {loop.count} | {loop.on} | {loop.meaning} |" for loop in nest) + "\n"
+    yield from _headed(variant, spec.name, "what a tile reads, the array, the output")
+    yield from _loops(loop_nest(plan))
     blocks = sum(store.block_rams() for store in memories(plan))
     yield (
         f"{spec.macs:,} multiplications on {plan.multipliers} multipliers: a frame every {cycles.interval:,} cycles, "
         f"{plan.utilisation:.1%} of them\n({plan.utilisation_asked:.1%} of those asked for), latency "
         f"{cycles.latency:,}; {plan.config.requantisers} requantisers, {blocks} ECP5 block RAMs.\n"
     )
+
+
+def _tiled_section(variant: TiledVariant, plan: WinogradPlan) -> Iterator[str]:
+    spec, cycles, config = plan.spec, plan.cycles, plan.config
+    yield from _headed(variant, spec.name, "a tile, its positions, the array, the way back, the output")
+    yield from _loops(winograd_loop_nest(plan))
+    blocks = sum(store.block_rams() for store in winograd_memories(plan))
+    yield (
+        f"{spec.macs:,} MACs on {plan.multipliers} multipliers of {max(config.weight_widths)} by "
+        f"{max(max(row) for row in config.operand_widths)} bits at most: a frame every {cycles.interval:,} cycles,\n"
+        f"{plan.utilisation:.2f} MACs a multiplier and cycle ({plan.macs_per_multiplier:.2f} with those of the "
+        f"requantisers), latency {cycles.latency:,}; {config.requantisers} requantisers,\n{blocks} ECP5 block RAMs.\n"
+    )
+
+
+def _graph_section(variant: GraphVariant, plan: GraphPlan) -> Iterator[str]:
+    graph, cycles = plan.graph, plan.cycles
+    yield from _headed(variant, graph.name, "engines, streams, queues")
+    rows = []
+    for name, engine in plan.engines.items():
+        products = f"{engine.spec.macs:,} | {engine.multipliers}" if isinstance(engine, EnginePlan) else "0 | 0"
+        rows.append(f"| {name} | {products} | {engine.cycles.interval:,} | {engine.config.requantisers} |")
+    yield "| engine | MACs | multipliers | cycles of a frame | requantisers |\n|---|---|---|---|---|"
+    yield "\n".join(rows) + "\n"
+    for each in replacements(graph):
+        yield (
+            f"In place of a dense layer ({each.what}): {each.weights:,} weights against {each.dense_weights:,}, "
+            f"{each.macs:,} MACs against {each.dense_macs:,}.\n"
+        )
+    count = sum(1 for depth in plan.depths.values() if depth)
+    queues = f"{count} queues of {plan.queue_bits:,} bits together" if count else "no queues"
+    yield (
+        f"{graph.macs:,} multiplications on {plan.multipliers} multipliers: a frame every {cycles.interval:,} cycles, "
+        f"{plan.utilisation:.1%} of them, latency {cycles.latency:,};\n{queues}.\n"
+    )
+
+
+def _headed(variant: Variant | GraphVariant, name: str, seen: str) -> Iterator[str]:
+    yield f"## {variant.title}\n"
+    yield f"{variant.about}\n"
+    yield f"![{variant.title}: {seen}]({_file(name)})\n"
+
+
+def _loops(nest: Iterable[Loop]) -> Iterator[str]:
+    yield "| loop | turns | laid on | what it is |\n|---|---|---|---|"
+    rows = [f"| {loop.name} | {loop.count} | {loop.on} | {loop.meaning} |" for loop in nest if loop.count > 1]
+    yield "\n".join(rows) + "\n"
 
 
 def write_gallery(folder: Path) -> None:

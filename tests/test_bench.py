@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hwconv.bench import page, record, routing, run
+from hwconv.bench import page, record, routing, run, variants
 from hwconv.bench.goals import CLOCK_MHZ, LUTS_PER_MAC, UTILISATION, Goal
 from hwconv.bench.layers import SPECS, bench_layer
 from hwconv.cli import main
@@ -207,6 +207,67 @@ def test_a_routed_row_is_the_median_seed() -> None:
     assert CLOCK_MHZ[8].verdict(181.0) == "below"
     assert "array.pe_0_0.sum to drain.word" in page.path_text(row)
     assert routing.RUNS == 16
+
+
+def test_variants_are_measured_by_name_only_each_at_sizes_of_its_own() -> None:
+    assert not {layer for layer, _ in run.chosen(None, None)} & variants.FAMILIES.keys()
+    assert run.chosen(["dropout", "fc", "separable"], None) == [
+        *(("fc", count) for count in (16, 64, 144)),
+        *(("separable", count) for count in (16, 64, 144)),
+        *(("dropout", count) for count in (1, 4, 16)),
+    ]
+    assert run.chosen(["moments"], [2]) == [("moments", 2)]
+
+
+@pytest.fixture(scope="module")
+def measured_variants() -> dict[str, dict[str, Any]]:
+    """A block and an engine with multipliers of look-up tables, really simulated."""
+    return {row["layer"]: row for _, row in run.measure([("dw3x3_lut", 4), ("dropout", 2)])}
+
+
+def test_a_measured_variant_is_exact_and_as_fast_as_predicted(measured_variants: dict[str, dict[str, Any]]) -> None:
+    for row in measured_variants.values():
+        assert run.problems(row) == []
+        assert row["outputs"] > 0
+        assert (row["latency"], row["interval"]) == (row["predicted_latency"], row["predicted_interval"])
+    lut, dropout = measured_variants["dw3x3_lut"], measured_variants["dropout"]
+    assert (lut["multipliers"], lut["lut_multipliers"]) == (4, 1)
+    assert lut["utilisation"] == pytest.approx(25 * 5 * 64 * 9 / (4 * lut["interval"]), abs=1e-6)
+    assert dropout["utilisation"] == pytest.approx(16**3 / (2 * dropout["interval"]), abs=1e-6)
+    wrong = run.problems(dropout | {"interval": 7})
+    assert wrong == [f"dropout at 2 lanes: interval is 7 cycles, predicted were {dropout['interval']}"]
+
+
+def test_variants_are_recorded_beside_the_layers_and_have_tables_of_their_own(
+    tmp_path: Path, measured: dict[str, Any], measured_variants: dict[str, dict[str, Any]]
+) -> None:
+    record.save_rows(tmp_path, record.UTILISATION, [measured])
+    record.save_rows(tmp_path, record.VARIANTS, measured_variants.values())
+    assert [row["layer"] for row in record.load_rows(tmp_path, record.VARIANTS)] == ["dw3x3_lut", "dropout"]
+    sections = page.render(tmp_path).split("\n## ")
+    assert [section.splitlines()[0] for section in sections[1:]] == [
+        "Utilisation",
+        "Multipliers of look-up tables",
+        "Dropout and statistics",
+    ]
+    assert "| dw3x3_lut | 4 |" in sections[2]
+    assert "| dropout | 2 | 2 lanes |" in sections[3]
+    assert "missed" not in sections[3]
+    record.save(tmp_path / record.VARIANTS, {"rows": [measured_variants["dropout"] | {"work": -1}]})
+    with pytest.raises(FormatError, match="not a file of measurements"):
+        page.render(tmp_path)
+
+
+def test_the_committed_variants_are_all_of_the_table_and_right() -> None:
+    rows = record.load_rows(BENCHMARKS, record.VARIANTS)
+    assert [(row["layer"], row["asked"]) for row in rows] == [
+        (name, size) for name in variants.FAMILIES for size in variants.sizes(name)
+    ]
+    for row in rows:
+        assert run.problems(row) == []
+        assert row["family"] == variants.FAMILIES[row["layer"]]
+        if row["family"] in (variants.LUT, variants.LOADED):
+            assert "below" not in run.verdicts(row)
 
 
 def test_the_committed_page_is_made_of_the_committed_figures() -> None:

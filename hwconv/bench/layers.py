@@ -85,13 +85,18 @@ ALGORITHMS: Mapping[str, str] = {name: "winograd4" for name in SPECS if name.end
 
 
 def bench_layer(name: str) -> Layer:
-    """The layer `name` of the table, with weights as a trained, per-channel quantised layer has them.
+    """The layer `name` of the table, with weights as a trained, per-channel quantised layer has them."""
+    spec = SPECS[name]
+    rng = np.random.default_rng([SEED, list(SPECS).index(name)])
+    return Layer(spec, drawn_parameters(spec, rng), origin=f"bench:{name}")
+
+
+def drawn_parameters(spec: ConvSpec, rng: np.random.Generator) -> LayerParameters:
+    """Weights, biases and scales of a layer.
 
     Weights are normal, each channel scaled so that its largest is that of its type; scales are such that outputs fill
     their range.
     """
-    spec = SPECS[name]
-    rng = np.random.default_rng([SEED, list(SPECS).index(name)])
     normal = rng.standard_normal(spec.weight_shape)
     largest = np.abs(normal).reshape(spec.out_channels, -1).max(axis=1)
     most = min(abs(end - spec.weight_zero_point) for end in dtype_range(spec.weight_dtype))
@@ -101,11 +106,10 @@ def bench_layer(name: str) -> Layer:
     spread = np.sqrt((weights.astype(np.float64).reshape(spec.out_channels, -1) ** 2).sum(axis=1)) * 74 * inputs
     wanted = 50 * outputs / spread
     scales = [quantise_multiplier(float(value)) for value in wanted]
-    parameters = LayerParameters(
+    return LayerParameters(
         weights=weights + spec.weight_zero_point,
         bias=np.rint(rng.standard_normal(spec.out_channels) * spread / 4).astype(np.int64),
         multiplier=np.array([item[0] for item in scales], dtype=np.int32),
         shift=np.array([item[1] for item in scales], dtype=np.int32),
         scale=wanted.astype(np.float32),
     )
-    return Layer(spec, parameters, origin=f"bench:{name}")

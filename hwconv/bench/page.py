@@ -1,11 +1,13 @@
 """The page of `benchmarks/`, made of the files beside it."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from hwconv.bench import goals, record, routing
 from hwconv.bench.run import MULTIPLIERS, verdicts
+from hwconv.bench.variants import BLOCK, GRAPH, LOADED, LUT, LUT_SHARE
 from hwconv.targets import load_target
 
 TITLES = {
@@ -31,6 +33,11 @@ def render(folder: Path) -> str:
     tiled = [row for row in rows if row["mode"].startswith("winograd")]
     if tiled:
         parts.append(_winograd(tiled))
+    variants = record.load_rows(folder, record.VARIANTS)
+    for family, section in _FAMILIES.items():
+        of_family = [row for row in variants if row["family"] == family]
+        if of_family:
+            parts.append(section(of_family))
     routed = record.load_rows(folder, record.ROUTING)
     if routed:
         parts.append(_routing(routed))
@@ -111,6 +118,92 @@ def _macs_per_multiplier(row: dict[str, Any]) -> str:
     value = row["macs"] / (row["interval"] * (row["multipliers"] + row["requantiser_multipliers"]))
     goal = goals.MACS_PER_MULTIPLIER
     return f"{value:.2f}{mark(goal.verdict(value)) if row['multipliers_asked'] == WINOGRAD_MULTIPLIERS else ''}"
+
+
+def _in_luts(rows: list[dict[str, Any]]) -> str:
+    said = f"The array's last multipliers, one in {LUT_SHARE}, are of look-up tables; cycles are those of any others."
+    return _variants("Multipliers of look-up tables", said + _GOALS, rows, _array_cells)
+
+
+def _loaded(rows: list[dict[str, Any]]) -> str:
+    said = "Weights come by a stream, before the first frame. Requantisers are the exact ones, for any channel."
+    return _variants("Loaded weights", said + _GOALS, rows, _array_cells)
+
+
+def _graphs(rows: list[dict[str, Any]]) -> str:
+    said = (
+        "One engine a layer (`hwconv/bench/variants.py`); multipliers are those of all arrays, shared in proportion to"
+    )
+    said += " the MACs. There is no goal for graphs."
+    return _variants("Graphs", said, rows, _graph_cells)
+
+
+def _blocks(rows: list[dict[str, Any]]) -> str:
+    said = "Frames of 16x16x16; of statistics 8 passes over each. A lane takes a value a cycle; in the last pass over a"
+    said += " frame, statistics give one value a cycle, whatever the lanes. There is no goal for blocks."
+    return _variants("Dropout and statistics", said, rows, _block_cells)
+
+
+def _variants(
+    title: str,
+    said: str,
+    rows: list[dict[str, Any]],
+    cells: Callable[[dict[str, Any]], dict[str, object]],
+) -> str:
+    """The table of a family: what is its own, between what all rows have."""
+    table = [
+        {
+            "variant": row["layer"],
+            "asked": row["asked"],
+            **cells(row),
+            "latency": _equals(row, "latency"),
+            "interval": _equals(row, "interval"),
+            **_shares(row),
+            "mismatches": f"{row['mismatches']} of {row['outputs']}",
+            "RTL": f"`{row['rtl'][:8]}`",
+        }
+        for row in rows
+    ]
+    return f"## {title}\n\n{said}\n\n{_table(table)}"
+
+
+def _array_cells(row: dict[str, Any]) -> dict[str, object]:
+    return {
+        "array": row["built"],
+        "multipliers (of look-up tables)": f"{row['multipliers']} ({row['lut_multipliers']})",
+        "requantisers (multipliers)": f"{row['requantisers']} ({row['requantiser_multipliers']})",
+    }
+
+
+def _graph_cells(row: dict[str, Any]) -> dict[str, object]:
+    return {
+        "of": row["built"],
+        "multipliers": row["multipliers"],
+        "requantisers (multipliers)": f"{row['requantisers']} ({row['requantiser_multipliers']})",
+        "queues, bits": row["queue_bits"],
+    }
+
+
+def _block_cells(row: dict[str, Any]) -> dict[str, object]:
+    return {"of": row["built"], "multipliers": row["multipliers"]}
+
+
+def _shares(row: dict[str, Any]) -> dict[str, object]:
+    """What a row's multipliers or lanes are used to, and how far that is where a goal is set for it."""
+    if row["family"] == BLOCK:
+        return {"of the lanes": f"{row['utilisation']:.1%}"}
+    goal = row["family"] != GRAPH
+    marks = [mark(verdict) if goal else "" for verdict in verdicts(row)]
+    return {
+        "of the arrays" if not goal else "of the array": f"{row['utilisation']:.1%}{marks[0]}",
+        "of those asked": f"{row['utilisation_asked']:.1%}{marks[1]}",
+    }
+
+
+_GOALS = " Goals are those of all engines."
+_FAMILIES: Mapping[str, Callable[[list[dict[str, Any]]], str]] = {
+    LUT: _in_luts, LOADED: _loaded, GRAPH: _graphs, BLOCK: _blocks
+}  # fmt: skip
 
 
 def _equals(row: dict[str, Any], what: str) -> str:
@@ -194,5 +287,6 @@ compared with the golden model. Latency is from a frame's first input beat to it
 empty; the interval is what lies between frames. Both are measured in cycles; where a prediction differs, it stands
 beside them. Utilisation is the MACs a layer needs / (interval x multipliers); requantisers have their own
 multipliers, which are not in it. What is lost is in shares of interval x multipliers asked for, as the plan accounts
-for it (`hwconv plan`).
+for it (`hwconv plan`). Winograd engines and the variants that have tables of their own are measured by name
+(`hwconv bench --layers separable,dropout`), stream blocks with 1, 4 and 16 lanes.
 """

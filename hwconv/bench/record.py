@@ -11,10 +11,12 @@ from typing import Any
 
 from hwconv.bench import shape
 from hwconv.bench.layers import SPECS
+from hwconv.bench.variants import FAMILIES
 from hwconv.errors import FormatError
 from hwconv.frontend.source_file import read_file
 
 UTILISATION = "utilisation.json"
+VARIANTS = "variants.json"
 SPEED = "speed.json"
 ROUTING = "routing.json"
 PAGE = "README.md"
@@ -34,7 +36,7 @@ def load_rows(folder: Path, name: str) -> list[Row]:
     if content is None:
         return []
     rows = content.get("rows") if isinstance(content, dict) else None
-    fields = shape.ROUTING if name == ROUTING else shape.UTILISATION
+    fields = {ROUTING: shape.ROUTING, VARIANTS: shape.VARIANTS}.get(name, shape.UTILISATION)
     if not isinstance(rows, list) or not all(shape.fits(row, fields) for row in rows):
         raise FormatError(folder / name, NONE_OF_OURS)
     return rows
@@ -78,11 +80,15 @@ def state(row: Row, rtl: str) -> str:
 
 
 def _key(row: Row) -> tuple[str, int, str]:
-    return row["layer"], row["multipliers_asked"], row.get("target", "")
+    return row["layer"], row["asked"] if "family" in row else row["multipliers_asked"], row.get("target", "")
 
 
 def _order(key: tuple[str, int, str]) -> tuple[int, int, str, str]:
-    """Ascending multipliers, layers as in the table; layers that are no longer in it come last."""
+    """Ascending multipliers, layers as in the table; layers that are no longer in it come last. Variants, each with all
+    of its sizes.
+    """
     layer, asked, target = key
+    if layer in FAMILIES:
+        return list(FAMILIES).index(layer), asked, layer, target
     place = list(SPECS).index(layer) if layer in SPECS else len(SPECS)
     return asked, place, layer, target

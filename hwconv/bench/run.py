@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwconv import golden, simulation
+from hwconv.bench import variants
 from hwconv.bench.goals import UTILISATION, UTILISATION_ASKED
 from hwconv.bench.layers import ALGORITHMS, SPECS, bench_layer
+from hwconv.bench.variants import FAMILIES, Measured
 from hwconv.comparison import with_random
 from hwconv.emit.package import engine_files, model_files
 from hwconv.emit.verilog import design_hash
@@ -40,19 +42,28 @@ class Engine:
 
 
 def chosen(layers: Sequence[str] | None, multipliers: Sequence[int] | None) -> list[tuple[str, int]]:
-    """The engines to measure, in the order of the table; those of another algorithm only by name.
+    """The engines to measure, in the order of the table; those of another algorithm and variants only by name.
 
     Raises:
         HwconvError: a layer that is not in the table, or no multipliers at all.
     """
     for name in layers or ():
-        if name not in SPECS:
-            raise HwconvError(f"there is no layer {name!r} in the table (choose from {one_of(SPECS)})")
+        if name not in SPECS and name not in FAMILIES:
+            raise HwconvError(f"there is no layer {name!r} in the table (choose from {one_of([*SPECS, *FAMILIES])})")
     for count in multipliers or ():
         if count < 1:
             raise HwconvError(f"expected multipliers of at least 1, not {count}")
     names = [name for name in SPECS if (name not in ALGORITHMS if layers is None else name in layers)]
-    return [(name, count) for count in multipliers or MULTIPLIERS for name in names]
+    engines = [(name, count) for count in multipliers or MULTIPLIERS for name in names]
+    named = [name for name in FAMILIES if name in (layers or ())]
+    return engines + [(name, count) for name in named for count in multipliers or variants.sizes(name)]
+
+
+def row_of(engine: Engine | Measured) -> dict[str, Any]:
+    """Simulates an engine or a variant and returns its row."""
+    if isinstance(engine, Measured):
+        return variants.measured_row(engine, rtl_hash(engine.files))
+    return measured_row(engine)
 
 
 def generate(layer: str, asked: int, family: str = "generic") -> Engine:
@@ -118,8 +129,8 @@ def measured_row(engine: Engine, frames: int = FRAMES, seed: int = 1) -> dict[st
 
 def measure(
     engines: Sequence[tuple[str, int]], jobs: int = 1, progress: Callable[[], None] = lambda: None
-) -> Iterator[tuple[Engine, dict[str, Any]]]:
-    """Generates and simulates engines, and yields each with its row, in the order asked for.
+) -> Iterator[tuple[Engine | Measured, dict[str, Any]]]:
+    """Generates and simulates engines and variants, and yields each with its row, in the order asked for.
 
     Parameters:
         engines: layer and multipliers of each.
@@ -127,17 +138,17 @@ def measure(
         progress: called after each.
     """
     with ThreadPoolExecutor(jobs) as pool:
-        waiting: list[tuple[Engine, Future[dict[str, Any]]]] = []
+        waiting: list[tuple[Engine | Measured, Future[dict[str, Any]]]] = []
 
-        def oldest() -> tuple[Engine, dict[str, Any]]:
+        def oldest() -> tuple[Engine | Measured, dict[str, Any]]:
             engine, future = waiting.pop(0)
             row = future.result()
             progress()
             return engine, row
 
         for layer, asked in engines:
-            engine = generate(layer, asked)
-            waiting.append((engine, pool.submit(measured_row, engine)))
+            engine = variants.generate(layer, asked) if layer in FAMILIES else generate(layer, asked)
+            waiting.append((engine, pool.submit(row_of, engine)))
             if len(waiting) > jobs:
                 yield oldest()
         while waiting:
@@ -146,7 +157,8 @@ def measure(
 
 def problems(row: dict[str, Any]) -> list[str]:
     """What is wrong with a measured row; nothing if it is exact and its cycles are those predicted."""
-    name = f"{row['layer']} at {row['multipliers_asked']} multipliers"
+    unit = "lanes" if row.get("family") == variants.BLOCK else "multipliers"
+    name = f"{row['layer']} at {asked_for(row)} {unit}"
     found = []
     if not row["passed"] or row["mismatches"] or not row["outputs"]:
         found.append(f"{name}: {row['mismatches']} mismatches in {row['outputs']} outputs")
@@ -154,6 +166,11 @@ def problems(row: dict[str, Any]) -> list[str]:
         if row[what] != row[f"predicted_{what}"]:
             found.append(f"{name}: {what} is {row[what]} cycles, predicted were {row[f'predicted_{what}']}")
     return found
+
+
+def asked_for(row: dict[str, Any]) -> int:
+    """Multipliers, or lanes, that a row's engine was asked to have."""
+    return int(row["asked"] if "family" in row else row["multipliers_asked"])
 
 
 def verdicts(row: dict[str, Any]) -> tuple[str, str]:

@@ -48,6 +48,13 @@ UTILISATION = ENGINE | {
     "losses": _counts, "outputs": _count, "mismatches": _count, "latency": _count, "interval": _count,
     "utilisation": _number, "utilisation_asked": _number, "passed": lambda value: isinstance(value, bool),
 }  # fmt: skip
+VARIANTS = {
+    "layer": _text, "asked": _positive, "family": _text, "rtl": _text, "built": _text, "multipliers": _positive,
+    "lut_multipliers": _count, "requantisers": _count, "requantiser_multipliers": _count, "work": _count,
+    "queue_bits": _count, "predicted_latency": _count, "predicted_interval": _positive, "outputs": _count,
+    "mismatches": _count, "latency": _count, "interval": _count, "utilisation": _number,
+    "utilisation_asked": _number, "passed": lambda value: isinstance(value, bool),
+}  # fmt: skip
 ROUTING = ENGINE | {
     "target": _target, "seeds": lambda value: isinstance(value, dict),
     "fmax_median_mhz": _number, "fmax_minimum_mhz": _number, "fmax_maximum_mhz": _number,

@@ -36,6 +36,24 @@ def utilisation_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
+def variants_table(rows: list[dict[str, Any]]) -> Table:
+    """Variants that were measured, or planned (with their `state`)."""
+    table = _table("variant", "asked", "built", "multipliers", "latency", "interval", "used", "exact")
+    for row in rows:
+        measured = "passed" in row
+        table.add_row(
+            row["layer"],
+            str(row["asked"]),
+            row["built"],
+            str(row["multipliers"]),
+            _cycles(row, "latency", measured),
+            _cycles(row, "interval", measured),
+            f"{row['utilisation']:.1%}" if measured and row["utilisation"] is not None else "",
+            row.get("state") or ("NO" if run.problems(row) else "yes"),
+        )
+    return table
+
+
 def routing_table(rows: list[dict[str, Any]]) -> Table:
     """Rows that were routed."""
     table = _table("layer", "mult.", "target", "MHz", "spread", "LUTs", "per MAC", "BRAM", "state", "critical path")

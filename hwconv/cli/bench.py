@@ -22,11 +22,21 @@ def _numbers(text: str | None) -> list[int] | None:
 def bench(
     layers: Annotated[
         str | None,
-        typer.Option("--layers", metavar="A,B", help="Layers of the table; by default all.", show_default=False),
+        typer.Option(
+            "--layers",
+            metavar="A,B",
+            help="Of the table, variants too; by default all layers.",
+            show_default=False,
+        ),
     ] = None,
     multipliers: Annotated[
         str | None,
-        typer.Option("--multipliers", metavar="N,M", help="Asked for; by default 16,64,144.", show_default=False),
+        typer.Option(
+            "--multipliers",
+            metavar="N,M",
+            help="By default 16,64,144; lanes: 1,4,16.",
+            show_default=False,
+        ),
     ] = None,
     simulation: Annotated[
         bool, typer.Option("--simulation/--no-simulation", help="Measure, or list plans and what is recorded.")
@@ -56,7 +66,7 @@ def bench(
 
 def _measure(engines: list[tuple[str, int]], output: Path, jobs: int, json: bool) -> None:
     from hwconv.bench import page, record, run, speed
-    from hwconv.bench.tables import utilisation_table
+    from hwconv.bench.layers import SPECS
 
     rows: list[dict[str, Any]] = []
     timed = None
@@ -64,11 +74,12 @@ def _measure(engines: list[tuple[str, int]], output: Path, jobs: int, json: bool
         for engine, row in run.measure(engines, jobs, step):
             rows.append(row)
             if not run.problems(row):
-                record.save_rows(output, record.UTILISATION, [row])
-            timed = engine if (engine.layer, engine.asked) == speed.ENGINE else timed
+                record.save_rows(output, record.VARIANTS if "family" in row else record.UTILISATION, [row])
+            if isinstance(engine, run.Engine) and (engine.layer, engine.asked) == speed.ENGINE:
+                timed = engine
     figures = None
     if timed is not None:
-        names = list(dict.fromkeys(layer for layer, _ in engines))
+        names = list(dict.fromkeys(layer for layer, _ in engines if layer in SPECS))
         with progress("timing simulation and generation", total=len(names) + 1) as step:
             simulated = speed.simulation_speed(timed)
             step()
@@ -79,10 +90,18 @@ def _measure(engines: list[tuple[str, int]], output: Path, jobs: int, json: bool
     if json:
         print_json({"rows": rows, "speed": figures})
     else:
-        print_text(utilisation_table(rows), *_speed_lines(figures), f"written: {output}")
+        print_text(*_tables(rows), *_speed_lines(figures), f"written: {output}")
     wrong = [problem for row in rows for problem in run.problems(row)]
     if wrong:
         raise MismatchError(wrong[0] + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""))
+
+
+def _tables(rows: list[dict[str, Any]]) -> list[object]:
+    """Layers of the table, and variants."""
+    from hwconv.bench.tables import utilisation_table, variants_table
+
+    layers, others = ([row for row in rows if ("family" in row) == wanted] for wanted in (False, True))
+    return [*([utilisation_table(layers)] if layers else []), *([variants_table(others)] if others else [])]
 
 
 def _speed_lines(figures: dict[str, Any] | None) -> list[str]:
@@ -99,17 +118,22 @@ def _speed_lines(figures: dict[str, Any] | None) -> list[str]:
 
 def _list(engines: list[tuple[str, int]], output: Path, json: bool) -> None:
     """What the plans say, and for each engine whether what is recorded was measured on the Verilog it has now."""
-    from hwconv.bench import record, run
-    from hwconv.bench.tables import routing_table, utilisation_table
+    from hwconv.bench import record, run, variants
+    from hwconv.bench.tables import routing_table
 
-    recorded = {(row["layer"], row["multipliers_asked"]): row for row in record.load_rows(output, record.UTILISATION)}
+    both = [*record.load_rows(output, record.UTILISATION), *record.load_rows(output, record.VARIANTS)]
+    recorded = {(row["layer"], run.asked_for(row)): row for row in both}
     routed = record.load_rows(output, record.ROUTING)
     routed = [row for row in routed if (row["layer"], row["multipliers_asked"]) in engines]
     rows = []
     again = list(dict.fromkeys((row["layer"], row["multipliers_asked"]) for row in routed))
     with progress("generating engines", total=len(engines) + len(again)) as step:
         for layer, asked in engines:
-            planned = run.planned_row(run.generate(layer, asked))
+            if layer in variants.FAMILIES:
+                variant = variants.generate(layer, asked)
+                planned = variants.planned_row(variant, run.rtl_hash(variant.files))
+            else:
+                planned = run.planned_row(run.generate(layer, asked))
             known = recorded.get((layer, asked))
             state = "not measured" if known is None else record.state(known, planned["rtl"])
             rows.append({**(known or {}), **planned, "state": state})
@@ -123,7 +147,7 @@ def _list(engines: list[tuple[str, int]], output: Path, json: bool) -> None:
     if json:
         print_json({"rows": rows, "routing": routed})
     else:
-        print_text(utilisation_table(rows), *([routing_table(routed)] if routed else []))
+        print_text(*_tables(rows), *([routing_table(routed)] if routed else []))
 
 
 def _route(output: Path, jobs: int, json: bool) -> None:

@@ -34,7 +34,7 @@ def plan(
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option("--picture", metavar="F.svg", help="Draw what a pixel tile reads.", show_default=False),
+        typer.Option("--picture", metavar="F.svg", help="Draw what a tile reads, or a graph.", show_default=False),
     ] = None,
     loadable: Loadable = False,
     json: Json = False,
@@ -47,10 +47,10 @@ def plan(
     from hwconv.frontend.graph_file import is_graph
 
     if is_graph(file):
-        others = (layer, lut_multipliers, target, picture, loadable or None)
+        others = (layer, lut_multipliers, target, loadable or None)
         if any(each is not None for each in others) or algorithm != AlgorithmName.direct:
-            raise typer.BadParameter("of the options only --multipliers, --clock and --json go with a graph")
-        _plan_graph(file, multipliers, clock, json)
+            raise typer.BadParameter("of the options only --multipliers, --clock, --picture and --json go with a graph")
+        _plan_graph(file, multipliers, clock, picture, json)
         return
     if layer is None and api.is_model(file):
         if picture is not None:
@@ -87,11 +87,13 @@ def plan(
         print_text(explain(engine, target=chosen, clock_mhz=clock))
 
 
-def _plan_graph(file: Path, multipliers: int | None, clock: float | None, json: bool) -> None:
-    from hwconv import graphs
+def _plan_graph(file: Path, multipliers: int | None, clock: float | None, picture: Path | None, json: bool) -> None:
+    from hwconv import api, graphs
     from hwconv.plan.graph_explain import explain_graph
 
     plan = graphs.plan_file(file, multipliers=multipliers)
+    if picture is not None:
+        api.draw(plan, picture)
     if json:
         print_json(plan.summary())
     else:

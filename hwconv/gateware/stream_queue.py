@@ -4,7 +4,6 @@ from amaranth.hdl import ClockSignal, Instance, Module, Mux, Signal, Value
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import delayed
 from hwconv.gateware.stream import Queue
 
 DISTRIBUTED_DEPTH = 32
@@ -12,6 +11,7 @@ DISTRIBUTED_DEPTH = 32
 RAM_LATENCY = 2
 FRONT = 8
 """Payloads behind the block RAM that wait to leave: more than come within the time that a read takes."""
+_STAGES = ("flying_1", "flying_2", "joined_1", "joined_2")
 
 
 class StreamQueue(wiring.Component):
@@ -21,8 +21,8 @@ class StreamQueue(wiring.Component):
     register: a place that becomes free is there a cycle later. All paths between the two sides are cut.
 
     Up to :data:`DISTRIBUTED_DEPTH` the payloads lie in distributed RAM; beyond, in a block RAM with a short queue
-    behind it. A payload that finds the block RAM empty goes past it, and one that does not is read before those before
-    it have left: the latency is the same.
+    behind it. A payload that finds the block RAM empty goes past it, by way of registers if others are still on their
+    way out of it, and one that does not is read before those before it have left: the latency is the same.
 
     Parameters
     ----------
@@ -83,19 +83,32 @@ class StreamQueue(wiring.Component):
         reading = Signal(range(self._depth), name="read_place")
         stored = Signal(range(self._depth + 1))
         beside = Signal()
+        joined = Signal()
         written = Signal()
         read = Signal()
-        arriving = delayed(m, "read", read, RAM_LATENCY)
-        flying = Signal()
         words = Signal(width)
+        payload = Value.cast(self.i.p)
+        # What is on its way to the front queue, the nearer one second: read from the memory, or joined to what was.
+        flying_1, flying_2, joined_1, joined_2 = (Signal(name=name) for name in _STAGES)
+        beside_1 = Signal(width, reset_less=True)
+        beside_2 = Signal(width, reset_less=True)
+        # As many as are on their way, and this one, still find room.
+        near = ~front.filled[FRONT - RAM_LATENCY - 2]
         m.d.comb += [
-            flying.eq(delayed(m, "flying", read, 1) | arriving),
-            beside.eq(pushed & (stored == 0) & ~flying & ~front.filled[-1]),
-            written.eq(pushed & ~beside),
-            # As many as are on their way, and this one, still find room.
-            read.eq((stored != 0) & ~front.filled[FRONT - RAM_LATENCY - 2]),
+            beside.eq(pushed & (stored == 0) & ~flying_1 & ~flying_2 & ~front.filled[-1]),
+            joined.eq(pushed & (stored == 0) & (flying_1 | flying_2) & near),
+            written.eq(pushed & ~beside & ~joined),
+            read.eq((stored != 0) & near),
         ]
-        m.d.sync += stored.eq(stored + written - read)
+        m.d.sync += [
+            stored.eq(stored + written - read),
+            flying_1.eq(read | (joined & flying_1)),
+            joined_1.eq(joined),
+            beside_1.eq(payload),
+            flying_2.eq(flying_1 | joined),
+            joined_2.eq(Mux(flying_1, joined_1, 1)),
+            beside_2.eq(Mux(flying_1, beside_1, payload)),
+        ]
         m.submodules.memory = Instance(
             "hwconv_ram",
             p_WIDTH=width,
@@ -103,15 +116,15 @@ class StreamQueue(wiring.Component):
             i_clk=ClockSignal(),
             i_w_en=written,
             i_w_addr=place,
-            i_w_data=Value.cast(self.i.p),
+            i_w_data=payload,
             i_r_addr=reading,
             o_r_data=words,
         )
         self._advance(m, place, written)
         self._advance(m, reading, read)
         m.d.comb += [
-            front.push.eq(beside | arriving),
-            front.payload.eq(Mux(arriving, words, Value.cast(self.i.p))),
+            front.push.eq(beside | flying_2),
+            front.payload.eq(Mux(flying_2, Mux(joined_2, beside_2, words), payload)),
             self.o.valid.eq(front.o.valid),
             Value.cast(self.o.p).eq(front.o.p),
             front.o.ready.eq(self.o.ready),

@@ -7,6 +7,7 @@ from .phases import has_phases
 
 if TYPE_CHECKING:
     from .engine_plan import EnginePlan
+    from .winograd import WinogradPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,25 @@ def loop_nest(plan: "EnginePlan") -> list[Loop]:
         ("steps", item.block_steps, "time", step),
         ("rows", config.pixels, "rows", "an output pixel"),
         ("columns", config.columns, "columns", column),
+    ]
+    return [Loop(name=name, count=count, on=on, meaning=meaning) for name, count, on, meaning in nest]
+
+
+def winograd_loop_nest(plan: "WinogradPlan") -> list[Loop]:
+    """The loops of a Winograd engine, outermost first; the last two are the array."""
+    config, item = plan.config, plan.config.passes[0]
+    step = "a cycle: one input channel"
+    if config.turn_idle:
+        step += f"; {config.turn_idle} cycles more until the sums of the turn before are out"
+    nest = [
+        ("bands", config.bands, "time", f"{_count(config.vertical.outputs, 'output row')}"),
+        ("tiles", config.tiles_across, "time", f"{config.vertical.outputs} x {config.horizontal.outputs} outputs"),
+        ("groups", item.groups, "time", "a group of the convolution"),
+        ("column_tiles", item.tiles, "time", f"{_count(config.columns, 'output channel')}: a fold"),
+        ("turns", config.turns, "time", f"{_count(config.slice_columns, 'column')} of the tile's positions"),
+        ("steps", config.group_channels, "time", step),
+        ("rows", config.rows, "rows", "a position"),
+        ("columns", config.columns, "columns", "an output channel"),
     ]
     return [Loop(name=name, count=count, on=on, meaning=meaning) for name, count, on, meaning in nest]
 

@@ -2,25 +2,19 @@
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 from .array_drawing import draw_array
 from .reads import RowReads, tile_reads
+from .svg import BOLD, CELL, COLOURS, HEAD, INSIDE, LETTER, OUTSIDE, cell, document, span, text
 
 if TYPE_CHECKING:
     from .engine_plan import EnginePlan
 
-_CELL = 18
 _GAP = 70
-_HEAD = 62
-_MOST_CELLS = 18
-"""Longest side of a frame that is drawn whole; of a longer one, the part around the tile."""
 _CAPTION = 250
 """Width of the line below the array."""
 _MOST_ROWS = 12
 _MOST_COLUMNS = 16
-_COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf")
-"""One for each row of the array, over and over (the categorical colours of D3)."""
 _MOST_NUMBERED = 49
 
 
@@ -40,49 +34,37 @@ def draw_plan(plan: "EnginePlan", *, strip: int | None = None, tile: int | None 
     strip = item.strips // 2 if strip is None else strip
     tile = tiles // 2 if tile is None else tile
     reads = tile_reads(plan, strip, tile)
-    cells = [cell for each in reads for cell in each.taps] or [(0, 0)]
-    rows = _span(spec.height, [y for y, _ in cells])
-    columns = _span(spec.width, [x for _, x in cells])
-    out_rows = _span(spec.out_height, [each.output[0] for each in reads])
-    out_columns = _span(spec.out_width, [each.output[1] for each in reads])
+    cells = [tap for each in reads for tap in each.taps] or [(0, 0)]
+    rows = span(spec.height, [y for y, _ in cells])
+    columns = span(spec.width, [x for _, x in cells])
+    out_rows = span(spec.out_height, [each.output[0] for each in reads])
+    out_columns = span(spec.out_width, [each.output[1] for each in reads])
     left = 20
-    array_left = left + len(columns) * _CELL + _GAP
+    array_left = left + max(len(columns) * CELL + _GAP, LETTER * len(_input_title(plan)) + 12)
     shown_columns = min(config.columns, _MOST_COLUMNS)
-    out_left = array_left + max(shown_columns * _CELL, _CAPTION) + _GAP
-    width = out_left + max(len(out_columns) * _CELL, 120) + 20
-    height = _HEAD + max(len(rows), len(out_rows), min(len(reads), _MOST_ROWS) + 2) * _CELL + 30
+    out_left = array_left + max(shown_columns * CELL, _CAPTION) + _GAP
+    width = out_left + max(len(out_columns) * CELL, 120) + 20
+    height = HEAD + max(len(rows), len(out_rows), min(len(reads), _MOST_ROWS) + 2) * CELL + 30
     parts = [
         *_titles(plan, left, array_left, out_left),
         *_input(plan, reads, rows, columns, left),
         *_array(plan, reads, array_left, shown_columns),
         *_output(reads, out_rows, out_columns, out_left),
     ]
-    summary = escape("\n".join(draw_array(plan)))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'font-family="sans-serif" font-size="11">\n<title>{escape(spec.name)}</title>\n<desc>{summary}</desc>\n'
-        '<defs><pattern id="outside" width="4" height="4" patternUnits="userSpaceOnUse">'
-        '<path d="M0 4L4 0" stroke="#999" stroke-width="0.7"/></pattern></defs>\n'
-        f'<rect width="{width}" height="{height}" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n"
-    )
-
-
-def _span(size: int, used: list[int]) -> range:
-    """The part of an axis that is drawn: all of the frame, and what is used outside of it, if that is not too long."""
-    low, high = min([0, *used]), max([size - 1, *used])
-    if high - low < _MOST_CELLS:
-        return range(low, high + 1)
-    first = max(low, min(min(used) - 2, high - _MOST_CELLS + 1))
-    return range(first, min(first + _MOST_CELLS, high + 1))
+    return document(spec.name, "\n".join(draw_array(plan)), width, height, parts)
 
 
 def _titles(plan: "EnginePlan", left: int, array_left: int, out_left: int) -> Iterator[str]:
     config, spec = plan.config, plan.spec
-    yield _text(left, 22, spec.name, 'font-size="14" font-weight="bold"')
-    yield _text(left, _HEAD - 14, f"input, {spec.height} x {spec.width} x {spec.in_channels}")
+    yield text(left, 22, spec.name, BOLD)
+    yield text(left, HEAD - 14, _input_title(plan))
     kind = "depthwise" if config.depthwise else "dense"
-    yield _text(array_left, _HEAD - 14, f"array, {config.pixels} x {config.columns}, {kind}")
-    yield _text(out_left, _HEAD - 14, f"output, {spec.out_height} x {spec.out_width} x {spec.out_channels}")
+    yield text(array_left, HEAD - 14, f"array, {config.pixels} x {config.columns}, {kind}")
+    yield text(out_left, HEAD - 14, f"output, {spec.out_height} x {spec.out_width} x {spec.out_channels}")
+
+
+def _input_title(plan: "EnginePlan") -> str:
+    return "input, {} x {} x {}".format(*plan.spec.input_shape)
 
 
 def _input(plan: "EnginePlan", reads: list[RowReads], rows: range, columns: range, left: int) -> Iterator[str]:
@@ -98,30 +80,30 @@ def _input(plan: "EnginePlan", reads: list[RowReads], rows: range, columns: rang
             if not inside and (y, x) not in readers:
                 continue
             reader = readers.get((y, x))
-            fill = "white" if reader is None else _COLOURS[reader % len(_COLOURS)]
+            fill = "white" if reader is None else COLOURS[reader % len(COLOURS)]
             opacity = 1.0 if (y, x) in numbers or reader is None else 0.3
-            place = left + (x - columns.start) * _CELL, _HEAD + (y - rows.start) * _CELL
-            yield _cell(*place, fill, opacity)
+            place = left + (x - columns.start) * CELL, HEAD + (y - rows.start) * CELL
+            yield cell(*place, fill, opacity)
             if not inside:
-                yield _cell(*place, "url(#outside)", 1.0)
+                yield cell(*place, OUTSIDE, 1.0)
             if (y, x) in numbers and len(numbers) <= _MOST_NUMBERED:
-                yield _text(place[0] + _CELL / 2, place[1] + 13, str(numbers[y, x]), _INSIDE)
+                yield text(place[0] + CELL / 2, place[1] + 13, str(numbers[y, x]), INSIDE)
 
 
 def _array(plan: "EnginePlan", reads: list[RowReads], left: int, columns: int) -> Iterator[str]:
     config = plan.config
     for index, each in enumerate(reads[:_MOST_ROWS]):
-        top = _HEAD + index * _CELL
-        yield _text(left - 8, top + 13, f"{each.output[0]}, {each.output[1]}", 'text-anchor="end"')
+        top = HEAD + index * CELL
+        yield text(left - 8, top + 13, f"{each.output[0]}, {each.output[1]}", 'text-anchor="end"')
         for column in range(columns):
-            yield _cell(left + column * _CELL, top, _COLOURS[each.row % len(_COLOURS)], 0.6)
-    bottom = _HEAD + min(len(reads), _MOST_ROWS) * _CELL + 14
+            yield cell(left + column * CELL, top, COLOURS[each.row % len(COLOURS)], 0.6)
+    bottom = HEAD + min(len(reads), _MOST_ROWS) * CELL + 14
     hidden = len(reads) - _MOST_ROWS
     if hidden > 0:
-        yield _text(left, bottom, f"and {hidden} more rows")
+        yield text(left, bottom, f"and {hidden} more rows")
         bottom += 14
     more = f", {columns} of {config.columns} shown" if columns < config.columns else ""
-    yield _text(left, bottom, f"a row: an output pixel; a column: a channel{more}")
+    yield text(left, bottom, f"a row: an output pixel; a column: a channel{more}")
 
 
 def _output(reads: list[RowReads], rows: range, columns: range, left: int) -> Iterator[str]:
@@ -129,20 +111,8 @@ def _output(reads: list[RowReads], rows: range, columns: range, left: int) -> It
     for y in rows:
         for x in columns:
             row = made.get((y, x))
-            fill = "white" if row is None else _COLOURS[row % len(_COLOURS)]
-            place = left + (x - columns.start) * _CELL, _HEAD + (y - rows.start) * _CELL
-            yield _cell(*place, fill, 0.8)
+            fill = "white" if row is None else COLOURS[row % len(COLOURS)]
+            place = left + (x - columns.start) * CELL, HEAD + (y - rows.start) * CELL
+            yield cell(*place, fill, 0.8)
             if row is not None:
-                yield _text(place[0] + _CELL / 2, place[1] + 13, str(row), _INSIDE)
-
-
-_INSIDE = 'text-anchor="middle" font-size="9"'
-
-
-def _cell(x: float, y: float, fill: str, opacity: float) -> str:
-    shade = f' fill-opacity="{opacity:g}"' if opacity < 1 else ""
-    return f'<rect x="{x:g}" y="{y:g}" width="{_CELL}" height="{_CELL}" fill="{fill}"{shade} stroke="#bbb"/>'
-
-
-def _text(x: float, y: float, content: str, attributes: str = "") -> str:
-    return f'<text x="{x:g}" y="{y:g}"{" " + attributes if attributes else ""}>{escape(content)}</text>'
+                yield text(place[0] + CELL / 2, place[1] + 13, str(row), INSIDE)
