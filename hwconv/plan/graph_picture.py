@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..graph import INPUT, Concat, Conv
+from ..graph import INPUT, Add, Concat, Conv, Reshape
+from .add import AddPlan
 from .engine_plan import EnginePlan
 from .svg import BOLD, COLOURS, LETTER, OUTSIDE, arrow, box, document, line, text
 
@@ -120,7 +121,11 @@ def _words(plan: "GraphPlan", name: str) -> list[str]:
     if isinstance(node, Concat):
         beats = " + ".join(str(graph.tensors[each].channels // plan.beats[name]) for each in node.inputs)
         return [name, shape, f"{beats} beats", "a pixel"]
+    if isinstance(node, Reshape):
+        return [name, shape, "another shape"]
     engine = plan.engines[name]
+    if isinstance(engine, AddPlan) or isinstance(node, Add):
+        return [name, "sum", shape, f"{plan.beats[name]} adders, {engine.cycles.interval:,} cycles"]
     kernel = "{} x {}".format(*node.spec.kernel)
     if isinstance(node, Conv):
         kind = "depthwise" if node.spec.depthwise else "convolution"
@@ -163,8 +168,9 @@ def _streams(
         points += [(points[-1][0], end[1]), end]
         yield line(points)
         yield arrow(*end)
-        if plan.depths[reader, index]:
-            yield from _queue(plan.depths[reader, index], end)
+        depth = plan.depths.get((reader, index), 0)  # what only reshapes has none
+        if depth:
+            yield from _queue(depth, end)
     yield text(right + 4, middles[name] - 4, f"{plan.beats[name]} B")
 
 
