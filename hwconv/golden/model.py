@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SpecError
@@ -40,10 +41,17 @@ def run_every_tensor(model: Model, x: NDArray[Any]) -> dict[int, NDArray[Any]]:
     for step in model.before:
         _take(tensors, step)
     first = model.before[-1].output.number if model.before else model.input.number
+    given = tensors[first]
+    if model.channels_first and given.ndim > 2:
+        given = np.moveaxis(given, 1, -1)
     frame = model.network.graph.input_shape
-    found = graph.run_all(model.network, tensors[first].reshape(len(x), *frame))
+    found = graph.run_all(model.network, given.reshape(len(x), *frame))
     for number, name in model.tensors.items():
-        tensors[number] = found[name].reshape(len(x), *model.shapes[number][1:])
+        shape = model.shapes[number][1:]
+        if model.channels_first and len(shape) > 1:
+            tensors[number] = np.moveaxis(found[name].reshape(len(x), *shape[1:], shape[0]), -1, 1)
+        else:
+            tensors[number] = found[name].reshape(len(x), *shape)
     for step in model.after:
         _take(tensors, step)
     return tensors
