@@ -47,10 +47,11 @@ class Softmax:
 
 @dataclass(frozen=True, kw_only=True)
 class Quantise:
-    """float32 to int8: ``round(x / scale) + zero_point``, ties away from zero, clamped."""
+    """float32 to int8: ``round(x / scale) + zero_point``, clamped; ``ties`` go ``away`` from zero or to ``even``."""
 
     scale: float
     zero_point: int
+    ties: str = "away"
 
 
 @dataclass(frozen=True, kw_only=True)

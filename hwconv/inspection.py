@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hwconv.errors import HwconvError
-from hwconv.frontend.tflite_model import survey_model
+from hwconv.frontend import survey_model
 from hwconv.graph import INPUT, Conv, Graph, Pool, Reshape
 from hwconv.model import OperatorRecord, Survey
 

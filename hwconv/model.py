@@ -29,12 +29,15 @@ class ModelTensor:
         ``int8``, ``float32`` and the like.
     constant:
         Whether it is none of the activations: weights, shapes and the like.
+    label:
+        Its name in the file, where tensors have names and no numbers: these count names as they occur.
     """
 
     number: int
     shape: tuple[int, ...]
     dtype: str
     constant: bool = False
+    label: str = ""
 
     @property
     def bytes(self) -> int:
@@ -119,6 +122,8 @@ class Model:
         Shapes of those numbers, with the batch.
     input, output:
         The model's.
+    channels_first:
+        Whether the file has ``(N, C, H, W)``, rather than the network's ``(N, H, W, C)``.
     """
 
     name: str
@@ -130,6 +135,7 @@ class Model:
     shapes: Mapping[int, tuple[int, ...]]
     input: ModelTensor
     output: ModelTensor
+    channels_first: bool = False
 
     def __post_init__(self) -> None:
         graph = self.network.graph

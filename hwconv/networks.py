@@ -4,7 +4,7 @@
 >>> result = compare_network("model.tflite", target="lfe5u-85f-6")
 >>> assert result.exact and result.latency == result.predicted_latency
 
-A source is a model (.tflite), or a description of a graph (.toml, docs/graphs.md). Engines, one a layer, are connected
+A source is a model (.tflite, .onnx), or a description of a graph (.toml, docs/graphs.md). Engines, one a layer, are connected
 by streams; what is left to the host (docs/networks.md) is computed by the golden model before and after.
 """
 
@@ -21,9 +21,9 @@ from hwconv.api import GenerateResult, is_graph, is_model
 from hwconv.comparison import ComparisonResult
 from hwconv.emit.package import check_directory, engine_files
 from hwconv.errors import FormatError, SpecError
+from hwconv.frontend import load_model
 from hwconv.frontend.archive import read_array
 from hwconv.frontend.graph_file import load_graph
-from hwconv.frontend.tflite_model import load_model
 from hwconv.golden.model import network_input, run_model
 from hwconv.graph import Network
 from hwconv.graphs.run import Frames
@@ -50,6 +50,11 @@ class NetworkFile:
     expected: Frames | None = None
 
 
+def is_whole_model(path: Path) -> bool:
+    """Whether a file is a model; raises `FormatError` if it cannot be read."""
+    return path.suffix == ".onnx" or is_model(path)
+
+
 def load_network(path: str | Path) -> NetworkFile:
     """Reads a model or a graph.
 
@@ -61,10 +66,10 @@ def load_network(path: str | Path) -> NetworkFile:
     if is_graph(path):
         read = load_graph(path)
         return NetworkFile(network=read.network, input=read.input, expected=read.expected)
-    if is_model(path):
+    if is_whole_model(path):
         model = load_model(path)
         return NetworkFile(network=model.network, model=model)
-    raise FormatError(path, "neither a model (.tflite) nor a description of a graph (.toml)")
+    raise FormatError(path, "neither a model (.tflite, .onnx) nor a description of a graph (.toml)")
 
 
 def plan_network(

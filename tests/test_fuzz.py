@@ -64,7 +64,7 @@ def check(report: dict[str, Any], count: int) -> None:
     for kind, results in report["results"].items():
         refused = sum(number for result, number in results.items() if result not in ACCEPTED)
         assert refused, f"nothing of {kind} was refused: the cases are not hostile"
-    for kind in ("npz", "tflite", "toml", "network"):
+    for kind in ("npz", "tflite", "toml", "network", "onnx"):
         assert ACCEPTED & report["results"][kind].keys(), f"nothing of {kind} was taken: the cases do not reach far"
 
 
@@ -103,7 +103,7 @@ def test_the_same_case_is_the_same_input(seed: int, tmp_path: Path) -> None:
     for name in ("seeds", "one", "two"):
         (tmp_path / name).mkdir()
     files = seeds.make(tmp_path / "seeds", None)
-    for kind in ("npz", "toml", "tflite", "npy", "bench", "network"):
+    for kind in ("npz", "toml", "tflite", "npy", "bench", "network", "onnx"):
         for name in ("one", "two"):
             KINDS[kind][0](np.random.default_rng([seed, 5]), tmp_path / name, files)
     for path in (tmp_path / "one").iterdir():

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from test_cli import error_line, run
+from test_frontend_onnx_model import oracle, small
 from test_frontend_tflite_model import ACTIVATION, POOL, WINDOW, everything, like, softmax, weights
 from tflite_builder import Operator, build
 
@@ -90,6 +91,20 @@ def test_a_file_that_cannot_be_read_is_one_line_and_code_1(tmp_path, capsys, con
     for options in ([], ["--json"]):
         assert run("inspect", path, *options) == 1
         assert "model file.tflite: " in error_line(capsys)
+
+
+def test_a_model_of_onnx_is_shown(tmp_path, capsys):
+    oracle("onnx")
+    path = tmp_path / "small.onnx"
+    path.write_bytes(small().model().SerializeToString())
+    assert run("inspect", path, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["totals"]["engine"] == 4
+    assert found["totals"]["weights"] == 24 * 5 + sum(
+        row["weights"] for row in found["operators"] if row["operator"] == "Conv"
+    )
+    assert found["frame"] == [6, 4, 2]
+    assert found["receptive_field"] is not None
 
 
 def test_every_operator_of_a_real_model_is_shown(material):

@@ -30,7 +30,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "factorise": ("errors", "spec", "layer", "golden"),
     "host": ("errors",),
     "model": ("errors", "graph", "host"),
-    "frontend": ("errors", "spec", "layer", "golden.requantise", "graph", "pool", "add", "host", "model"),
+    "frontend": ("errors", "spec", "layer", "golden.requantise", "golden.add", "graph", "pool", "add", "host", "model"),
     "plan": (
         "errors",
         "spec",

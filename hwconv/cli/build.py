@@ -38,7 +38,7 @@ def build(
     """Synthesise, place and route a layer or a network; report clock, LUTs, flip-flops, multipliers and block RAMs."""
     from hwconv import api, networks
 
-    whole = layer is None and (api.is_model(file) or api.is_graph(file))
+    whole = layer is None and (networks.is_whole_model(file) or api.is_graph(file))
     if whole and (loadable or lut_multipliers is not None or algorithm != AlgorithmName.direct):
         raise typer.BadParameter("--loadable, --lut-multipliers and --algorithm go with a layer, not a network")
     with progress(f"building for {target}", total=seeds) as step:

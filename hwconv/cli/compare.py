@@ -77,7 +77,7 @@ def compare(
         f"{'synthesising, then ' if netlist else ''}simulating with {simulator.value}", total=len(files)
     ) as step:
         for file in files:
-            if layer is None and api.is_model(file):
+            if layer is None and networks.is_whole_model(file):
                 if netlist or loadable or lut_multipliers is not None or algorithm != AlgorithmName.direct:
                     raise typer.BadParameter(
                         "--netlist, --loadable, --lut-multipliers and --algorithm go with a layer, not a whole model"

@@ -16,7 +16,7 @@ _PLACES = {"engine": "operators in engines", "free": "free", "host": "on the hos
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="MODEL", help="A model (.tflite).", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="MODEL", help="A model (.tflite or .onnx).", show_default=False)],
     json: Json = False,
 ) -> None:
     """List the operators of a model: shapes, MACs, weights, bytes, and where each would be computed.

@@ -1,19 +1,32 @@
 """Front ends: files of other people's making turned into layers.
 
 :func:`load` takes any file that is supported; :mod:`~hwconv.frontend.npz`, :mod:`~hwconv.frontend.toml` and
-:mod:`~hwconv.frontend.tflite` say more about each kind.
+:mod:`~hwconv.frontend.tflite` say more about each kind. :func:`load_model` takes whole models:
+:mod:`~hwconv.frontend.tflite_model` and :mod:`~hwconv.frontend.onnx_model`.
 """
 
 from pathlib import Path
 
 from ..errors import FormatError, UnsupportedError, one_of
+from ..model import Model, Survey
+from . import onnx_model, tflite_model
 from .layer_file import LayerFile
 from .npz import load_npz, save_layer
 from .source_file import read_start
 from .tflite import load_layer, supported_layers
 from .toml import load_toml
 
-__all__ = ["LayerFile", "load", "load_layer", "load_npz", "load_toml", "save_layer", "supported_layers"]
+__all__ = [
+    "LayerFile",
+    "load",
+    "load_layer",
+    "load_model",
+    "load_npz",
+    "load_toml",
+    "save_layer",
+    "supported_layers",
+    "survey_model",
+]
 
 
 def load(path: str | Path, layer: int | None = None) -> LayerFile:
@@ -45,6 +58,31 @@ def load(path: str | Path, layer: int | None = None) -> LayerFile:
     if head[4:8] == b"TFL3":
         return LayerFile(load_layer(path, _only_layer(path) if layer is None else layer))
     raise FormatError(path, "neither an .npz or .toml layer file nor a .tflite model")
+
+
+def load_model(path: str | Path) -> Model:
+    """Reads a whole model, ``.tflite`` or ``.onnx``.
+
+    Raises
+    ------
+    UnsupportedError
+        What cannot be done exactly: says which operator, which field, and what is supported.
+    SpecError
+        Values that no layer can have.
+    FormatError
+        A file that is missing, damaged or of another kind.
+    """
+    return survey_model(path).loaded()
+
+
+def survey_model(path: str | Path) -> Survey:
+    """Reads a whole model whether or not it is supported; raises :class:`FormatError` as :func:`load_model` does."""
+    path = Path(path)
+    if read_start(path, 8)[4:8] == b"TFL3":
+        return tflite_model.survey_model(path)
+    if path.suffix == ".onnx":
+        return onnx_model.survey_model(path)
+    raise FormatError(path, "neither a .tflite nor an .onnx model")
 
 
 def _only_layer(path: Path) -> int:

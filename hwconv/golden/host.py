@@ -38,12 +38,15 @@ def run(operation: HostOperation, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def quantise(spec: Quantise, x: NDArray[Any]) -> NDArray[np.int8]:
-    """``AffineQuantize`` (tensorflow/lite/kernels/internal/reference/quantize.h): the quotient is a float32."""
+    """The quotient is a float32: ``AffineQuantize`` (tensorflow/lite/kernels/internal/reference/quantize.h), and
+    ``QuantizeLinear`` of ONNX with ties to even.
+    """
     if x.dtype != np.float32 or not np.isfinite(x).all():
         raise SpecError("quantise", "input", f"an array of {x.dtype}", "finite float32")
     with np.errstate(over="ignore"):
         quotient = (x / np.float32(spec.scale)).astype(np.float64)
-    rounded = np.copysign(np.floor(np.abs(quotient) + 0.5), quotient)
+    even = spec.ties == "even"
+    rounded = np.rint(quotient) if even else np.copysign(np.floor(np.abs(quotient) + 0.5), quotient)
     low, high = dtype_range("int8")
     values: NDArray[np.int8] = np.clip(rounded + spec.zero_point, low, high).astype(np.int8)
     return values

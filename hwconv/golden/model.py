@@ -35,7 +35,11 @@ def run_every_tensor(model: Model, x: NDArray[Any]) -> dict[int, NDArray[Any]]:
     tensors = _before(model, x)
     found = graph.run_all(model.network, _frames(model, tensors))
     for number, name in model.tensors.items():
-        tensors[number] = found[name].reshape(len(x), *model.shapes[number][1:])
+        shape = model.shapes[number][1:]
+        if model.channels_first and len(shape) > 1:
+            tensors[number] = np.moveaxis(found[name].reshape(len(x), *shape[1:], shape[0]), -1, 1)
+        else:
+            tensors[number] = found[name].reshape(len(x), *shape)
     for step in model.after:
         _take(tensors, step)
     return tensors
@@ -61,6 +65,8 @@ def _before(model: Model, x: NDArray[Any]) -> dict[int, NDArray[Any]]:
 
 def _frames(model: Model, tensors: dict[int, NDArray[Any]]) -> NDArray[np.integer]:
     first = tensors[model.before[-1].output.number if model.before else model.input.number]
+    if model.channels_first and first.ndim > 2:
+        first = np.moveaxis(first, 1, -1)
     return first.reshape(len(first), *model.network.graph.input_shape)
 
 

@@ -12,9 +12,8 @@ from fuzzing.seeds import Seeds
 from hwconv import api
 from hwconv.bench import page, record, tables
 from hwconv.comparison import prepare
-from hwconv.frontend import LayerFile, load, save_layer
+from hwconv.frontend import LayerFile, load, save_layer, survey_model
 from hwconv.frontend.tflite import load_layer, read_model
-from hwconv.frontend.tflite_model import survey_model
 from hwconv.golden.model import run_model
 from hwconv.graph import Graph
 
@@ -48,6 +47,15 @@ def network(random: np.random.Generator, folder: Path, seeds: Seeds) -> Attempt:
     """A whole model; one that is taken is computed, if it is small, and its graph survives being written and read."""
     path = folder / "network.tflite"
     tflite_model.write_network(random, path, seeds.models)
+    return lambda: _network(path)
+
+
+def onnx_network(random: np.random.Generator, folder: Path, seeds: Seeds) -> Attempt:
+    """The same of an `.onnx` model, where onnx is there to write one."""
+    from fuzzing import onnx_model
+
+    path = folder / "network.onnx"
+    onnx_model.write(random, path)
     return lambda: _network(path)
 
 
@@ -130,6 +138,7 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, Path, Seeds], Attempt], fl
     "path": (place, 0.06),
     "line": (line, 0.02),
     "network": (network, 0.2),
+    "onnx": (onnx_network, 0.15),
 }
 """Each kind, and its share of the cases."""
 

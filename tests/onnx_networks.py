@@ -1,0 +1,315 @@
+"""Small quantised `.onnx` models of several nodes, written with onnx's own helper, and what their oracles give."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+OPSET, IR = 19, 9
+
+
+def oracle(name):
+    return pytest.importorskip(name, reason=f"{name} is not installed: pip install '.[oracles]'")
+
+
+@dataclass
+class Network:
+    """A model under construction. ``last`` is the int8 value that goes on, of ``shape``, ``scale`` and ``point``."""
+
+    random: np.random.Generator
+    shape: tuple[int, ...]
+    scale: np.float32
+    point: int
+    last: str = "x"
+    nodes: list = field(default_factory=list)
+    constants: dict = field(default_factory=dict)
+    kinds: list = field(default_factory=list)
+    floats: bool = False
+    given: tuple[int, ...] = ()
+    dtypes: tuple[str, str] = ("int8", "int8")
+
+    def __post_init__(self):
+        self.given = self.given or self.shape
+
+    def chance(self, share):
+        return bool(self.random.random() < share)
+
+    def constant(self, value) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants[name] = np.asarray(value)
+        return name
+
+    def node(self, kind, inputs, **attributes) -> str:
+        helper = oracle("onnx").helper
+        name = f"v{len(self.nodes)}"
+        domain = attributes.pop("domain", "")
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], domain=domain, **attributes))
+        self.kinds.append(kind)
+        return name
+
+    def said(self, scale=None, point=None) -> list[str]:
+        """Scale and zero point of the present value, or others, as constants."""
+        return [self.constant(np.float32(self.scale if scale is None else scale)),
+                self.constant(np.int8(self.point if point is None else point))]  # fmt: skip
+
+    def real(self) -> str:
+        return self.node("DequantizeLinear", [self.last, *self.said()])
+
+    def quantise(self, name: str, shape, scale, point) -> None:
+        self.shape, self.scale, self.point = tuple(shape), np.float32(scale), int(point)
+        self.last = self.node("QuantizeLinear", [name, *self.said()])
+
+    def weights(self, shape, axis: int, per_channel: bool):
+        """int8 weights and their scales, by which outputs spread over their range for an output scale of 1."""
+        count = shape[axis]
+        taps = int(np.prod(shape)) // count
+        scale = (
+            60 / (np.sqrt(taps) * 74 * 74) / self.scale * 2.0 ** self.random.uniform(-1, 1, count if per_channel else 1)
+        )
+        scale = scale.astype(np.float32)
+        return self.random.integers(-127, 128, shape).astype(np.int8), scale if per_channel else scale[0]
+
+    def real_weights(self, values, scale, axis: int) -> str:
+        zeros = np.zeros(np.shape(scale), np.int8)
+        attributes = {"axis": axis} if np.ndim(scale) else {}
+        name = self.node(
+            "DequantizeLinear", [self.constant(values), self.constant(scale), self.constant(zeros)], **attributes
+        )
+        self.kinds.pop()
+        return name
+
+    def real_bias(self, count: int, scale) -> str:
+        values = self.random.integers(-3000, 3000, count).astype(np.int32)
+        products = (self.scale * scale).astype(np.float32)
+        inputs = [self.constant(values), self.constant(products)]
+        attributes = {"axis": 0} if np.ndim(products) else {}
+        name = self.node("DequantizeLinear", inputs, **attributes)
+        self.kinds.pop()
+        return name
+
+    def model(self):
+        onnx = oracle("onnx")
+        helper = onnx.helper
+        element = {"int8": onnx.TensorProto.INT8, "float32": onnx.TensorProto.FLOAT, "uint8": onnx.TensorProto.UINT8}
+        x = helper.make_tensor_value_info("x", element["float32" if self.floats else "int8"], list(self.given))
+        y = helper.make_tensor_value_info(self.last, element[self.dtypes[1]], [None] * len(self.shape))
+        constants = [onnx.numpy_helper.from_array(value, name) for name, value in self.constants.items()]
+        graph = helper.make_graph(self.nodes, "network", [x], [y], constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR)
+
+
+def run_oracles(model, x):
+    """What onnxruntime and the reference of onnx give, frame after frame.
+
+    The reference fails on some pools with pads, or gives another shape; there it is ``None``.
+    """
+    onnxruntime = oracle("onnxruntime")
+    from onnx.reference import ReferenceEvaluator
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    found = np.concatenate([session.run(None, {"x": each[None]})[0] for each in x])
+    try:
+        reference = ReferenceEvaluator(model)
+        other = np.concatenate([reference.run(None, {"x": each[None]})[0] for each in x])
+    except (ValueError, IndexError):
+        return found, None
+    return found, other if other.shape == found.shape else None
+
+
+def start(random, *, real: bool) -> Network:
+    shape = (1, int(random.integers(1, 5)), *(int(each) for each in random.integers(4, 10, 2)))
+    if random.random() < 0.15:
+        shape = shape[:3]
+    network = Network(random, shape, np.float32(2.0 ** random.uniform(-6, 0)), int(random.integers(-128, 128)))
+    if real and random.random() < 0.3:
+        network.floats = True
+        network.quantise("x", shape, network.scale, network.point)
+    return network
+
+
+def window(network: Network, kernel, dilations, *, dilated: bool = True):
+    """Attributes of a window and the extents of its output; pads smaller than the kernel."""
+    random, rank = network.random, len(network.shape) - 2
+    strides = [int(each) for each in random.integers(1, 3, rank)]
+    pads = [int(random.integers(0, extent)) for extent in kernel * 2]
+    attributes = {"strides": strides, "pads": pads, "kernel_shape": kernel}
+    extents = []
+    for axis in range(rank):
+        reach = dilations[axis] * (kernel[axis] - 1) + 1
+        size = network.shape[2 + axis] + pads[axis] + pads[rank + axis]
+        extents.append((size - reach) // strides[axis] + 1)
+    return (attributes | {"dilations": dilations} if dilated else attributes), extents
+
+
+def kernel_of(network: Network, most: int):
+    return [int(network.random.integers(1, min(most, extent) + 1)) for extent in network.shape[2:]]
+
+
+def new_scale(network: Network):
+    return 2.0 ** network.random.uniform(-6, 0), int(network.random.integers(-128, 128))
+
+
+def clamped(network: Network, name: str) -> str:
+    match int(network.random.integers(4)):
+        case 0:
+            return network.node("Relu", [name])
+        case 1:
+            return network.node("Clip", [name, network.constant(np.float32(0)), network.constant(np.float32(6))])
+        case _:
+            return name
+
+
+def convolution(network: Network, *, channels: int | None = None, shrink: bool = True, to=None) -> None:
+    random, shape, rank = network.random, network.shape, len(network.shape) - 2
+    kernel = kernel_of(network, 3)
+    dilations = [1] * rank
+    if all(extent > 5 for extent in shape[2:]) and network.chance(0.2):
+        dilations = [2] * rank
+    attributes, extents = window(network, kernel, dilations)
+    if not shrink:
+        attributes, extents = {"auto_pad": "SAME_UPPER"}, list(shape[2:])
+    groups = shape[1] if channels is None and network.chance(0.4) else 1
+    outputs = channels or groups * int(random.integers(1, 4))
+    if groups > 1 or network.chance(0.3):
+        attributes["group"] = groups
+    per_channel = network.chance(0.5)
+    values, scale = network.weights((outputs, shape[1] // groups, *kernel), 0, per_channel)
+    y_scale, y_point = to or new_scale(network)
+    scale = (scale * np.float32(y_scale)).astype(np.float32)
+    inputs = [network.real(), network.real_weights(values, scale, 0)]
+    if network.chance(0.7):
+        inputs.append(network.real_bias(outputs, scale))
+    name = clamped(network, network.node("Conv", inputs, **attributes))
+    network.quantise(name, (1, outputs, *extents), y_scale, y_point)
+
+
+def addition(network: Network) -> None:
+    before = (network.last, network.scale, network.point)
+    first = network.real()
+    convolution(network, channels=network.shape[1], shrink=False)
+    second = network.real()
+    total = clamped(network, network.node("Add", [first, second] if network.chance(0.5) else [second, first]))
+    widest = max(network.scale, before[1])
+    network.quantise(total, network.shape, widest * network.random.uniform(0.6, 2.5), network.random.integers(-60, 60))
+
+
+def concatenation(network: Network) -> None:
+    start_value = (network.last, network.shape, network.scale, network.point)
+    to, parts, channels = new_scale(network), [], 0
+    for _ in range(int(network.random.integers(2, 4))):
+        network.last, network.shape, network.scale, network.point = start_value
+        convolution(network, channels=int(network.random.integers(1, 4)), shrink=False, to=to)
+        channels += network.shape[1]
+        parts.append(network.real())
+    name = network.node("Concat", parts, axis=1)
+    network.quantise(name, (1, channels, *network.shape[2:]), network.scale, network.point)
+
+
+def max_pool(network: Network) -> None:
+    kernel = kernel_of(network, 3)
+    attributes, extents = window(network, kernel, [1] * len(kernel), dilated=False)
+    name = network.node("MaxPool", [network.real()], **attributes)
+    network.quantise(name, (*network.shape[:2], *extents), network.scale, network.point)
+
+
+def average_pool(network: Network) -> None:
+    kernel = [3 if extent >= 3 else 1 for extent in network.shape[2:]]
+    extents = [extent - size + 1 for extent, size in zip(network.shape[2:], kernel, strict=True)]
+    name = clamped(network, network.node("AveragePool", [network.real()], kernel_shape=kernel))
+    network.quantise(name, (*network.shape[:2], *extents), network.scale, network.point)
+
+
+def global_average_pool(network: Network) -> None:
+    name = network.node("GlobalAveragePool", [network.real()])
+    ones = (1,) * (len(network.shape) - 2)
+    network.quantise(name, (*network.shape[:2], *ones), network.scale * network.random.uniform(0.3, 1), 7)
+
+
+def classify(network: Network) -> None:
+    inputs = int(np.prod(network.shape))
+    if network.chance(0.5):
+        name = network.node("Flatten", [network.real()], **({"axis": 1} if network.chance(0.5) else {}))
+    else:
+        name = network.node("Reshape", [network.real(), network.constant(np.array([1, -1]))])
+    if network.chance(0.5):
+        network.quantise(name, (1, inputs), network.scale, network.point)
+        name = network.real()
+    outputs, y = int(network.random.integers(2, 13)), new_scale(network)
+    if network.chance(0.5):
+        values, scale = network.weights((outputs, inputs), 0, network.chance(0.5))
+        scale = (scale * np.float32(y[0])).astype(np.float32)
+        operands = [name, network.real_weights(values, scale, 0), network.real_bias(outputs, scale)]
+        result = network.node("Gemm", operands, transB=1)
+    else:
+        values, scale = network.weights((inputs, outputs), 1, network.chance(0.5))
+        scale = (scale * np.float32(y[0])).astype(np.float32)
+        result = network.node("MatMul", [name, network.real_weights(values, scale, 1)])
+    network.quantise(clamped(network, result), (1, outputs), *y)
+
+
+def draw_real(random) -> Network:
+    """Operators on floats, with DequantizeLinear before and QuantizeLinear behind each."""
+    network = start(random, real=True)
+    blocks = (convolution, convolution, addition, concatenation, max_pool, average_pool)
+    for _ in range(int(random.integers(1, 4))):
+        blocks[int(random.integers(len(blocks)))](network)
+    if network.chance(0.4):
+        global_average_pool(network)
+    if network.chance(0.5):
+        classify(network)
+    if network.chance(0.4):
+        network.last, network.dtypes = network.real(), ("int8", "float32")
+    return network
+
+
+def draw_integer(random) -> Network:
+    """Operators of integers: QLinearConv, MaxPool, Concat, Flatten, QLinearMatMul."""
+    network = start(random, real=False)
+    for _ in range(int(random.integers(1, 4))):
+        shape = network.shape
+        kernel = kernel_of(network, 3)
+        attributes, extents = window(network, kernel, [1] * len(kernel))
+        outputs, y = int(random.integers(1, 6)), new_scale(network)
+        values, scale = network.weights((outputs, shape[1], *kernel), 0, network.chance(0.5))
+        scale = (scale * np.float32(y[0])).astype(np.float32)
+        zeros = network.constant(np.zeros(np.shape(scale), np.int8))
+        bias = [network.constant(random.integers(-3000, 3000, outputs).astype(np.int32))] if network.chance(0.6) else []
+        inputs = [network.last, *network.said(), network.constant(values), network.constant(scale), zeros]
+        network.last = network.node("QLinearConv", [*inputs, *network.said(*y), *bias], **attributes)
+        network.shape, network.scale, network.point = (1, outputs, *extents), np.float32(y[0]), y[1]
+        if network.chance(0.4):
+            kernel = kernel_of(network, 3)
+            attributes, extents = window(network, kernel, [1] * len(kernel), dilated=False)
+            network.last = network.node("MaxPool", [network.last], **attributes)
+            network.shape = (*network.shape[:2], *extents)
+        if network.chance(0.3):
+            network.last = network.node("Concat", [network.last, network.last], axis=1)
+            network.shape = (1, 2 * network.shape[1], *network.shape[2:])
+    if network.chance(0.5):
+        inputs, outputs, y = int(np.prod(network.shape)), int(random.integers(2, 9)), new_scale(network)
+        flat = network.node("Flatten", [network.last])
+        values, scale = network.weights((inputs, outputs), 1, False)
+        scale = np.float32(scale * np.float32(y[0]))
+        operands = [
+            flat,
+            *network.said(),
+            network.constant(values),
+            network.constant(scale),
+            network.constant(np.int8(0)),
+        ]
+        network.last = network.node("QLinearMatMul", [*operands, *network.said(*y)])
+        network.shape, network.scale, network.point = (1, outputs), np.float32(y[0]), y[1]
+    return network
+
+
+def frames(network: Network, count: int) -> np.ndarray:
+    shape = (count, *network.given[1:])
+    if network.floats:
+        return (network.random.integers(-600, 601, shape) * (network.scale / 4)).astype(np.float32)
+    x = network.random.integers(-128, 128, shape).astype(np.int8)
+    x[0] = network.random.choice([-128, 127])
+    return x

@@ -1,0 +1,367 @@
+"""Whole `.onnx` models: against onnxruntime and the reference of onnx where these agree, and what is refused."""
+
+import contextlib
+from collections import Counter
+
+import numpy as np
+import onnx_networks
+import pytest
+from onnx_networks import Network, oracle, run_oracles
+
+from hwconv import frontend
+from hwconv.errors import FormatError, HwconvError, UnsupportedError
+from hwconv.frontend.onnx_model import load_model, survey_model
+from hwconv.frontend.onnx_steps import Quantisation, add_of
+from hwconv.golden import add as golden_add
+from hwconv.golden.model import run_every_tensor, run_model
+from hwconv.graph import Add, Concat, Conv, Pool, Reshape
+from hwconv.host import Dequantise, Quantise
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.onnx"
+
+
+def write(path, network: Network):
+    model = network.model()
+    path.write_bytes(model.SerializeToString())
+    return model
+
+
+def compare(path, network: Network, x, case="") -> tuple[int, int, bool]:
+    """Checks a model where its oracles agree: outputs, those where they do not, whether there were two oracles."""
+    model = write(path, network)
+    runtime, reference = run_oracles(model, x)
+    found = run_model(load_model(path), x)
+    agreed = np.ones(runtime.shape, bool) if reference is None else runtime == reference
+    assert (found.shape, found.dtype) == (runtime.shape, runtime.dtype)
+    np.testing.assert_array_equal(found[agreed], runtime[agreed], err_msg=f"case {case}: {network.kinds}")
+    return found.size, int((~agreed).sum()), reference is not None
+
+
+KINDS = {
+    "real": ("Conv", "Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Gemm", "MatMul", "Flatten",
+             "Reshape", "Relu", "Clip"),
+    "integer": ("QLinearConv", "QLinearMatMul", "MaxPool", "Concat", "Flatten"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_networks_equal_onnxruntime_and_the_reference(seed, path, kind):
+    oracle("onnxruntime")
+    seen: Counter[str] = Counter()
+    outputs = disputed = alone = refused = 0
+    for case in range(120):
+        random = np.random.default_rng([seed, case])
+        network = onnx_networks.draw_real(random) if kind == "real" else onnx_networks.draw_integer(random)
+        try:
+            size, unclear, two = compare(path, network, onnx_networks.frames(network, 3), case)
+        except UnsupportedError as error:
+            if "of 65536 pairs differ" not in str(error):
+                raise
+            refused += 1
+            continue
+        seen.update(set(network.kinds))
+        outputs, disputed, alone = outputs + size, disputed + unclear, alone + (not two)
+    print(f"{outputs} outputs, {disputed} disputed; of 120 networks {refused} refused, {alone} by onnxruntime alone")
+    assert refused < 8
+    assert disputed < outputs / 500
+    assert alone < 60
+    for each in KINDS[kind]:
+        assert seen[each] > 8, each
+
+
+def steps(random, scale, point, made, made_point, name, **attributes) -> Network:
+    """One operator on floats, on 7 x 9 pixels."""
+    network = Network(random, (1, 3, 7, 9), np.float32(scale), point)
+    result = network.node(name, [network.real()], **attributes)
+    shapes = {"GlobalAveragePool": (1, 3, 1, 1), "AveragePool": (1, 3, 5, 7), "MaxPool": (1, 3, 5, 7)}
+    network.quantise(result, shapes[name], made, made_point)
+    return network
+
+
+@pytest.mark.parametrize("name", ["AveragePool", "MaxPool", "GlobalAveragePool"])
+def test_pools_equal_their_oracles(seed, path, name):
+    oracle("onnxruntime")
+    random = np.random.default_rng([seed, *name.encode()])
+    attributes = {} if name.startswith("Global") else {"kernel_shape": [3, 3]}
+    compared = disputed = 0
+    for _ in range(25):
+        scale, point = 2.0 ** random.uniform(-7, 2), int(random.integers(-128, 128))
+        made = (scale, point)
+        if name.startswith("Global"):
+            made = scale * random.uniform(0.2, 2), int(random.integers(-128, 128))
+        network = steps(random, scale, point, *made, name, **attributes)
+        x = random.integers(-128, 128, (20, 3, 7, 9)).astype(np.int8)
+        x[:10] = np.clip(random.integers(-4, 5, (10, 3, 7, 9)) + point, -128, 127)
+        size, unclear, _ = compare(path, network, x)
+        compared, disputed = compared + size, disputed + unclear
+    print(f"{compared} outputs, {disputed} disputed")
+    assert disputed <= compared / 500
+
+
+def meant(of_a, of_b, made):
+    """An addition between DequantizeLinear and QuantizeLinear on all pairs, from the definition."""
+    a, b = np.meshgrid(np.arange(-128, 128), np.arange(-128, 128), indexing="ij")
+    total = (a - of_a.zero_point).astype(np.float32) * of_a.scale + (b - of_b.zero_point).astype(
+        np.float32
+    ) * of_b.scale
+    return np.clip(np.rint(total / made.scale) + made.zero_point, -128, 127).astype(np.int8)
+
+
+def test_additions_are_exact_on_every_pair_of_operands_or_refused(seed):
+    random = np.random.default_rng(seed)
+    x = np.meshgrid(np.arange(-128, 128, dtype=np.int8), np.arange(-128, 128, dtype=np.int8), indexing="ij")
+    taken = 0
+    for _ in range(60):
+        scales = np.float32(2.0 ** random.uniform(-7, 1, 2))
+        points = [int(point) for point in random.integers(-128, 128, 3)]
+        made = Quantisation(np.float32(scales.max() * random.uniform(0.5, 3)), points[2])
+        of_a, of_b = (Quantisation(scale, point) for scale, point in zip(scales, points[:2], strict=True))
+        with contextlib.suppress(UnsupportedError):
+            spec = add_of("sum", "sum", (256, 256, 1), [of_a, of_b], made, (-128, 127))
+            found = golden_add.run(spec, *(each[None, :, :, None] for each in x))[0, :, :, 0]
+            np.testing.assert_array_equal(found, meant(of_a, of_b, made))
+            taken += 1
+    print(f"{taken} of 60 additions taken, on 65536 pairs each")
+    assert taken > 50
+
+
+def test_additions_of_many_half_way_values_are_refused():
+    half = Quantisation(np.float32(0.5), 0)
+    with pytest.raises(UnsupportedError, match=r"sum: scales = \(0.5, 0.5, 1.0\).* pairs differ"):
+        add_of("sum", "sum", (1, 1, 1), [half, half], Quantisation(np.float32(1), 0), (-128, 127))
+
+
+def small() -> Network:
+    """Floats come in and go out; a residual, a concatenation, pooling, and a product."""
+    network = Network(np.random.default_rng(3), (1, 2, 6, 4), np.float32(0.11), -5)
+    network.floats = True
+    network.quantise("x", (1, 2, 6, 4), 0.11, -5)
+    onnx_networks.addition(network)
+    first = network.real()
+    name = network.node("Concat", [first, first], axis=-3)
+    network.quantise(name, (1, 4, 6, 4), network.scale, network.point)
+    name = network.node("MaxPool", [network.real()], kernel_shape=[2, 2], strides=[2, 2])
+    network.quantise(name, (1, 4, 3, 2), network.scale, network.point)
+    flat = network.node("Flatten", [network.real()])
+    values, scale = network.weights((24, 5), 1, False)
+    product = network.node("MatMul", [flat, network.real_weights(values, scale, 1)])
+    network.quantise(product, (1, 5), 0.9, 4)
+    network.last, network.dtypes = network.real(), ("int8", "float32")
+    return network
+
+
+def test_every_node_has_its_place(path):
+    oracle("onnx")
+    network = small()
+    write(path, network)
+    model = load_model(path)
+    graph = model.network.graph
+    assert [type(node) for node in graph.nodes] == [Conv, Add, Concat, Pool, Reshape, Conv]
+    assert graph.input_shape == (6, 4, 2)
+    assert [type(step.operation) for step in model.host] == [Quantise, Dequantise]
+    assert model.before[0].operation.ties == "even"
+    places = Counter(record.place for record in model.operators)
+    assert places == {"engine": 4, "host": 2, "free": len(model.operators) - 6}
+    assert model.channels_first
+    x = onnx_networks.frames(network, 4)
+    tensors = run_every_tensor(model, x)
+    pooled = next(record.outputs[0] for record in model.operators if record.name == "Concat")
+    assert pooled.shape == (1, 4, 6, 4)
+    concatenated = next(number for number, name in model.tensors.items() if "concat" in name)
+    assert tensors[concatenated].shape == (4, 4, 6, 4)
+    assert tensors[model.output.number].dtype == np.float32
+    assert frontend.load_model(path).network.graph == graph
+    if compare(path, network, x)[2]:
+        print("equal to both oracles")
+
+
+def test_constants_may_be_nodes_and_typed_fields(path):
+    onnx = oracle("onnx")
+    network = Network(np.random.default_rng(4), (1, 2, 5, 5), np.float32(0.1), 3)
+    onnx_networks.convolution(network, channels=3, shrink=False)
+    model = write(path, network)
+    expected = load_model(path)
+    held = list(model.graph.initializer)
+    del model.graph.initializer[:]
+    for number, tensor in enumerate(held):
+        array = onnx.numpy_helper.to_array(tensor)
+        typed = onnx.helper.make_tensor(tensor.name, tensor.data_type, array.shape, array.reshape(-1).tolist())
+        assert not typed.raw_data
+        if number % 2:
+            model.graph.initializer.append(typed)
+        else:
+            model.graph.node.insert(0, onnx.helper.make_node("Constant", [], [tensor.name], value=typed))
+    path.write_bytes(model.SerializeToString())
+    found = load_model(path)
+    assert found.network.graph == expected.network.graph
+    for name, layer in found.network.layers.items():
+        np.testing.assert_array_equal(layer.parameters.weights, expected.network.layers[name].parameters.weights)
+        np.testing.assert_array_equal(layer.parameters.scale, expected.network.layers[name].parameters.scale)
+
+
+def plain(shape=(1, 2, 6, 6), scale=0.1, point=3) -> Network:
+    return Network(np.random.default_rng(1), shape, np.float32(scale), point)
+
+
+def then(network: Network, *, real=True, quantised=True, name="Relu6", inputs=None, **attributes) -> Network:
+    """A network with one more node, between quantisers or not."""
+    x = network.real() if real else network.last
+    result = network.node(name, [x, *(inputs or [])], **attributes)
+    if quantised:
+        network.quantise(result, network.shape, network.scale, network.point)
+    else:
+        network.last = result
+    return network
+
+
+def convolved(**changes) -> Network:
+    """A convolution with one thing wrong."""
+    network = plain()
+    values = np.ones((3, 2, 1, 1), np.int8)
+    scale = np.float32(0.02)
+    weights = {"values": values, "scale": scale, "axis": 0, **changes.pop("weights", {})}
+    x = network.real()
+    w = network.real_weights(weights["values"], weights["scale"], weights["axis"])
+    inputs = [x, network.constant(np.ones((3, 2, 1, 1), np.float32)) if "float weights" in changes else w]
+    if "bias" in changes:
+        network.constants["bias"], network.constants["bias scale"] = changes["bias"]
+        inputs.append(network.node("DequantizeLinear", ["bias", "bias scale"]))
+    if "float bias" in changes:
+        inputs.append(network.constant(np.zeros(3, np.float32)))
+    result = network.node("Conv", inputs, **changes.get("attributes", {}))
+    network.quantise(result, (1, 3, 6, 6), 0.3, -7)
+    return network
+
+
+def with_zero_point(value) -> Network:
+    network = plain()
+    inputs = [network.last, network.constant(np.float32(0.1))]
+    x = network.node("DequantizeLinear", inputs if value is None else [*inputs, network.constant(value)])
+    network.quantise(network.node("Relu", [network.node("MaxPool", [x], kernel_shape=[1, 1])]), network.shape, 0.1, 3)
+    return network
+
+
+def floating() -> Network:
+    """Floats that are not quantised."""
+    network = then(plain(), real=False, quantised=False, name="MaxPool", kernel_shape=[1, 1])
+    network.floats, network.dtypes = True, ("int8", "float32")
+    return network
+
+
+REFUSED = {
+    "unknown": (lambda: then(plain(), name="Sigmoid"), "node 1 (Sigmoid): operator = 'Sigmoid' is not supported"),
+    "another domain": (lambda: then(plain(), name="QLinearAdd", domain="com.microsoft"),
+                       "(com.microsoft.QLinearAdd): operator = 'com.microsoft.QLinearAdd'"),
+    "uint8": (lambda: with_zero_point(np.uint8(128)), "node 0 (DequantizeLinear): type of the activation = 'uint8'"),
+    "no zero point": (lambda: with_zero_point(None), "node 0 (DequantizeLinear): zero point = None"),
+    "float model": (floating, "x = 'floats' is not supported (supported: a value that is quantised to int8: quantise"),
+    "not quantised": (lambda: then(plain(), name="GlobalAveragePool", quantised=False),
+                      "node 1 (GlobalAveragePool): v1 = 'floats that are not quantised'"),
+    "int8 in floats": (lambda: then(plain(), name="GlobalAveragePool", real=False, quantised=False),
+                       "node 0 (GlobalAveragePool): x = 'int8' is not supported (supported: floats behind"),
+    "float weights": (lambda: convolved(**{"float weights": 1}), "(Conv): weights = 'floats, or computed at run time'"),
+    "float bias": (lambda: convolved(**{"float bias": 1}), "(Conv): bias = 'floats, or computed at run time'"),
+    "scale of the bias": (lambda: convolved(bias=(np.ones(3, np.int32), np.float32(0.5))),
+                          "(Conv): scale of the bias = [0.5]"),
+    "axis of the scales": (lambda: convolved(weights={"values": np.ones((2, 2, 1, 1), np.int8), "axis": 1,
+                                                      "scale": np.float32([0.1, 0.2])}),
+                           "(Conv): axis of the scales = 1"),
+    "attribute": (lambda: convolved(attributes={"activation": "relu"}), "op2_conv: attribute = 'activation'"),
+    "auto_pad": (lambda: convolved(attributes={"auto_pad": "SAME"}), "op2_conv: auto_pad = 'SAME'"),
+    "even window": (lambda: then(plain(), name="AveragePool", kernel_shape=[2, 3]),
+                    "(AveragePool): elements of a window = 6 is not supported (supported: odd numbers up to 180"),
+    "large window": (lambda: then(plain((1, 1, 15, 15)), name="AveragePool", kernel_shape=[15, 15]),
+                     "(AveragePool): elements of a window = 225"),
+    "counted pads": (lambda: then(plain(), name="AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1],
+                                  count_include_pad=1), "(AveragePool): count_include_pad = 1"),
+    "ceil_mode": (lambda: then(plain(), name="MaxPool", kernel_shape=[3, 3], ceil_mode=1), "(MaxPool): ceil_mode = 1"),
+    "dilated pool": (lambda: then(plain(), name="MaxPool", kernel_shape=[3, 3], dilations=[2, 2]),
+                     "(MaxPool): dilations = [2, 2]"),
+    "rows side by side": (lambda: then(plain(), name="Concat", inputs=["v0"], axis=2), "(Concat): axis = 2"),
+    "alpha": (lambda: then(plain((1, 8)), name="Gemm", inputs=["v0"], alpha=0.5), "(Gemm): alpha = 0.5"),
+    "matrix at run time": (lambda: then(plain((1, 8)), name="MatMul", inputs=["v0"]), "(MatMul): weights = 'floats"),
+    "shape": (lambda: then(plain(), name="Reshape", inputs=["v0"]), "(Reshape): shape = 'computed at run"),
+    "broadcast": (lambda: then(plain(), name="Add", inputs=["c0"]), "(Add): c0 = 'a constant'"),
+    "dynamic": (lambda: then(plain((1, 2, -1, 6)), name="Relu"), "model.onnx: shape of x = (1, 2, -1, 6)"),
+    "batch": (lambda: then(plain((4, 2, 6, 6)), name="Relu"), "model.onnx: shape of x = (4, 2, 6, 6)"),
+    "rank": (lambda: then(plain((1, 2, 6, 6, 6)), name="Relu"), "model.onnx: shape of x = (1, 2, 6, 6, 6)"),
+    "clamped before": (lambda: then(plain(), name="Relu"), "(Relu): v0 = 'quantised before'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_supported_is_refused_by_node_and_field(path, case):
+    oracle("onnx")
+    make, words = REFUSED[case]
+    write(path, make())
+    with pytest.raises(UnsupportedError) as refused:
+        load_model(path)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+    survey = survey_model(path)
+    assert survey.model is None
+    assert str(survey.problems[0]) == str(refused.value)
+
+
+@pytest.mark.material("models/onnx_light/*.onnx")
+def test_real_models_of_floats_are_refused_by_name(material_file):
+    oracle("onnx")
+    with pytest.raises(UnsupportedError, match=r"node 0 \(ConstantOfShape\): operator = 'ConstantOfShape'"):
+        load_model(material_file)
+    assert {record.place for record in survey_model(material_file).operators} <= {"refused", "free"}
+
+
+def test_files_that_contradict_themselves_are_refused(path):
+    oracle("onnx")
+    network = small()
+    network.nodes[0], network.nodes[1] = network.nodes[1], network.nodes[0]
+    write(path, network)
+    with pytest.raises(FormatError, match=r"reads v0, which nothing makes before it"):
+        load_model(path)
+    network = small()
+    network.nodes[2].output[0] = "v0"
+    write(path, network)
+    with pytest.raises(FormatError, match="value v0 is made more than once"):
+        load_model(path)
+    model = small().model()
+    next(each for each in model.graph.initializer if len(each.dims) > 1).dims[0] += 1
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(FormatError, match=r"constant c\d+ has \d+ numbers for the shape"):
+        load_model(path)
+
+
+def test_numbers_in_other_files_are_not_read(path, tmp_path):
+    onnx = oracle("onnx")
+    model = small().model()
+    tensor = next(each for each in model.graph.initializer if len(each.dims) > 1)
+    (tmp_path / "secret").write_bytes(tensor.raw_data)
+    onnx.external_data_helper.set_external_data(tensor, "secret")
+    tensor.ClearField("raw_data")
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(UnsupportedError, match="data_location = 'external'"):
+        load_model(path)
+
+
+def test_truncated_and_damaged_models_raise_nothing_else(path, seed):
+    oracle("onnx")
+    content = small().model().SerializeToString()
+    random = np.random.default_rng(seed)
+    for length in range(0, len(content), 37):
+        path.write_bytes(content[:length])
+        with pytest.raises(HwconvError):
+            load_model(path)
+    for _ in range(400):
+        damaged = bytearray(content)
+        for position in random.integers(0, len(content), int(random.integers(1, 6))):
+            damaged[position] = random.integers(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(HwconvError):
+            load_model(path)
+    for foreign in (b"", b"\x89PNG\r\n\x1a\n", b"\x08\x07", bytes(100)):
+        path.write_bytes(foreign)
+        for read in (load_model, frontend.load_model):
+            with pytest.raises(FormatError):
+                read(path)
