@@ -4,8 +4,8 @@
 >>> result = compare_network("model.tflite", target="lfe5u-85f-6")
 >>> assert result.exact and result.latency == result.predicted_latency
 
-A source is a model (.tflite, .onnx), or a description of a graph (.toml, docs/graphs.md). Engines, one a layer, are connected
-by streams; what is left to the host (docs/networks.md) is computed by the golden model before and after.
+A source is a model (.tflite, .onnx), or a description of a graph (.toml, docs/graphs.md). Engines, one a layer, are
+connected by streams; what is left to the host (docs/networks.md) is computed by the golden model before and after.
 """
 
 from collections.abc import Callable

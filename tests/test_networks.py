@@ -116,7 +116,7 @@ def test_what_is_no_network_is_refused(material, tmp_path):
     with pytest.raises(UnsupportedError, match="float32"):
         load_network(material / "mlperf_tiny" / "ad01_fp32.tflite")
     (tmp_path / "nothing.txt").write_text("nothing at all")
-    with pytest.raises(FormatError, match="neither a model):
+    with pytest.raises(FormatError, match="neither a model"):
         load_network(tmp_path / "nothing.txt")
     path = material / MODELS["micro_speech_quantized"]
     with pytest.raises(SpecError, match="input"):
