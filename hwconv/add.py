@@ -1,9 +1,10 @@
 """What an addition of two int8 frames is, exactly as TensorFlow Lite rounds it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
-from .errors import SpecError, one_of
+from .errors import SpecError
+from .fields import check_keys, check_name, integer, integers, to_json_values
 from .spec import MAX_ELEMENTS, MAX_EXTENT, dtype_range
 
 LEFT_SHIFT = 20
@@ -55,38 +56,22 @@ class AddSpec:
     activation_max: int = 127
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or not self.name.isprintable() or len(self.name) > 200:
-            shown = self.name[:200] if isinstance(self.name, str) else self.name
-            raise SpecError("add", "name", shown, "one printable line of 1 to 200 characters")
+        check_name("add", self.name)
         byte = dtype_range("int8")
         extent, multiplier = (1, MAX_EXTENT), (0, dtype_range("int32")[1])
         for field, limits in {
             "height": extent, "width": extent, "channels": extent, "output_zero_point": byte,
             "output_multiplier": multiplier, "output_shift": SHIFTS, "activation_min": byte, "activation_max": byte,
         }.items():  # fmt: skip
-            object.__setattr__(self, field, self._integer(field, getattr(self, field), limits))
+            object.__setattr__(self, field, integer(self.name, field, getattr(self, field), *limits))
         for field, limits in {"input_zero_points": byte, "multipliers": multiplier, "shifts": SHIFTS}.items():
-            object.__setattr__(self, field, self._pair(field, getattr(self, field), limits))
+            object.__setattr__(self, field, integers(self.name, field, getattr(self, field), 2, *limits))
         if self.activation_min > self.activation_max:
             expected = f"at most activation_max = {self.activation_max}"
             raise SpecError(self.name, "activation_min", self.activation_min, expected)
         elements = self.height * self.width * self.channels
         if elements >= MAX_ELEMENTS:
             raise SpecError(self.name, "height x width x channels", elements, f"below {MAX_ELEMENTS} elements")
-
-    def _integer(self, field: str, value: object, limits: tuple[int, int]) -> int:
-        low, high = limits
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise SpecError(self.name, field, value, f"an integer from {low} to {high}")
-        number = int(value.__index__())
-        if not low <= number <= high:
-            raise SpecError(self.name, field, number, f"from {low} to {high}")
-        return number
-
-    def _pair(self, field: str, value: object, limits: tuple[int, int]) -> tuple[int, int]:
-        if not isinstance(value, tuple | list) or len(value) != 2:
-            raise SpecError(self.name, field, value, "two integers, one for each operand")
-        return self._integer(field, value[0], limits), self._integer(field, value[1], limits)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -95,17 +80,11 @@ class AddSpec:
 
     def to_dict(self) -> dict[str, object]:
         """All fields as values that JSON has."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return to_json_values(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> "AddSpec":
         """Inverse of :meth:`to_dict`. Raises :class:`SpecError` for unknown, missing and invalid fields."""
-        known = [field.name for field in fields(cls)]
-        label = str(values.get("name", "add"))
-        for key in values:
-            if key not in known:
-                raise SpecError(label, "field", key, f"one of {one_of(known)}")
-        for key in ("height", "width", "channels", "multipliers", "shifts", "output_multiplier", "output_shift"):
-            if key not in values:
-                raise SpecError(label, key, None, "given")
+        required = ("height", "width", "channels", "multipliers", "shifts", "output_multiplier", "output_shift")
+        check_keys(str(values.get("name", "add")), values, field_names(cls), required)
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .errors import SpecError
+from .fields import integer
 from .frame_spec import FrameSpec
 
 THRESHOLD_BITS = 16
@@ -87,10 +88,7 @@ class FrameParameters:
             ("multiplier", 1 << MULTIPLIER_BITS - 1, (1 << MULTIPLIER_BITS) - 1),
             ("shift", 0, LARGEST_SHIFT),
         ):
-            value = getattr(self, field)
-            if isinstance(value, bool) or not hasattr(value, "__index__") or not low <= value.__index__() <= high:
-                raise SpecError("frame parameters", field, value, f"an integer from {low} to {high}")
-            object.__setattr__(self, field, int(value.__index__()))
+            object.__setattr__(self, field, integer("frame parameters", field, getattr(self, field), low, high))
 
     @property
     def probability(self) -> Fraction:

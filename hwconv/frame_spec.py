@@ -1,10 +1,11 @@
 """What the specifications of stream blocks share: a name, a frame of int8 values, and their JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Self
 
-from .errors import SpecError, one_of
+from .errors import SpecError
+from .fields import check_keys, check_name, field_names, integer
 from .spec import MAX_ELEMENTS, MAX_EXTENT, dtype_range
 
 
@@ -34,9 +35,7 @@ class FrameSpec:
     zero_point: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or not self.name.isprintable() or len(self.name) > 200:
-            shown = self.name[:200] if isinstance(self.name, str) else self.name
-            raise SpecError("block", "name", shown, "one printable line of 1 to 200 characters")
+        check_name("block", self.name)
         for field in ("height", "width", "channels"):
             self._check_integer(field, 1, MAX_EXTENT)
         self._check_integer("zero_point", *dtype_range("int8"))
@@ -44,13 +43,7 @@ class FrameSpec:
             raise SpecError(self.name, "height x width x channels", self.elements, f"below {MAX_ELEMENTS} elements")
 
     def _check_integer(self, field: str, low: int, high: int) -> None:
-        """Takes Python's and numpy's integers (not booleans, not floats) between two bounds, both included."""
-        value = getattr(self, field)
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise SpecError(self.name, field, value, f"an integer from {low} to {high}")
-        if not low <= value.__index__() <= high:
-            raise SpecError(self.name, field, value.__index__(), f"from {low} to {high}")
-        object.__setattr__(self, field, int(value.__index__()))
+        object.__setattr__(self, field, integer(self.name, field, getattr(self, field), low, high))
 
     @property
     def elements(self) -> int:
@@ -69,12 +62,6 @@ class FrameSpec:
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:
         """Inverse of :meth:`to_dict`. Raises :class:`SpecError` for unknown, missing and invalid fields."""
-        known = [field.name for field in fields(cls)]
-        label = str(values.get("name", "block"))
-        for key in values:
-            if key not in known:
-                raise SpecError(label, "field", key, f"one of {one_of(known)}")
-        for key in ("height", "width", "channels"):
-            if key not in values:
-                raise SpecError(label, key, None, "given")
+        required = ("height", "width", "channels")
+        check_keys(str(values.get("name", "block")), values, field_names(cls), required)
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every value

@@ -12,6 +12,7 @@ from typing import Any
 
 from .add import AddSpec
 from .errors import SpecError, UnsupportedError, one_of
+from .fields import check_keys, check_name, integer
 from .layer import Layer, LayerParameters
 from .pool import PoolSpec
 from .spec import MAX_EXTENT, ConvSpec, dtype_bits, dtype_range
@@ -162,17 +163,13 @@ class Graph:
     """Every tensor by its name, the input included."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or not self.name.isprintable() or len(self.name) > 200:
-            shown = self.name[:200] if isinstance(self.name, str) else self.name
-            raise SpecError("graph", "name", shown, "one printable line of 1 to 200 characters")
+        check_name("graph", self.name)
         object.__setattr__(self, "nodes", tuple(self.nodes))
         if not 1 <= len(self.nodes) <= MAX_NODES:
             raise SpecError(self.name, "nodes", len(self.nodes), f"from 1 to {MAX_NODES}")
         bounds = dict.fromkeys(("height", "width", "channels"), (1, MAX_EXTENT))
         for key, (low, high) in {**bounds, "zero_point": dtype_range("int8")}.items():
-            value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise SpecError(self.name, key, value, f"an integer from {low} to {high}")
+            object.__setattr__(self, key, integer(self.name, key, getattr(self, key), low, high))
         tensors = {INPUT: Tensor(**{key: getattr(self, key) for key in bounds}, dtype="int8",
                                  zero_point=self.zero_point)}  # fmt: skip
         for node in self.nodes:
@@ -260,7 +257,7 @@ class Graph:
         """Inverse of :meth:`to_dict`. Raises :class:`SpecError` for unknown, missing and invalid fields."""
         label = str(values.get("name", "graph"))
         known = ("name", "height", "width", "channels", "zero_point", "nodes")
-        _check_keys(label, values, known, known[1:4] + known[5:])
+        check_keys(label, values, known, known[1:4] + known[5:])
         if not isinstance(values["nodes"], list):
             raise SpecError(label, "nodes", values["nodes"], "a list")
         return cls(**{**values, "nodes": tuple(_node(label, each) for each in values["nodes"])})
@@ -364,32 +361,23 @@ def _sum(node: Add, inputs: Sequence[Tensor]) -> Tensor:
     return replace(inputs[0], zero_point=spec.output_zero_point)
 
 
-def _check_keys(label: str, values: Mapping[str, Any], known: Sequence[str], needed: Sequence[str]) -> None:
-    for key in values:
-        if key not in known:
-            raise SpecError(label, "field", key, f"one of {one_of(known)}")
-    for key in needed:
-        if key not in values:
-            raise SpecError(label, key, None, "given")
-
-
 def _node(label: str, values: object) -> Node:
     if not isinstance(values, dict) or values.get("kind") not in _KINDS:
         kind = values.get("kind") if isinstance(values, dict) else values
         raise SpecError(label, "kind of a node", kind, f"one of {one_of(_KINDS)}")
     if values["kind"] == "concat":
-        _check_keys(label, values, ("kind", "name", "inputs"), ("name", "inputs"))
+        check_keys(label, values, ("kind", "name", "inputs"), ("name", "inputs"))
         return Concat(name=values["name"], inputs=values["inputs"])
     if values["kind"] == "reshape":
         known = ("name", "input", "height", "width", "channels")
-        _check_keys(label, values, ("kind", *known), known)
+        check_keys(label, values, ("kind", *known), known)
         return Reshape(**{key: values[key] for key in known})
     if values["kind"] == "add":
-        _check_keys(label, values, ("kind", "inputs", "spec"), ("inputs", "spec"))
+        check_keys(label, values, ("kind", "inputs", "spec"), ("inputs", "spec"))
         if not isinstance(values["spec"], dict):
             raise SpecError(label, "spec", values["spec"], "an object")
         return Add(inputs=values["inputs"], spec=AddSpec.from_dict(values["spec"]))
-    _check_keys(label, values, ("kind", "input", "spec"), ("input", "spec"))
+    check_keys(label, values, ("kind", "input", "spec"), ("input", "spec"))
     if not isinstance(values["spec"], dict):
         raise SpecError(label, "spec", values["spec"], "an object")
     if values["kind"] == "conv":

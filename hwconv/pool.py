@@ -1,13 +1,14 @@
 """What a pooling layer is: the maximum or the mean of windows of each channel, int8 in and out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import SpecError, one_of
+from .fields import check_keys, check_name, field_names, integer, integers, to_json_values
 from .spec import MAX_ELEMENTS, MAX_EXTENT, Padding, dtype_range, same_padding
 
 POOL_KINDS = ("max", "average")
@@ -73,20 +74,20 @@ class PoolSpec:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or not self.name.isprintable() or len(self.name) > 200:
-            shown = self.name[:200] if isinstance(self.name, str) else self.name
-            raise SpecError("pool", "name", shown, "one printable line of 1 to 200 characters")
+        check_name("pool", self.name)
         if not isinstance(self.kind, str) or self.kind not in POOL_KINDS:
             raise SpecError(self.name, "kind", self.kind, f"one of {one_of(POOL_KINDS)}")
         for field in ("height", "width", "channels"):
-            self._store(field, self._integer(field, getattr(self, field), 1, MAX_EXTENT))
-        self._store("kernel", self._integers("kernel", self.kernel, 2, 1))
+            self._store(field, integer(self.name, field, getattr(self, field), 1, MAX_EXTENT))
+        self._store("kernel", integers(self.name, "kernel", self.kernel, 2, 1, MAX_EXTENT))
         stride: object = self.stride  # None only until here
-        self._store("stride", self._integers("stride", self.kernel if stride is None else stride, 2, 1))
+        self._store(
+            "stride", integers(self.name, "stride", self.kernel if stride is None else stride, 2, 1, MAX_EXTENT)
+        )
         self._store("padding", self._resolve_padding(self.padding))
         low, high = dtype_range("int8")
         for field in ("activation_min", "activation_max"):
-            self._store(field, self._integer(field, getattr(self, field), low, high))
+            self._store(field, integer(self.name, field, getattr(self, field), low, high))
         if self.activation_min > self.activation_max:
             expected = f"at most activation_max = {self.activation_max}"
             raise SpecError(self.name, "activation_min", self.activation_min, expected)
@@ -94,19 +95,6 @@ class PoolSpec:
 
     def _store(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)
-
-    def _integer(self, field: str, value: object, low: int, high: int) -> int:
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise SpecError(self.name, field, value, f"an integer from {low} to {high}")
-        number = value.__index__()
-        if not low <= number <= high:
-            raise SpecError(self.name, field, number, f"from {low} to {high}")
-        return int(number)
-
-    def _integers(self, field: str, value: object, count: int, low: int) -> tuple[int, ...]:
-        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != count:
-            raise SpecError(self.name, field, value, f"{count} integers")
-        return tuple(self._integer(field, item, low, MAX_EXTENT) for item in value)
 
     def _resolve_padding(self, padding: object) -> Padding:
         if padding == "valid":
@@ -117,7 +105,7 @@ class PoolSpec:
             return Padding(*vertical, *horizontal)
         if isinstance(padding, str):
             raise SpecError(self.name, "padding", padding, '"same", "valid" or four integers')
-        pads = Padding(*self._integers("padding", padding, 4, 0))
+        pads = Padding(*integers(self.name, "padding", padding, 4, 0, MAX_EXTENT))
         for index, pad in enumerate(pads):
             if pad >= self.kernel[index // 2]:
                 raise SpecError(self.name, "padding", tuple(pads), f"smaller than the kernel, {self.kernel}")
@@ -162,17 +150,11 @@ class PoolSpec:
 
     def to_dict(self) -> dict[str, object]:
         """All fields as values that JSON has."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return to_json_values(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> "PoolSpec":
         """Inverse of :meth:`to_dict`. Raises :class:`SpecError` for unknown, missing and invalid fields."""
-        known = [field.name for field in fields(cls)]
-        label = str(values.get("name", "pool"))
-        for key in values:
-            if key not in known:
-                raise SpecError(label, "field", key, f"one of {one_of(known)}")
-        for key in ("kind", "height", "width", "channels", "kernel"):
-            if key not in values:
-                raise SpecError(label, key, None, "given")
+        required = ("kind", "height", "width", "channels", "kernel")
+        check_keys(str(values.get("name", "pool")), values, field_names(cls), required)
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every value

@@ -6,10 +6,11 @@ follow from its fields alone; whatever is chosen or measured (folding, widths, m
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .errors import SpecError, one_of
+from .fields import check_keys, check_name, field_names, integer, integers, to_json_values
 
 TYPE_RANGES: Mapping[str, tuple[int, int]] = {
     **{f"int{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (2, 3, 4, 5, 6, 7, 8, 16, 32)},
@@ -181,13 +182,11 @@ class ConvSpec:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or not self.name.isprintable() or len(self.name) > 200:
-            shown = self.name[:200] if isinstance(self.name, str) else self.name
-            raise SpecError("conv", "name", shown, "one printable line of 1 to 200 characters")
+        check_name("conv", self.name)
         for field in ("height", "width", "in_channels", "out_channels", "groups"):
-            self._store(field, self._integer(field, getattr(self, field), 1, MAX_EXTENT))
+            self._store(field, integer(self.name, field, getattr(self, field), 1, MAX_EXTENT))
         for field in ("kernel", "stride", "dilation"):
-            self._store(field, self._integers(field, getattr(self, field), 2, 1))
+            self._store(field, integers(self.name, field, getattr(self, field), 2, 1, MAX_EXTENT))
         for field in ("in_channels", "out_channels"):
             if getattr(self, field) % self.groups:
                 raise SpecError(self.name, field, getattr(self, field), f"a multiple of groups = {self.groups}")
@@ -195,7 +194,7 @@ class ConvSpec:
             if not isinstance(getattr(self, field), bool):
                 raise SpecError(self.name, field, getattr(self, field), "true or false")
         self._store("padding", self._resolve_padding(self.padding))
-        self._store("output_padding", self._integers("output_padding", self.output_padding, 2, 0))
+        self._store("output_padding", integers(self.name, "output_padding", self.output_padding, 2, 0, MAX_EXTENT))
         if any(self.output_padding) and not self.transposed:
             raise SpecError(self.name, "output_padding", self.output_padding, "(0, 0), unless the layer is transposed")
         if self.streaming and (self.transposed or self.padding.bottom):
@@ -210,23 +209,9 @@ class ConvSpec:
     def _store(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)
 
-    def _integer(self, field: str, value: object, low: int, high: int) -> int:
-        """Takes Python's and numpy's integers (not booleans, not floats) between two bounds, both included."""
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise SpecError(self.name, field, value, f"an integer from {low} to {high}")
-        number = value.__index__()
-        if not low <= number <= high:
-            raise SpecError(self.name, field, number, f"from {low} to {high}")
-        return int(number)
-
-    def _integers(self, field: str, value: object, count: int, low: int) -> tuple[int, ...]:
-        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != count:
-            raise SpecError(self.name, field, value, f"{count} integers")
-        return tuple(self._integer(field, item, low, MAX_EXTENT) for item in value)
-
     def _resolve_padding(self, padding: object) -> Padding:
         if not isinstance(padding, str):
-            return Padding(*self._integers("padding", padding, 4, 0))
+            return Padding(*integers(self.name, "padding", padding, 4, 0, MAX_EXTENT))
         if padding == "valid":
             return _NO_PADDING
         if padding != "same":
@@ -259,21 +244,21 @@ class ConvSpec:
         low, high = dtype_range(self.input_dtype)
         if not self.reads_outside:
             low, high = low - (high - low + 1) // 2, high + (high - low + 1) // 2
-        self._store("input_zero_point", self._integer("input_zero_point", self.input_zero_point, low, high))
+        self._store("input_zero_point", integer(self.name, "input_zero_point", self.input_zero_point, low, high))
         self._store(
             "weight_zero_point",
-            self._integer("weight_zero_point", self.weight_zero_point, *dtype_range(self.weight_dtype)),
+            integer(self.name, "weight_zero_point", self.weight_zero_point, *dtype_range(self.weight_dtype)),
         )
         low, high = dtype_range(self.output_dtype)
         half = (high - low + 1) // 2
         low, high = (0, 0) if self.requantisation == "none" else (low - half, high + half)
-        self._store("output_zero_point", self._integer("output_zero_point", self.output_zero_point, low, high))
+        self._store("output_zero_point", integer(self.name, "output_zero_point", self.output_zero_point, low, high))
 
     def _check_activation(self) -> None:
         low, high = dtype_range(self.output_dtype)
         for field, default in (("activation_min", low), ("activation_max", high)):
             value = default if getattr(self, field) is None else getattr(self, field)
-            self._store(field, self._integer(field, value, low, high))
+            self._store(field, integer(self.name, field, value, low, high))
         if self.activation_min > self.activation_max:
             expected = f"at most activation_max = {self.activation_max}"
             raise SpecError(self.name, "activation_min", self.activation_min, expected)
@@ -435,7 +420,7 @@ class ConvSpec:
 
     def to_dict(self) -> dict[str, object]:
         """All fields as values that JSON has: integers, strings and lists of integers."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return to_json_values(self)
 
     def to_json(self) -> str:
         """The fields as one line of JSON, in a fixed order: equal specs give equal text."""
@@ -444,14 +429,8 @@ class ConvSpec:
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> "ConvSpec":
         """Inverse of :meth:`to_dict`. Raises :class:`SpecError` for unknown, missing and invalid fields."""
-        known = [field.name for field in fields(cls)]
-        label = str(values.get("name", "conv"))
-        for key in values:
-            if key not in known:
-                raise SpecError(label, "field", key, f"one of {one_of(known)}")
-        for key in ("height", "width", "in_channels", "out_channels", "kernel"):
-            if key not in values:
-                raise SpecError(label, key, None, "given")
+        required = ("height", "width", "in_channels", "out_channels", "kernel")
+        check_keys(str(values.get("name", "conv")), values, field_names(cls), required)
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every value
 
     @classmethod

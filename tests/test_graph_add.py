@@ -117,7 +117,7 @@ def test_all_pairs_in_hardware(monkeypatch):
     [
         ("multipliers", (1, 1 << 31), "multipliers"),
         ("shifts", (1, 0), "from -31 to 0"),
-        ("input_zero_points", (0,), "two integers"),
+        ("input_zero_points", (0,), "2 integers"),
         ("activation_min", 5, "activation_max"),
         ("height", 0, "height"),
         ("name", "", "name"),
