@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .errors import SpecError
-from .fields import check_keys, check_name, integer, integers, to_json_values
+from .fields import check_keys, check_name, field_names, integer, integers, to_json_values
 from .spec import MAX_ELEMENTS, MAX_EXTENT, dtype_range
 
 LEFT_SHIFT = 20
