@@ -31,7 +31,7 @@ def three_layers():
 def fits(chosen, budget: Budget, price: int) -> bool:
     """From the definition: hard multipliers first, look-up tables for all others, the cheapest elements being these."""
     missing = max(0, sum(each.hard for each in chosen) - budget.multipliers)
-    if missing > sum(each.plan.multipliers for each in chosen):
+    if missing > sum(each.soft for each in chosen):
         return False
     luts, ffs = sum(each.luts(price) for each in chosen), sum(each.area.ffs for each in chosen)
     element = chosen[0].element  # that of all int8 layers

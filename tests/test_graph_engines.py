@@ -5,20 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checked_graphs import convolution, network_of, skip
+from checked_graphs import addition, convolution, network_of, skip
+from winograd_engines import winograd_case
 
 from hwconv import graphs, simulation
 from hwconv.api import design_of
 from hwconv.errors import SpecError, UnsupportedError
 from hwconv.golden import graph as golden_graph
 from hwconv.golden import pool as golden_pool
-from hwconv.graph import Concat, Conv, Graph, Pool
+from hwconv.graph import Add, Concat, Conv, Graph, Pool
 from hwconv.plan.graph_explain import replacements
 from hwconv.plan.graph_plan import GraphPlan, plan_graph, streams_of
 from hwconv.plan.graph_schedule import Deadlock
 from hwconv.plan.pool import plan_pool
 from hwconv.plan.queue_depths import QueueDepths
 from hwconv.plan.schedule import EngineSchedule, spaced
+from hwconv.plan.winograd import WinogradPlan
+from hwconv.plan.winograd_schedule import WinogradSchedule, schedule_of
 from hwconv.pool import PoolSpec
 from hwconv.simulation import Stalls
 
@@ -138,6 +141,30 @@ def test_single_beat_frames_go_through_a_graph():
     assert result.passed, simulation.explain(result)
 
 
+@pytest.mark.parametrize(("algorithm", "height"), [("winograd4", 10), ("winograd2", 7)])
+def test_winograd_engines_stand_beside_others(algorithm, height):
+    """Behind an engine, before an addition with what it reads, and twice in a row."""
+    shape = (height, 9, 4)
+    first, second = (convolution(name, shape, 4, (3, 3), padding="same") for name in ("first", "second"))
+    last = convolution("last", shape, 6, (3, 3))
+    graph = Graph(
+        name="tiles", height=height, width=9, channels=4, zero_point=3,
+        nodes=(Conv(input="input", spec=first), Conv(input="first", spec=second),
+               Add(inputs=("second", "first"), spec=addition("sum", shape, (0.04, 0.05, 0.06))),
+               Conv(input="sum", spec=last)),
+    )  # fmt: skip
+    plan = plan_graph(network_of(graph), multipliers=108, algorithms={"second": algorithm, "last": algorithm})
+    assert [type(plan.engines[name]) for name in ("second", "last")] == [WinogradPlan] * 2
+    check(plan)
+    result = run(plan, random_frames(graph, 6), stalls=Stalls(input=90, output=120, seed=5))
+    assert result.passed, simulation.explain(result)
+
+
+def test_an_algorithm_for_what_is_no_convolution_is_refused():
+    with pytest.raises(SpecError, match="algorithms to be a convolution: around"):
+        plan_graph(network_of(skip()), algorithms={"both": "winograd4"})
+
+
 # Queues.
 
 
@@ -196,7 +223,7 @@ def test_every_queue_of_the_blocks_is_tight(name, tmp_path):
 
 def settled(config, frames=4) -> EngineSchedule:
     """The schedule of an engine whose input comes as fast as it is taken, the sink never waiting."""
-    schedule = EngineSchedule(config, frames)
+    schedule = schedule_of(config, frames)
     offered, before = np.arange(frames * schedule.input_beats), None
     while True:
         schedule.take(offered)
@@ -205,6 +232,15 @@ def settled(config, frames=4) -> EngineSchedule:
         if before is not None and all(map(np.array_equal, before, schedule.state)):
             return schedule
         before = schedule.state
+
+
+def test_a_winograd_engine_alone_has_the_schedule_that_its_closed_form_says(seed):
+    for number in range(40):
+        plan = winograd_case(seed, number).plan
+        schedule = settled(plan.config)
+        assert isinstance(schedule, WinogradSchedule)
+        last = schedule.ready[schedule.output_beats - 1 :: schedule.output_beats]
+        assert (last[0], last[-1] - last[-2]) == (plan.cycles.latency, plan.cycles.interval), plan.spec
 
 
 def test_an_engine_alone_has_the_schedule_that_its_closed_form_says(seed):

@@ -12,11 +12,13 @@ from hwconv.gateware.engine import EngineCore
 from hwconv.gateware.frame_guard import FrameGuard
 from hwconv.gateware.stream import Beat, PlainBeat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.stream_queue import StreamQueue
+from hwconv.gateware.winograd_engine import WinogradCore
 from hwconv.graph import INPUT, Add, Concat
 from hwconv.plan.add import AddPlan
 from hwconv.plan.engine_plan import module_name
 from hwconv.plan.graph_plan import MARKS_MARGIN, GraphPlan
 from hwconv.plan.graph_schedule import GUARD_ROOM, Edge
+from hwconv.plan.winograd_config import WinogradConfig
 
 GUARD_QUEUE = 16
 """Beats of the guard's queue: as deep as distributed RAM is, and more than come after the guard is told to stop."""
@@ -174,7 +176,8 @@ class GraphCore(wiring.Component):
         plan = self._plan
         engine = plan.engines[name]
         assert not isinstance(engine, AddPlan)
-        core = EngineCore(engine.config)
+        config = engine.config
+        core = WinogradCore(config) if isinstance(config, WinogradConfig) else EngineCore(config)
         m.submodules[label] = core
         out = stream.Signature(PlainBeat(plan.beats[name])).create(path=(f"{label}_output",))
         m.d.comb += [

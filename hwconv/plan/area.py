@@ -65,6 +65,13 @@ def estimate_area(plan: "EnginePlan") -> Area:
     return total + _CONTROL
 
 
+def estimate_winograd(plan: "EnginePlan") -> Area:
+    """What a Winograd engine takes, roughly: most of it are the transforms, which are as large for few multipliers."""
+    unit = plan.config.requantiser
+    requantisers = requantiser_area(unit) * plan.config.requantisers
+    return Area(luts=3900, ffs=5300) + Area(luts=32, ffs=80) * plan.multipliers + requantisers
+
+
 def requantiser_area(unit: RequantiserPlan) -> Area:
     """Of one requantiser: its sum is kept in every stage of the narrow one, the others differ little."""
     if unit.kind == "narrow":

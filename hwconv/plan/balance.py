@@ -11,24 +11,28 @@ Hard multipliers go to the requantisers first, whose products are wide, then to 
 elements takes look-up tables.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import FitError
+from ..errors import FitError, UnsupportedError
 from ..layer import Layer
-from .area import Area, estimate_area, lut_multiplier_area
+from .area import Area, estimate_area, estimate_winograd, lut_multiplier_area
 from .array import Folding, foldings
 from .engine_plan import EnginePlan, make_plan
 from .formats import paired_format
 from .images import logic_rom_luts
 from .memories import memories
+from .winograd import ALGORITHMS, TileFolding, check_winograd, make_winograd_plan, tile_foldings
+from .winograd_summary import winograd_memories
 
 if TYPE_CHECKING:
     from ..targets import Target
 
 MOST_MULTIPLIERS = 512
 """Of one array."""
+MOST_WINOGRAD_MULTIPLIERS = 144
+"""Likewise, all of them hard."""
 STEP = 1.02
 """Arrays of a layer whose intervals differ by less are one choice."""
 FILL = 0.72
@@ -87,7 +91,7 @@ class Choice:
     Members:
         plan: of the engine by itself. interval: in cycles.
         area: estimated. block_rams: of its memories but the ROMs. roms: these.
-        element: of one multiplier made of look-up tables.
+        element: of one multiplier made of look-up tables. soft: multipliers that may be made of them.
     """
 
     plan: EnginePlan
@@ -96,6 +100,7 @@ class Choice:
     block_rams: int
     roms: tuple[Rom, ...]
     element: Area
+    soft: int
 
     @property
     def hard(self) -> int:
@@ -209,7 +214,37 @@ def choices_of(layer: Layer, classes: Sequence[int] = (1 << 30,)) -> list[Choice
     chosen: dict[Folding, None] = {}
     for most in classes:
         chosen |= dict.fromkeys(_unbeaten([folding for folding in known if folding.pixels <= most]))
-    return [_choice(layer, folding) for folding in chosen]
+    return [_choice(layer, folding) for folding in chosen] + list(_winograd_choices(layer))
+
+
+def _winograd_choices(layer: Layer) -> Iterator[Choice]:
+    """The Winograd engines of a layer, where it has any; their multipliers are wide, and all hard."""
+    try:
+        check_winograd(layer.spec)
+    except UnsupportedError:
+        return
+    for algorithm in ALGORITHMS:
+        fewest: dict[int, TileFolding] = {}
+        for folding in tile_foldings(layer.spec, algorithm, MOST_WINOGRAD_MULTIPLIERS):
+            other = fewest.get(folding.multipliers)
+            if other is None or folding.cost < other.cost:
+                fewest[folding.multipliers] = folding
+        fastest = 1 << 62
+        for count in sorted(fewest):
+            folding = fewest[count]
+            if STEP * folding.compute_cycles >= fastest:
+                continue
+            fastest = folding.compute_cycles
+            plan = make_winograd_plan(layer, algorithm=algorithm, multipliers=count, folding=folding)
+            yield Choice(
+                plan=plan,
+                interval=plan.cycles.interval,
+                area=estimate_winograd(plan),
+                block_rams=sum(each.block_rams() for each in winograd_memories(plan)),
+                roms=(),
+                element=lut_multiplier_area(8, 8),
+                soft=0,
+            )
 
 
 def _unbeaten(known: Sequence[Folding]) -> list[Folding]:
@@ -250,6 +285,7 @@ def _choice(layer: Layer, folding: Folding) -> Choice:
             if each.kind == "rom"
         ),
         element=lut_multiplier_area(operands.activation_bits, operands.weight_bits) * operands.products,
+        soft=plan.multipliers,
     )
 
 
@@ -333,8 +369,8 @@ def _lut_multipliers(chosen: Mapping[str, Choice], budget: Budget) -> dict[str, 
     """How many elements of each array look-up tables make: of the largest arrays first, so that most have none."""
     missing = max(0, sum(choice.hard for choice in chosen.values()) - budget.multipliers)
     made = dict.fromkeys(chosen, 0)
-    for name in sorted(chosen, key=lambda each: -chosen[each].plan.multipliers):
-        made[name] = min(missing, chosen[name].plan.multipliers)
+    for name in sorted(chosen, key=lambda each: -chosen[each].soft):
+        made[name] = min(missing, chosen[name].soft)
         missing -= made[name]
     return made
 

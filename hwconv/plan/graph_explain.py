@@ -12,6 +12,7 @@ from ..spec import ConvSpec
 from .add import AddPlan
 from .engine_plan import EnginePlan
 from .graph_plan import GraphPlan
+from .winograd import WinogradPlan
 
 DEFAULT_CLOCK_MHZ = 100.0
 
@@ -132,7 +133,10 @@ def _engines(plan: GraphPlan) -> Table:
             table.add_row(*row, f"{engine.config.beat_bytes} adders", f"{engine.cycles.interval:,}")
             continue
         array = f"{engine.config.pixels} x {engine.config.columns}"
-        array += "" if isinstance(engine, EnginePlan) else " lanes"
+        if isinstance(engine, WinogradPlan):
+            array = f"{engine.algorithm} {engine.config.rows} x {engine.config.columns}"
+        elif not isinstance(engine, EnginePlan):
+            array += " lanes"
         table.add_row(*row, array, f"{engine.cycles.interval:,}")
     return table
 

@@ -18,6 +18,7 @@ from .graph_schedule import Edge, Stage, Streams
 from .pool import PoolPlan, plan_pool
 from .queue_depths import QueueDepths, queue_depths
 from .rom import RomImage
+from .winograd import WinogradPlan, make_winograd_plan
 
 if TYPE_CHECKING:
     from ..targets import Target
@@ -188,6 +189,7 @@ def plan_graph(
     multipliers: int | Mapping[str, int] | None = None,
     target: "Target | None" = None,
     optimise: Literal["interval", "latency"] = "interval",
+    algorithms: Mapping[str, str] | None = None,
 ) -> GraphPlan:
     """Plans the engines of a network, and the queues between them.
 
@@ -201,6 +203,9 @@ def plan_graph(
         without `multipliers`.
     optimise : str
         What is to be short where a target is shared: ``interval`` or ``latency``.
+    algorithms : mapping, optional
+        Convolutions that are computed otherwise than directly, without `target`: name to ``winograd2`` or
+        ``winograd4``.
 
     Raises
     ------
@@ -215,7 +220,16 @@ def plan_graph(
     balanced: Balance | None = None
     if target is None:
         shares = _shares(graph, multipliers)
-        drafts = {name: make_plan(layer, multipliers=shares[name]) for name, layer in network.layers.items()}
+        chosen = algorithms or {}
+        for name in chosen:
+            if name not in network.layers:
+                raise SpecError(graph.name, "algorithms", name, f"a convolution: {one_of(network.layers)}")
+        drafts = {
+            name: make_winograd_plan(layer, algorithm=chosen[name], multipliers=shares[name])
+            if name in chosen
+            else make_plan(layer, multipliers=shares[name])
+            for name, layer in network.layers.items()
+        }
         beats, engines = _engines(network, drafts, dict.fromkeys(shares, 0))
     else:
         if multipliers is not None:
@@ -278,6 +292,16 @@ def _engines(
         if isinstance(node, Conv):
             draft = drafts[node.name]
             kept = widths["output_beat_bytes"] % draft.config.result_bytes == 0
+            if isinstance(draft, WinogradPlan):
+                engine = make_winograd_plan(
+                    network.layers[node.name],
+                    algorithm=draft.algorithm,
+                    multipliers=draft.asked,
+                    folding=draft.folding if kept else None,
+                    **widths,
+                )
+                engines[node.name] = _named(graph, node.name, engine)
+                continue
             folding = draft.folding if kept else None
             engine = make_plan(
                 network.layers[node.name],

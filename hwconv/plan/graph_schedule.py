@@ -15,7 +15,8 @@ import numpy as np
 from .add import AddConfig
 from .config import EngineConfig
 from .frame import GUARD_LATENCY
-from .schedule import EngineSchedule, Times, spaced
+from .schedule import Times, spaced
+from .winograd_schedule import schedule_of
 
 FRAMES = 4
 """Frames over which queues are chosen, and the interval is predicted: the first fill the pipeline."""
@@ -143,7 +144,7 @@ class _Run:
     def __init__(self, streams: Streams, depths: Mapping[Edge, int], frames: int) -> None:
         self.streams, self.depths, self.frames = streams, depths, frames
         self.engines = {
-            stage.name: EngineSchedule(stage.engine, frames) for stage in streams.stages if stage.engine is not None
+            stage.name: schedule_of(stage.engine, frames) for stage in streams.stages if stage.engine is not None
         }
         self.sums: dict[str, Times] = {}
         """Of each addition, when its results left in the round before."""
@@ -163,7 +164,7 @@ class _Run:
 
     @staticmethod
     def _alone(config: EngineConfig) -> int:
-        schedule = EngineSchedule(config, 1)
+        schedule = schedule_of(config, 1)
         schedule.take(np.arange(schedule.input_beats, dtype=np.int64))
         return int(schedule.ready[-1])
 

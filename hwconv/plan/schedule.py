@@ -78,9 +78,17 @@ class EngineSchedule:
     ready: Times = field(init=False)
 
     def __post_init__(self) -> None:
+        self._lay_out_input()
+        self._lay_out_tiles()
+        self._lay_out_words()
+        self._starts = np.zeros(len(self._durations), np.int64)
+        self._sent: Times | None = None
+        self._handshakes: Times | None = None
+
+    def _lay_out_tiles(self) -> None:
+        """Of each tile: its cycles, the rows that it needs, and those that it releases."""
         config = self.config
         item = config.passes[0]
-        self._lay_out_input()
         tiles = item.strips * item.strip_tiles(config.pixels)
         self._durations = np.tile(tile_durations(config, item), self.frames)
         base = np.repeat(np.arange(self.frames, dtype=np.int64) * item.height, tiles)
@@ -89,10 +97,6 @@ class EngineSchedule:
         first_row = np.clip(first_input_row(item, following * config.pixels // item.out_width), 0, item.height)
         first_row[-1] = item.height
         self._released = base + np.tile(first_row, self.frames)
-        self._lay_out_words()
-        self._starts = np.zeros(len(self._durations), np.int64)
-        self._sent: Times | None = None
-        self._handshakes: Times | None = None
 
     def _lay_out_input(self) -> None:
         config = self.config
@@ -133,6 +137,11 @@ class EngineSchedule:
         tile = (np.arange(self.frames * item.strips, dtype=np.int64)[:, None] * per_strip + pixel).reshape(-1)
         self._tile_of_word = np.repeat(tile, counts)
         self._tile_ends = np.searchsorted(self._tile_of_word, np.arange(len(self._durations)), side="right") - 1
+        self._lay_out_beats()
+
+    def _lay_out_beats(self) -> None:
+        """The beat of each result word."""
+        config = self.config
         per_frame, per_beat = len(self._offset) // self.frames, config.output_beat_bytes // config.result_bytes
         beats = ceil(per_frame / per_beat)
         frame, word = np.divmod(np.arange(len(self._offset), dtype=np.int64), per_frame)
@@ -146,21 +155,16 @@ class EngineSchedule:
 
         Afterwards `taken`, `ended` and `ready` hold.
         """
-        config = self.config
         earliest = offered[self._beat_of_unit] + 1
         if self._sent is not None:  # rows are free when tiles that came before have read theirs
-            wanted = np.arange(len(self._row_starts), dtype=np.int64) - (config.ring_rows - config.row_margin) + 1
-            released_at = np.append(self._starts + self._durations + RELEASE, NEVER)
-            permitted = np.where(wanted <= 0, 1, released_at[np.searchsorted(self._released, wanted)])
-            earliest[self._row_starts] = np.maximum(earliest[self._row_starts], permitted)
+            earliest[self._row_starts] = np.maximum(earliest[self._row_starts], self._permitted())
         units = spaced(earliest)
         self.ended = units[self._beat_ends]
         self.taken = offered.copy()
         self.taken[SKID:] = np.maximum(self.taken[SKID:], self.ended[:-SKID] + 1)
         allowed = units[self._row_ends][self._needed - 1] + RECEIVE + PERMIT
         if self._sent is not None:
-            freed = self._sent[self._tile_ends[: -config.units]] + CREDIT
-            allowed[config.units :] = np.maximum(allowed[config.units :], freed)
+            self._await_units(allowed, self._sent)
         self._starts = spaced(allowed, self._durations)
         ready = self._starts[self._tile_of_word] + self._offset
         if self._handshakes is not None:
@@ -169,6 +173,19 @@ class EngineSchedule:
             ready = np.maximum(ready, room)
         self._sent = spaced(ready)
         self.ready = self._sent[self._word_ends] + SEND
+
+    def _permitted(self) -> Times:
+        """When each row may come, by what was found in the round before."""
+        config = self.config
+        wanted = np.arange(len(self._row_starts), dtype=np.int64) - (config.ring_rows - config.row_margin) + 1
+        released_at = np.append(self._starts + self._durations + RELEASE, NEVER)
+        permitted: Times = np.where(wanted <= 0, 1, released_at[np.searchsorted(self._released, wanted)])
+        return permitted
+
+    def _await_units(self, allowed: Times, sent: Times) -> None:
+        """No tile starts before a unit of the output buffer is free."""
+        units = self.config.units
+        allowed[units:] = np.maximum(allowed[units:], sent[self._tile_ends[:-units]] + CREDIT)
 
     def give(self, handshakes: Times) -> None:
         """Takes in when the output beats have left, for the next round."""

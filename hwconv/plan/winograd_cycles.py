@@ -30,7 +30,7 @@ def predict_winograd(config: WinogradConfig) -> Cycles:
     """The cycles of an engine, by formula."""
     item = config.passes[0]
     tiles = config.bands * config.tiles_across
-    compute, sent = tiles * config.tile_cycles, int(_band_words(config).sum())
+    compute, sent = tiles * config.tile_cycles, int(band_words(config).sum())
     arrives = item.height * row_units(config, item)
     starts = _starts(config, 1)
     left = _left(config, starts, 1)
@@ -97,7 +97,7 @@ def _starts(config: WinogradConfig, frames: int) -> Int64:
     return np.maximum.accumulate(allowed - index) + index
 
 
-def _band_words(config: WinogradConfig) -> Int64:
+def band_words(config: WinogradConfig) -> Int64:
     """Words of each band that leave."""
     item = config.passes[0]
     rows = np.minimum(
@@ -109,7 +109,7 @@ def _band_words(config: WinogradConfig) -> Int64:
 
 def _left(config: WinogradConfig, starts: Int64, frames: int) -> Int64:
     """When the last word of every band is read."""
-    words = np.tile(_band_words(config), frames)
+    words = np.tile(band_words(config), frames)
     before = np.cumsum(words) - words
     complete = starts[config.tiles_across - 1 :: config.tiles_across] + result_cycles(config) + COLLECT
     begun = np.maximum.accumulate(complete - before) + before
