@@ -386,4 +386,4 @@ def _binding(tables: Mapping[str, Sequence[Choice]], interval: int, budget: Budg
         slow = [name for name, table in tables.items() if min(each.interval for each in table) > faster]
         return f"{slow[0]} has no faster array"
     lacking = budget.shortfall(_taken(chosen, budget, price))
-    return ", ".join(lacking) or "nothing"
+    return ", ".join(lacking) or "no kind alone: what is left is worth less than it costs"
