@@ -120,6 +120,22 @@ def test_many_random_streaming_engines_are_exact_and_as_fast_as_predicted(seed, 
     check_pair(seed, number)
 
 
+@pytest.mark.parametrize(
+    ("height", "kernel", "dilation", "stride", "above"),
+    [(2, 1, 1, 1, 3), (4, 2, 1, 1, 3), (2, 4, 1, 1, 6), (4, 3, 3, 3, 9), (3, 2, 2, 1, 11)],
+)
+def test_a_frame_keeps_all_rows_that_the_next_one_begins_with(height, kernel, dilation, stride, above):
+    """More rows above than the kernel reaches: the last tiles of a frame are past rows that the next one needs."""
+    spec = ConvSpec(
+        height=height, width=5, in_channels=3, out_channels=2, kernel=(kernel, 1), dilation=(dilation, 1),
+        stride=(stride, 1), padding=(above, 0, 0, 0), streaming=True, requantisation="none", output_dtype="int32",
+    )  # fmt: skip
+    random = np.random.default_rng(above)
+    layer = Layer(spec, LayerParameters(weights=random.integers(-128, 128, spec.weight_shape).astype(np.int8)))
+    frames = random.integers(-128, 128, (6, *spec.input_shape)).astype(np.int8)
+    check_exact(make_plan(layer, multipliers=1), frames, golden.run(layer, frames))
+
+
 @pytest.mark.parametrize("length", [1, 16])
 @pytest.mark.parametrize(("kernel", "dilation"), [(2, 1), (2, 64), (2, 512), (3, 1), (3, 256)])
 def test_wavenet_shapes_sample_by_sample(kernel, dilation, length):

@@ -98,13 +98,11 @@ class RowLedger(wiring.Component):
         row = self.upcoming_row
         all_rows = Signal()
         some_rows = Signal.like(row, reset_less=True)
-        m.d.sync += [all_rows.eq(computing_last | (row > height)), some_rows.eq(row)]
-        if kept:  # rows of frames before this one are released, too; after its last tile, all but the last of its own
-            frame_end = Signal()
-            m.d.sync += [
-                frame_end.eq(computing_last),
-                released.eq(Mux(all_rows, Mux(frame_end, height - kept, height), some_rows)),
-            ]
+        m.d.sync += [all_rows.eq(computing_last | (row > height - kept)), some_rows.eq(row)]
+        if (
+            kept
+        ):  # rows of frames before this one are released, too; of its own, the last are never: the next begins there
+            m.d.sync += released.eq(Mux(all_rows, height - kept, some_rows))
         else:
             no_row = Signal()
             m.d.sync += [

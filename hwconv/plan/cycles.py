@@ -201,7 +201,8 @@ def _ring_suffices(config: EngineConfig, item: PassConfig, ring_rows: int) -> bo
     frame, tile = np.divmod(index, tiles)
     following = tile + 1
     kept = item.state_rows
-    first_row = np.clip(first_input_row(item, following * config.pixels // item.out_width), -kept, item.height)
+    # A frame never releases the rows that the next one begins with, even where its own tiles are past them.
+    first_row = np.clip(first_input_row(item, following * config.pixels // item.out_width), -kept, item.height - kept)
     released = frame * item.height + np.where(following == tiles, item.height - kept, first_row)
     released_at = starts + np.tile(tile_durations(config, item), frames) + RELEASE
 
