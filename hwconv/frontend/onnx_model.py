@@ -80,13 +80,11 @@ class _Surveyor(NodeReader):
             except (UnsupportedError, SpecError) as error:
                 self.lose(node, error)
         for name, value in self.values.items():
-            if (
-                isinstance(value, FloatValue)
-                and value.node.outputs[0] == name
-                and value.node.index not in self.finished
-            ):
-                what = "floats that are not quantised"
-                self.lose(value.node, UnsupportedError(self.label(value.node), name, what, "QuantizeLinear behind it"))
+            if not isinstance(value, FloatValue) or value.node.index in self.finished:
+                continue
+            if value.node.outputs[0] == name:  # and not the result of a clamp behind it
+                what, expected = "floats that are not quantised", "QuantizeLinear behind it"
+                self.lose(value.node, UnsupportedError(self.label(value.node), name, what, expected))
         records = tuple(map(self.record, self.file.nodes))
         if not self.problems and all(isinstance(node, Reshape) for node in self.nodes):
             self.problem("nodes", one_of(node.operator for node in self.file.nodes[:8]), "one at least for an engine")
