@@ -121,10 +121,15 @@ class _Surveyor(NodeReader):
                 self.problem(f"type of {value.name}", value.dtype, "int8, or float32 behind DequantizeLinear")
 
     def _zero_point_of_input(self, name: str) -> int:
-        """What the first node says that reads the model's input, or 0."""
+        """What the first node says that reads the model's input as it is, or else 0."""
+        same = {name}
         for node in self.file.nodes:
-            if node.operator in ("DequantizeLinear", "QLinearConv", "QLinearMatMul") and node.inputs[:1] == (name,):
-                point = node.inputs[2] if len(node.inputs) > 2 else ""
+            if not node.inputs or node.inputs[0] not in same:
+                continue
+            if node.operator in ("MaxPool", "Concat", "Flatten", "Reshape"):
+                same |= set(node.outputs)
+            elif node.operator in ("DequantizeLinear", "QLinearConv", "QLinearMatMul"):
+                point = self.optional(node, 2)
                 if self.file.is_constant(point) and self.file.constant(point).size == 1:
                     return int(self.file.constant(point).reshape(-1)[0])
         return 0
