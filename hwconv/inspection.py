@@ -1,5 +1,6 @@
 """What is in a model, and what would become of it: operator by operator, without planning anything."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class OperatorRow:
     macs, weights:
         Of a convolution.
     activation_bytes:
-        Bytes of what it makes.
+        Bytes of what it makes; 0 of an operator that is free and makes no tensor of the network.
     note:
         Why it is refused, or what else is to be said.
     """
@@ -134,9 +135,16 @@ def _row(record: OperatorRecord) -> OperatorRow:
         makes=tuple(tensor.shape for tensor in record.outputs),
         macs=record.macs,
         weights=record.weights,
-        activation_bytes=sum(tensor.bytes for tensor in record.outputs),
+        activation_bytes=_activation_bytes(record),
         note=record.note,
     )
+
+
+def _activation_bytes(record: OperatorRecord) -> int:
+    """Bytes of the values that an operator makes: int8 in the network, even if the file has floats there."""
+    if record.place in ("host", "refused"):
+        return sum(tensor.bytes for tensor in record.outputs)
+    return sum(math.prod(tensor.shape) for tensor in record.outputs) if record.node is not None else 0
 
 
 def _frame_of(graph: Graph) -> str:

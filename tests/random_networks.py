@@ -166,6 +166,12 @@ def pooling(network: Network) -> None:
     network.append(kind, [x], (1, *extents, shape[3]), options, like=x)
 
 
+def rescale(network: Network) -> None:
+    """The same at another scale and zero point; a finer scale saturates."""
+    scale = float(np.float32(network.x.scales[0] * network.random.choice([1, 0.5, 2, 0.7, 1.6, 5])))
+    network.append("QUANTIZE", [network.last], network.x.shape, scales=[scale])
+
+
 def transposed(network: Network) -> None:
     x, shape = network.last, network.x.shape
     kernel, stride = ([int(each) for each in network.random.integers(1, high, 2)] for high in (4, 3))
@@ -193,7 +199,8 @@ def draw(random: np.random.Generator) -> Network:
     else:
         network.tensor(shape, scales=scale, zero_points=point)
     for _ in range(int(random.integers(1, 5))):
-        block = (convolution, convolution, addition, concatenation, pooling, transposed)[int(random.integers(6))]
+        blocks = (convolution, convolution, addition, concatenation, pooling, transposed, rescale)
+        block = blocks[int(random.integers(len(blocks)))]
         block(network)
     if network.chance(0.6):
         classify(network)

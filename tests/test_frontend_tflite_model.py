@@ -224,6 +224,16 @@ def test_reshapes_that_change_nothing_are_no_nodes(path):
     assert run_model(model, np.zeros((2, 1, 1, 8), np.int8)).shape == (2, 3, 1)
 
 
+def test_another_scale_is_a_convolution_with_weights_of_one(path):
+    path.write_bytes(build([like(), like(scales=[0.25], zero_points=[7])], [Operator("QUANTIZE", [0], [1])]))
+    model = load_model(path)
+    (node,) = model.network.graph.nodes
+    assert (node.name, node.spec.groups, node.spec.kernel, model.host) == ("op0_quantize", 2, (1, 1), ())
+    x = np.arange(-128, 128, dtype=np.int8).reshape(8, 4, 4, 2)
+    expected = np.clip(2 * (x.astype(int) + 3) + 7, -128, 127)
+    np.testing.assert_array_equal(run_model(model, x), expected)
+
+
 def one(name, output, *more, options=None, x=ACTIVATION, inputs=None):
     """A model of one operator: input, what else it reads, output."""
     tensors = [x, *more, output]
@@ -313,8 +323,6 @@ REFUSED = {
     "another axis": (build([*CONV, int32(1), Tensor((1, 4, 2), "int32")], [
         Operator("CONV_2D", [0, 1, -1], [2], WINDOW), Operator("ARG_MAX", [2, 3], [4])]),
         "operator 1 (ARG_MAX): axis = 1"),
-    "rescaled": (build([*CONV, SECOND], [Operator("CONV_2D", [0, 1, -1], [2], WINDOW), Operator("QUANTIZE", [2], [3])]),
-                 "operator 1 (QUANTIZE): operator = 'QUANTIZE of int8 between operators'"),
     "two inputs": (build([like(), like(), like()], [Operator("ADD", [0, 1], [2])], ([0, 1], [2])), "inputs = 2"),
     "two outputs": (build([*CONV, weights((2, 1, 1, 2)), like()], [
         Operator("CONV_2D", [0, 1, -1], [2], WINDOW), Operator("CONV_2D", [0, 3, -1], [4], WINDOW)], ([0], [2, 4])),

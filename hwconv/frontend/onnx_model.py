@@ -80,13 +80,11 @@ class _Surveyor(NodeReader):
             except (UnsupportedError, SpecError) as error:
                 self.lose(node, error)
         for name, value in self.values.items():
-            if (
-                isinstance(value, FloatValue)
-                and value.node.outputs[0] == name
-                and value.node.index not in self.finished
-            ):
-                what = "floats that are not quantised"
-                self.lose(value.node, UnsupportedError(self.label(value.node), name, what, "QuantizeLinear behind it"))
+            if not isinstance(value, FloatValue) or value.node.index in self.finished:
+                continue
+            if value.node.outputs[0] == name:  # and not the result of a clamp behind it
+                what, expected = "floats that are not quantised", "QuantizeLinear behind it"
+                self.lose(value.node, UnsupportedError(self.label(value.node), name, what, expected))
         records = tuple(map(self.record, self.file.nodes))
         if not self.problems and all(isinstance(node, Reshape) for node in self.nodes):
             self.problem("nodes", one_of(node.operator for node in self.file.nodes[:8]), "one at least for an engine")
@@ -123,10 +121,15 @@ class _Surveyor(NodeReader):
                 self.problem(f"type of {value.name}", value.dtype, "int8, or float32 behind DequantizeLinear")
 
     def _zero_point_of_input(self, name: str) -> int:
-        """What the first node says that reads the model's input, or 0."""
+        """What the first node says that reads the model's input as it is, or else 0."""
+        same = {name}
         for node in self.file.nodes:
-            if node.operator in ("DequantizeLinear", "QLinearConv", "QLinearMatMul") and node.inputs[:1] == (name,):
-                point = node.inputs[2] if len(node.inputs) > 2 else ""
+            if not node.inputs or node.inputs[0] not in same:
+                continue
+            if node.operator in ("MaxPool", "Concat", "Flatten", "Reshape"):
+                same |= set(node.outputs)
+            elif node.operator in ("DequantizeLinear", "QLinearConv", "QLinearMatMul"):
+                point = self.optional(node, 2)
                 if self.file.is_constant(point) and self.file.constant(point).size == 1:
                     return int(self.file.constant(point).reshape(-1)[0])
         return 0

@@ -29,6 +29,7 @@ from .tflite_steps import (
     host_operation,
     pads_of,
     pool_of,
+    rescaled,
 )
 
 OPERATORS = (*CONVOLUTIONS, "ADD", *POOLS, "CONCATENATION", "RESHAPE", *PADS, *AFTER)
@@ -315,9 +316,9 @@ class _Surveyor:
         x = inputs[0]
         first = reader.operator == "QUANTIZE" and x.index in self.inputs and x.dtype != "int8"
         if not first and x.index not in self.of_host:
+            source, frame = self._source(reader, x.index)
             if reader.operator == "QUANTIZE" and output.dtype == "int8":
-                reader.refuse("operator", "QUANTIZE of int8 between operators", "at the input, and to uint8 at the end")
-            self._source(reader, x.index)
+                return self._rescaled(reader, source, frame, output)
         step = HostStep(
             index=reader.index,
             name=reader.operator,
@@ -329,6 +330,15 @@ class _Surveyor:
             reader.frame(output)
         self._host_step(reader, step, first=first)
         return _Place("host", note="before the hardware" if first else "")
+
+    def _rescaled(self, reader: OperatorReader, source: str, frame: Frame, output: Tensor) -> _Place:
+        """int8 at another scale: a depthwise convolution with weights of 1."""
+        reader.frame(output)
+        (x,), _ = reader.tensors(1, 1)
+        layer = rescaled(reader, f"op{reader.index}_quantize", x, output)
+        self._add_node(reader, Conv(input=source, spec=layer.spec), [frame], output)
+        self.parameters[layer.spec.name] = layer.parameters
+        return _Place("engine", layer.spec.name, "at another scale", layer)
 
     def _host_step(self, reader: OperatorReader, step: HostStep, *, first: bool = False) -> None:
         number = step.input.number

@@ -5,6 +5,7 @@ All rules are those of TensorFlow Lite Micro's kernels, which the doc comments n
 
 import math
 
+import numpy as np
 import tflite
 
 from ..add import LEFT_SHIFT, AddSpec
@@ -19,8 +20,9 @@ from ..host import (
     Requantise,
     Softmax,
 )
+from ..layer import Layer, LayerParameters
 from ..pool import PoolSpec
-from ..spec import Padding
+from ..spec import ConvSpec, Padding
 from .tflite_file import Tensor
 from .tflite_operator import OperatorReader
 
@@ -147,6 +149,32 @@ def pads_of(reader: OperatorReader, x: Tensor, amounts: Tensor, value: Tensor | 
         if int(constant.reshape(-1)[0]) != reader.zero_point(x):
             reader.refuse("value", int(constant.reshape(-1)[0]), f"the zero point, {reader.zero_point(x)}")
     return Padding(*pads[1], *pads[2])
+
+
+def rescaled(reader: OperatorReader, name: str, x: Tensor, y: Tensor) -> Layer:
+    """int8 at another scale and zero point (``Requantize`` in quantize_common.cc of tensorflow/lite/micro/kernels).
+
+    ``m(x - zx) + zy`` is what a depthwise 1x1 convolution with weights of 1 and no bias computes.
+    """
+    height, width, channels = reader.frame(x)
+    spec = ConvSpec(
+        name=name,
+        height=height,
+        width=width,
+        in_channels=channels,
+        out_channels=channels,
+        groups=channels,
+        kernel=(1, 1),
+        input_zero_point=reader.zero_point(x),
+        output_zero_point=reader.zero_point(y),
+    )
+    multiplier, shift = quantise_multiplier(float(reader.scales(x, 1)[0]) / float(reader.scales(y, 1)[0]))
+    parameters = LayerParameters(
+        weights=np.ones(spec.weight_shape, np.int8),
+        multiplier=np.array([multiplier], np.int32),
+        shift=np.array([shift], np.int32),
+    )
+    return Layer(spec, parameters, f"{reader.model.path.name}, operator {reader.index} ({reader.operator})")
 
 
 def host_operation(reader: OperatorReader, x: Tensor, y: Tensor) -> HostOperation:
