@@ -7,6 +7,7 @@ import numpy as np
 from hwconv.api import design_of
 from hwconv.blocks import Block, block_from_dict
 from hwconv.simulation import (
+    Design,
     EarlyLast,
     Fault,
     LateLast,
@@ -60,10 +61,11 @@ def send(
     reset: Reset | None = None,
     simulator: Simulator = "icarus",
     initial_seed: int | None = None,
+    design: Design | None = None,
 ) -> SimulationResult:
-    """Sends frames through a block; every beat that comes out must be right."""
+    """Sends frames through a block, or through other Verilog; every beat that comes out must be right."""
     feed, target, errors = block(name).send(frames, faults, before=before)
-    binary = build(block_design(name), simulator, random_initial=initial_seed is not None)
+    binary = build(design or block_design(name), simulator, random_initial=initial_seed is not None)
     result = run(
         binary,
         feed,
@@ -75,7 +77,7 @@ def send(
         initial_seed=initial_seed,
     )
     assert result.passed, f"{name}: {explain(result)}"
-    assert reset is not None or result.frame_errors == errors
+    assert reset is not None or result.frame_errors == errors, f"{name}: {result.frame_errors} frame errors"
     return result
 
 

@@ -96,7 +96,22 @@ def residual() -> Graph:
     )  # fmt: skip
 
 
-GRAPHS = {"skip": skip, "branches": branches, "residual": residual}
+def uneven() -> Graph:
+    """Tensors of one, two and three beats a pixel side by side."""
+    shape = (4, 3, 4)
+    narrow = convolution("narrow", shape, 8, (1, 1))
+    wide = convolution("wide", shape, 12, (2, 2), padding="same")
+    return Graph(
+        name="uneven", height=4, width=3, channels=4, zero_point=3,
+        nodes=(
+            Conv(input="input", spec=narrow),
+            Conv(input="input", spec=wide),
+            Concat(name="together", inputs=("wide", "input", "narrow")),
+        ),
+    )  # fmt: skip
+
+
+GRAPHS = {"skip": skip, "branches": branches, "uneven": uneven, "residual": residual}
 
 
 @functools.cache

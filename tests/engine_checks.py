@@ -15,6 +15,8 @@ from hwconv import golden
 from hwconv.golden.requantise import requantise_channel
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.requantiser_model import evaluate
+from hwconv.plan.winograd import WinogradPlan
+from hwconv.plan.winograd_transforms import transform_weights
 from hwconv.simulation import (
     Design,
     EarlyLast,
@@ -33,7 +35,7 @@ from hwconv.simulation import (
     run,
     stimulus,
 )
-from hwconv.spec import storage_dtype
+from hwconv.spec import dtype_range, storage_dtype
 
 STALLED = Stalls(input=90, output=110, burst=4, seed=7)
 PAUSES = (None, STALLED)
@@ -151,6 +153,54 @@ def check_tables(bench: Bench) -> None:
             right = requantise_channel(spec, layer.parameters, channel, sums + offset)
             wrong = np.flatnonzero(evaluate(unit, entry, sums) != right)
             assert not len(wrong), f"{spec.name}: the table entry of channel {channel} is wrong for {sums[wrong[0]]}"
+
+
+def check_extreme_tiles(bench: Bench) -> None:
+    """Frames that drive the sum of each position of a Winograd tile to the largest and to the smallest that it can be.
+
+    Sums of random frames are far from there: one that wraps a bit early would hardly show.
+    """
+    plan = bench.plan
+    assert isinstance(plan, WinogradPlan)
+    result = bench.send(stimulus(np.stack(list(extreme_tiles(plan))), plan.input_beat_bytes))
+    assert result.passed, explain(result)
+
+
+def extreme_tiles(plan: WinogradPlan) -> Iterator[np.ndarray]:
+    """Two frames for each position: the tile and the output channel that reach farthest, all else zero points."""
+    spec, config = plan.spec, plan.config
+    axes = config.vertical, config.horizontal
+    weights = transform_weights(*axes, plan.layer.parameters.weights)
+    low, high = dtype_range(spec.input_dtype)
+    down, across = (axis.input.matrices()[-1] for axis in axes)
+    # Of every tile, where its pixels are in the frame; beyond it there is nothing to choose.
+    tiles = [
+        np.ix_(*(
+            np.arange(size) + tile * axis.outputs - pad
+            for size, tile, axis, pad in zip(
+                (axes[0].inputs, axes[1].inputs), tile, axes, (spec.padding.top, spec.padding.left), strict=True
+            )
+        ))
+        for tile in np.ndindex(config.bands, config.tiles_across)
+    ]  # fmt: skip
+    for row, column in np.ndindex(weights.shape[:2]):
+        pattern = np.outer(down[row], across[column])
+        channel = int(np.abs(weights[row, column]).sum(axis=1).argmax())
+        first = channel // spec.group_out_channels * spec.group_in_channels
+        signs = np.sign(pattern)[..., np.newaxis] * np.sign(weights[row, column, channel])
+
+        def reach(tile: tuple[np.ndarray, ...], pattern: np.ndarray = pattern) -> int:
+            inside = (tile[0] >= 0) & (tile[0] < spec.height) & (tile[1] >= 0) & (tile[1] < spec.width)
+            return int(np.abs(pattern)[inside].sum())
+
+        ys, xs = max(tiles, key=reach)
+        for sign in (1, -1):
+            frame = np.full(spec.input_shape, spec.input_zero_point)
+            for (y, x), each in zip(np.ndindex(pattern.shape), signs.reshape(-1, signs.shape[-1]), strict=True):
+                if 0 <= ys[y, 0] < spec.height and 0 <= xs[0, x] < spec.width:
+                    chosen = np.where(sign * each > 0, high, np.where(each == 0, spec.input_zero_point, low))
+                    frame[ys[y, 0], xs[0, x], first : first + len(chosen)] = chosen
+            yield frame.astype(storage_dtype(spec.input_dtype))
 
 
 def check_long_pauses(bench: Bench) -> None:

@@ -6,6 +6,16 @@ reset sets start with random bits.
 
 import numpy as np
 import pytest
+from block_checks import (
+    EXTREMES,
+    check_faults,
+    check_free,
+    check_marked,
+    check_parameters,
+    check_pauses,
+    check_random_faults,
+    check_resets,
+)
 from checked_blocks import BLOCKS, PAUSES, STALLED, beats_of, block, block_design, faults_of, frames_with_faults, send
 
 from hwconv.api import design_of
@@ -13,70 +23,44 @@ from hwconv.blocks import block_from_dict
 from hwconv.dropout import FrameParameters, inverted, pass_seed
 from hwconv.golden import dropout as golden_dropout
 from hwconv.golden import mc_statistics as golden_statistics
-from hwconv.simulation import LateLast, MissingLast, Reset, Stalls, build, explain, run, stimulus, with_user
+from hwconv.simulation import Reset, build, explain, run, stimulus, with_user
 
 every_block = pytest.mark.parametrize("name", BLOCKS)
-RESULTS = 4
 
 
 @every_block
 def test_a_block_is_exact_and_as_fast_as_predicted(name):
-    result = send(name, block(name).frames(RESULTS, seed=1))
-    cycles = block(name).plan.cycles
-    assert (result.latency, result.interval) == (cycles.latency, cycles.interval)
+    check_free(name)
 
 
 @every_block
 def test_pauses_change_no_value(name):
-    frames = block(name).frames(RESULTS, seed=2)
-    for stalls in (
-        STALLED,
-        Stalls(input=160, seed=3),
-        Stalls(output=200, burst=6, seed=4),
-        Stalls(output=128, burst=8),
-    ):
-        send(name, frames, stalls=stalls)
+    check_pauses(name)
 
 
 @every_block
 def test_every_damaged_frame_is_told_and_the_next_is_right(name):
-    placed = {2 * index + 1: fault for index, fault in enumerate(faults_of(name))}
-    for stalls in PAUSES:
-        result = send(name, frames_with_faults(name, placed, 2 * len(placed) + 2, seed=3), placed, stalls=stalls)
-    assert result.frame_errors == len(placed)
+    check_faults(name)
 
 
 @every_block
 def test_faults_in_frame_after_frame_are_told_each(name, seed):
-    random = np.random.default_rng([seed, len(name)])
-    faults = faults_of(name)
-    placed = {index: faults[random.integers(len(faults))] for index in range(24) if random.random() < 0.7}
-    for stalls in PAUSES:
-        send(name, frames_with_faults(name, placed, 26, seed=4), placed, stalls=stalls)
+    check_random_faults(name, seed)
 
 
 @every_block
 def test_a_frame_that_was_damaged_before_is_marked_and_is_no_new_error(name):
-    frames = block(name).frames(RESULTS, seed=5)
-    before = (1, len(frames) - 1)
-    for stalls in PAUSES:
-        assert send(name, frames, before=before, stalls=stalls).frame_errors == 0
+    check_marked(name)
 
 
 @every_block
 def test_a_block_starts_again_after_a_reset_in_any_cycle(name, seed):
-    random = np.random.default_rng([seed, 5, len(name)])
-    cycles = block(name).plan.cycles
-    placed = {1: LateLast(extra=4), 4: MissingLast()}
-    frames = frames_with_faults(name, placed, 8, seed=6)
-    for index in range(8):
-        reset = Reset(
-            cycle=int(random.integers(9, 20 + cycles.latency + 2 * cycles.interval)),
-            length=int(random.choice([1, 2, 3, 17])),
-            count=int(random.integers(1, 4)),
-            period=int(random.choice([18, 25, cycles.latency + 31])),
-        )
-        send(name, frames, placed, stalls=PAUSES[index % 2], reset=reset)
+    check_resets(name, seed)
+
+
+@pytest.mark.parametrize("name", [name for name in BLOCKS if name.startswith("dropout")])
+def test_every_frame_has_parameters_of_its_own(name):
+    check_parameters(name)
 
 
 @pytest.mark.slow
@@ -104,16 +88,6 @@ def dropout_outputs(beat_bytes: int, frames: np.ndarray, parameters: list[FrameP
     result = run(build(design_of(described.plan), "icarus"), feed, right, capture=True, stalls=STALLED)
     assert result.passed, explain(result)
     return result.captured
-
-
-EXTREMES = [
-    FrameParameters(seed=0, drop_threshold=0),
-    FrameParameters(seed=0xFFFFFFFF, drop_threshold=65535, multiplier=16384, shift=8),
-    FrameParameters(seed=1, drop_threshold=1, multiplier=32767, shift=8),
-    FrameParameters(seed=2, drop_threshold=32768, multiplier=32767, shift=0),
-    FrameParameters(seed=3, drop_threshold=65535, multiplier=32767, shift=8, deterministic=True),
-    *(inverted(p, seed=index) for index, p in enumerate((0.01, 0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.97, 0.99, 0.995))),
-]
 
 
 @pytest.mark.parametrize("zero_point", [-128, 0, 127])

@@ -11,6 +11,7 @@ from engine_checks import (
     STALLED,
     bench_of,
     check_double_faults,
+    check_extreme_tiles,
     check_faults,
     check_free,
     check_long_pauses,
@@ -92,6 +93,11 @@ def test_every_accumulator_is_exact_at_the_ends_of_all_ranges(shape, weights):
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_undamaged_winograd_engine_is_exact_and_as_fast_as_predicted(kind):
     check_free(bench_of(engine_of(kind)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sums_of_every_position_are_right_at_the_ends_of_what_they_can_be(kind):
+    check_extreme_tiles(bench_of(engine_of(kind)))
 
 
 @pytest.mark.parametrize("kind", KINDS)

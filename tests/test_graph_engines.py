@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checked_graphs import addition, convolution, network_of, skip
+from checked_graphs import GRAPHS, addition, convolution, graph_plan, network_of, skip
+from graph_checks import check_free, check_pauses, check_trials, random_frames
 from winograd_engines import winograd_case
 
 from hwconv import graphs, simulation
@@ -37,19 +38,13 @@ def write_example(name: str, folder: Path) -> Path:
     return path
 
 
-def random_frames(graph: Graph, count: int, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).integers(-128, 128, (count, *graph.input_shape)).astype(np.int8)
-
-
 def run(plan: GraphPlan, frames: np.ndarray, **options) -> simulation.SimulationResult:
     binary = simulation.build(design_of(plan), options.pop("simulator", "icarus"))
     return simulation.run(binary, frames, golden_graph.run(plan.network, frames), **options)
 
 
-def check(plan: GraphPlan, **options) -> None:
-    result = run(plan, random_frames(plan.graph, plan.settled), **options)
-    assert result.passed, f"{plan.graph.to_json()}: {simulation.explain(result)}"
-    assert (result.latency, result.interval) == (plan.cycles.latency, plan.cycles.interval), plan.graph.to_json()
+def check(plan: GraphPlan) -> None:
+    check_free(plan, design_of(plan))
 
 
 # Pooling engines.
@@ -120,10 +115,13 @@ def test_a_row_and_a_column_stand_for_a_square_kernel(tmp_path):
 def test_pauses_damaged_frames_and_resets(name, tmp_path):
     plan = plan_graph(network_of(skip(5, 4))) if name == "skip" else graphs.plan_file(write_example(name, tmp_path))
     simulator = "icarus" if name == "skip" else "verilator"
-    binary = simulation.build(design_of(plan), simulator)
-    found = list(graphs.run_graph_trials(plan, binary, random_frames(plan.graph, 5), seed=3))
-    assert len(found) == 11
-    assert not [f"{each.name}: {each.problem}" for each in found if not each.passed]
+    check_trials(plan, design_of(plan), simulator)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_graphs_of_every_kind_of_node_are_exact_with_and_without_pauses(name):
+    check(graph_plan(name))
+    check_pauses(graph_plan(name), design_of(graph_plan(name)))
 
 
 def test_single_beat_frames_go_through_a_graph():

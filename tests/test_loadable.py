@@ -6,6 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from engines import engine_design, random_frames
+from loadable_checks import (
+    check_damaged_images,
+    check_frames_wait,
+    check_hostile_layers,
+    check_resets,
+    check_trials,
+    check_two_layers,
+)
 from loadable_engines import KINDS, engine_of, hostile_layers, layer_of, spec_of
 from small_layer import write_small_layer
 
@@ -16,16 +24,15 @@ from hwconv.errors import FormatError, SpecError, UnsupportedError
 from hwconv.frontend import save_layer
 from hwconv.golden.requantise import requantise_channel
 from hwconv.layer import Layer, LayerParameters
-from hwconv.load_trials import damaged_images, load_trials, run_load_trials
+from hwconv.load_trials import load_trials
 from hwconv.packing import bytes_to_words
 from hwconv.plan.array import foldings
 from hwconv.plan.engine_plan import make_plan
 from hwconv.plan.loadable import engine_for, fill, loadable_requantiser, type_accumulator
 from hwconv.plan.requantiser_model import evaluate
 from hwconv.plan.weight_image import image_bytes, image_layout
-from hwconv.simulation import Load, Reset, Stalls, build, explain, run
+from hwconv.simulation import Load, Stalls, build, explain, run
 from hwconv.spec import ConvSpec
-from hwconv.trials import run_trials
 
 
 def unpacked(plan):
@@ -216,67 +223,19 @@ def test_shifts_out_of_range_and_modes_without_hardware_are_refused():
 # ------------------------------------------------------------------------------------------------------- the engine
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_layers_one_after_the_other_are_exact_and_as_fast_as_predicted(kind):
-    plan = engine_of(kind)
-    other = engine_for(plan, layer_of(kind, 1))
-    frames = random_frames(plan.spec, 6, np.random.default_rng(1))
-    if plan.spec.streaming:  # the zero points above the first frame are those of the image it comes after
-        other = engine_for(plan, replace_points(layer_of(kind, 1), plan.spec.input_zero_point))
-    outputs = np.concatenate([golden.run(plan.layer, frames)[:4], golden.run(other.layer, frames)[4:]])
-    binary = build(engine_design(plan), "icarus")
-    loads = [Load(image=image_bytes(plan)), Load(image=image_bytes(other), after=4)]
-    result = run(binary, frames, outputs, loads=loads)
-    assert result.passed, explain(result)
-    ends = [frame.last_out for frame in result.frames[:4]]
-    assert (result.latency, ends[3] - ends[2]) == (plan.cycles.latency, plan.cycles.interval)
-    layout = image_layout(plan.config)
-    assert [last - first + 1 for first, last in result.loads] == [layout.beats] * 2
-    assert result.frames[0].first_in - result.loads[0][0] == layout.cycles
-    assert result.frames[4].first_in - result.loads[1][0] == layout.cycles
-    stalls = Stalls(input=90, output=110, weights=120, burst=3, seed=7)
-    paused = run(binary, frames, outputs, loads=loads, stalls=stalls)
-    assert paused.passed, explain(paused)
-
-
-def replace_points(layer, zero_point):
-    return Layer(replace(layer.spec, input_zero_point=zero_point), layer.parameters)
+    check_two_layers(kind, engine_design(engine_of(kind)))
 
 
 def test_hostile_layers_are_exact_in_one_engine_one_after_the_other():
-    plan = engine_of("dense")
-    layers = list(hostile_layers("dense").values())
-    frames = random_frames(plan.spec, len(layers), np.random.default_rng(5))
-    frames[0], frames[1] = -128, 127
-    outputs = np.concatenate([golden.run(layer, frames[index : index + 1]) for index, layer in enumerate(layers)])
-    loads = [Load(image=image_bytes(engine_for(plan, layer)), after=index) for index, layer in enumerate(layers)]
-    result = run(build(engine_design(plan), "icarus"), frames, outputs, loads=loads)
-    assert result.passed, explain(result)
+    check_hostile_layers("dense", engine_design(engine_of("dense")))
 
 
 def test_images_damaged_in_every_beat_are_told_once_and_the_next_whole_one_is_right():
-    plan = engine_of("grouped_shift")
-    image, layout = image_bytes(plan), image_layout(plan.config)
-    frames = random_frames(plan.spec, 2, np.random.default_rng(5))
-    size = layout.beat_bytes
-    loads = [Load(image=image[: size * (beat + 1)], whole=False) for beat in range(0, layout.beats - 1, 7)]
-    loads += [Load(image=image + bytes(size * extra), whole=False) for extra in (1, 2, layout.beats)]
-    loads += [Load(image=bytes([*image[:byte], image[byte] ^ 1, *image[byte + 1 :]]), whole=False) for byte in range(4)]
-    loads.append(Load(image=image))
-    result = run(build(engine_design(plan), "icarus"), frames, golden.run(plan.layer, frames), loads=loads)
-    assert result.passed, explain(result)
-    assert result.weights_errors == len(loads) - 1 > 10
+    check_damaged_images("grouped_shift", engine_design(engine_of("grouped_shift")))
 
 
 def test_no_frame_is_accepted_before_an_image_and_none_after_a_damaged_one():
-    plan = engine_of("grouped_shift")
-    frames = random_frames(plan.spec, 2, np.random.default_rng(5))
-    binary, right = build(engine_design(plan), "icarus"), golden.run(plan.layer, frames)
-    late = run(binary, frames, right, load_delay=700)
-    assert late.passed, explain(late)
-    assert late.frames[0].first_in >= 700 + image_layout(plan.config).cycles
-    bad = next(damaged_images(image_bytes(plan), binary.design.weight_beat_bytes, np.random.default_rng(0)))
-    stuck = run(binary, frames, right, loads=[bad], watchdog=2000)
-    assert stuck.status == "hang"
-    assert stuck.frames == ()
+    check_frames_wait("grouped_shift", engine_design(engine_of("grouped_shift")))
 
 
 def test_the_harness_notices_wrong_weights_and_an_error_that_is_not_due():
@@ -291,33 +250,11 @@ def test_the_harness_notices_wrong_weights_and_an_error_that_is_not_due():
 
 
 def test_after_a_reset_in_any_cycle_of_a_load_or_a_frame_the_image_comes_again_and_is_right():
-    plan = engine_of("grouped_shift")
-    other = engine_for(plan, layer_of("grouped_shift", 1))
-    frames = random_frames(plan.spec, 4, np.random.default_rng(5))
-    outputs = np.concatenate([golden.run(plan.layer, frames[:2]), golden.run(other.layer, frames[2:])])
-    loads = [Load(image=image_bytes(plan)), Load(image=image_bytes(other), after=2)]
-    binary, random = build(engine_design(plan), "icarus"), np.random.default_rng(6)
-    span = image_layout(plan.config).cycles + plan.cycles.latency
-    for number in range(12):
-        reset = Reset(
-            cycle=int(random.integers(9, 2 * span)), length=int(random.choice([1, 1, 2, 5])), count=2,
-            period=int(random.integers(20, span)), frame=int(random.choice([0, 2])),
-        )  # fmt: skip
-        stalls = Stalls(input=60, output=60, weights=60, burst=2, seed=number + 1) if number % 2 else None
-        result = run(binary, frames, outputs, loads=loads, reset=reset, stalls=stalls)
-        assert result.passed, f"{reset}: {explain(result)}"
+    check_resets("grouped_shift", engine_design(engine_of("grouped_shift")))
 
 
 def test_damaged_frames_and_all_hard_runs_pass_in_an_engine_that_is_loaded():
-    plan = engine_of("depthwise")
-    binary = build(engine_design(plan), "icarus")
-    frames = random_frames(plan.spec, 4, np.random.default_rng(5))
-    results = [
-        *run_trials(plan.layer, binary, frames, plan.cycles.latency, 3),
-        *run_load_trials(plan, binary, frames, 3),
-    ]
-    assert len(results) > 15
-    assert not [(result.name, result.problem) for result in results if not result.passed]
+    check_trials("depthwise", engine_design(engine_of("depthwise")))
 
 
 def test_verilator_agrees_with_pauses_and_random_bits_in_every_register():

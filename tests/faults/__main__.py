@@ -6,9 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from faults import addresses, arithmetic, control, mutations, phases, programs, results, streams
+from faults import (
+    addresses,
+    arithmetic,
+    control,
+    graphs,
+    loading,
+    masks,
+    mutations,
+    phases,
+    programs,
+    results,
+    streams,
+    tiles,
+)
 from faults.edits import Described, Misfit
-from faults.trials import judge, own_cache, plan_named, unchanged
+from faults.subjects import subject
+from faults.trials import judge, own_cache
 from hwconv.cli.terminal import print_error, print_json, print_text, progress
 from hwconv.errors import HwconvError
 from hwconv.simulation import Design
@@ -20,6 +34,10 @@ DESCRIBED: tuple[Described, ...] = (
     *arithmetic.FAULTS,
     *programs.FAULTS,
     *phases.FAULTS,
+    *tiles.FAULTS,
+    *graphs.FAULTS,
+    *loading.FAULTS,
+    *masks.FAULTS,
 )
 SEED = 1
 """Of the random faults."""
@@ -67,7 +85,7 @@ def _run(chosen: list[Described], random: list[str], count: int, seed: int) -> l
     with own_cache(), progress("seeding faults", total=total) as step:
         for name in engines:
             if name not in random:  # of those, the netlist is run instead
-                _sound(name, unchanged(plan_named(name)))
+                _sound(name, subject(name).design)
             step()
         for fault in chosen:
             rows.append(_described(fault))
@@ -81,18 +99,18 @@ def _run(chosen: list[Described], random: list[str], count: int, seed: int) -> l
 
 def _sound(name: str, design: Design) -> None:
     """What is not changed must pass every check, or the checks say nothing about what is."""
-    verdict = judge(plan_named(name), design)
+    verdict = judge(subject(name), design)
     if verdict.killed_by:
         raise HwconvError(f"{name} fails without a fault: {verdict.killed_by}: {verdict.said}")
 
 
 def _described(fault: Described) -> dict[str, Any]:
-    plan = plan_named(fault.engine)
+    changed = subject(fault.engine)
     try:
-        design = fault.edit.apply(plan, unchanged(plan))
+        design = fault.edit.apply(changed.plan, changed.design)
     except Misfit as error:
         raise Misfit(f"the fault '{fault.name}' does not fit {fault.engine} any more: {error}") from error
-    verdict = judge(plan, design)
+    verdict = judge(changed, design)
     if verdict.killed_by and fault.equivalent:
         raise Misfit(f"the fault '{fault.name}' is called equivalent, but {verdict.killed_by} notices it")
     return {
@@ -106,11 +124,11 @@ def _described(fault: Described) -> dict[str, Any]:
 
 
 def _random(name: str, count: int, seed: int) -> Iterator[dict[str, Any]]:
-    plan = plan_named(name)
-    netlist, mutated = mutations.netlist_and_mutations(unchanged(plan), count, seed)
+    changed = subject(name)
+    netlist, mutated = mutations.netlist_and_mutations(changed.design, count, seed)
     _sound(name, netlist)
     for mutation in mutated:
-        verdict = judge(plan, mutation.design)
+        verdict = judge(changed, mutation.design)
         yield {
             "source": "random",
             "name": mutation.short,

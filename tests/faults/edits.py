@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from hwconv.plan.block import BlockPlan
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.simulation import Design
 
@@ -29,7 +30,7 @@ class Verilog:
     find: str
     put: str
 
-    def apply(self, plan: EnginePlan, design: Design) -> Design:
+    def apply(self, plan: BlockPlan, design: Design) -> Design:
         if self.module.endswith(".v"):
             file, start, text = self.module, 0, design.files[self.module]
             end = len(text)
@@ -74,7 +75,7 @@ class Word:
     word: int
     flip: int
 
-    def apply(self, plan: EnginePlan, design: Design) -> Design:
+    def apply(self, plan: BlockPlan, design: Design) -> Design:
         return _reword(design, f"{plan.top_name}_{self.rom}.mem", self.word, lambda value: value ^ self.flip)
 
 
@@ -87,7 +88,9 @@ class Field:
     word: int = 0
     requantiser: int = 0
 
-    def apply(self, plan: EnginePlan, design: Design) -> Design:
+    def apply(self, plan: BlockPlan, design: Design) -> Design:
+        if not isinstance(plan, EnginePlan):
+            raise Misfit("only engines have tables of requantisers")
         position, widths = 0, dict(plan.config.requantiser.fields)
         if self.field not in widths:
             raise Misfit(f"entries have no field {self.field}, only {', '.join(widths)}")
@@ -111,7 +114,7 @@ class Swapped:
     rom: str
     words: tuple[int, int]
 
-    def apply(self, plan: EnginePlan, design: Design) -> Design:
+    def apply(self, plan: BlockPlan, design: Design) -> Design:
         name = f"{plan.top_name}_{self.rom}.mem"
         lines = design.files[name].splitlines()
         one, other = self.words
@@ -129,7 +132,7 @@ class Described:
     """A fault that somebody thought of.
 
     Members:
-        name: in words. kind: of mistake. engine: of `checked_engines`, or a program of the tests. edit: what it does.
+        name: in words. kind: of mistake. engine: a name that `subjects` knows. edit: what it does.
         equivalent: why nobody can notice it, if nobody can.
     """
 

@@ -1,54 +1,18 @@
-"""Runs the tests' checks on a changed engine until one notices."""
+"""Runs the tests' checks on a changed design until one notices."""
 
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 
-from checked_engines import ENGINES, engine
-from engine_checks import (
-    PAUSES,
-    Bench,
-    check_double_faults,
-    check_faults,
-    check_free,
-    check_long_pauses,
-    check_random_faults,
-    check_resets,
-    check_tables,
-    cycles_of,
-)
-from engines import engine_design
-from test_engine_program import program
-
-from hwconv.api import design_of
+from faults.subjects import Subject
 from hwconv.errors import ToolError
-from hwconv.plan.engine_plan import EnginePlan
 from hwconv.simulation import Design
-
-SEED = 20250614
-"""Of random faults and resets: that of the tests."""
-RESETS = 10
-TIMEOUT = 600.0
-"""Seconds of one run: a change may make a loop that never settles. What is stopped is not counted as noticed."""
 
 UNDECIDED = ("the simulator ended early", "s of wall time")
 """What a run says that crashed, or was stopped: no check has noticed anything."""
-
-CHECKS: tuple[tuple[str, Callable[[Bench], None]], ...] = (
-    ("exact and as fast as predicted", check_free),
-    ("long pauses of the sink", check_long_pauses),
-    ("several faults in a frame", check_double_faults),
-    ("damaged frames", lambda bench: check_faults(bench, None)),
-    ("damaged frames, pauses", lambda bench: check_faults(bench, PAUSES[1])),
-    ("damaged frame after frame", lambda bench: check_random_faults(bench, SEED)),
-    ("tables", check_tables),
-    ("resets", lambda bench: check_resets(bench, SEED, RESETS)),
-)
-"""What the default tests ask of each of these engines, quickest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,23 +28,16 @@ class Verdict:
     seconds: float
 
 
-def plan_named(name: str) -> EnginePlan:
-    """An engine of the tests, or a program of theirs."""
-    return engine(name) if name in ENGINES else program(name)
-
-
-def judge(plan: EnginePlan, design: Design) -> Verdict:
+def judge(subject: Subject, design: Design) -> Verdict:
     """Runs the checks on a design until one fails.
 
     Raises:
         ToolError: the design does not compile, or crashes or stops the simulator.
     """
     start = time.perf_counter()
-    patience = 2_000 + 20 * max(cycles_of(plan))
-    bench = Bench(plan=plan, design=design, watchdog=patience, timeout=TIMEOUT)
-    for name, check in CHECKS:
+    for name, check in subject.checks:
         try:
-            check(bench)
+            check(design)
         except AssertionError as failed:
             said = next(iter(str(failed).splitlines()), "")
             if any(words in str(failed) for words in UNDECIDED):
@@ -101,9 +58,3 @@ def own_cache() -> Iterator[None]:
             del os.environ["HWCONV_CACHE"]
             if before is not None:
                 os.environ["HWCONV_CACHE"] = before
-
-
-@cache
-def unchanged(plan: EnginePlan) -> Design:
-    """The Verilog that the generator makes; with the carry chains of ECP5 where they multiply."""
-    return design_of(plan, "ecp5") if plan.lut_multipliers else engine_design(plan)

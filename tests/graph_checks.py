@@ -1,0 +1,50 @@
+"""What the tests ask of a graph: exact and as fast as predicted, under pauses, with damaged frames, after resets.
+
+A check takes a plan and the Verilog to run, which is the plan's own or has a fault in it (`tests/faults`).
+"""
+
+import numpy as np
+
+from hwconv import graphs, simulation
+from hwconv.golden import graph as golden_graph
+from hwconv.graph import Graph
+from hwconv.plan.graph_plan import GraphPlan
+from hwconv.simulation import Design, Simulator, Stalls
+
+PAUSES = Stalls(input=100, output=80, burst=3, seed=9)
+
+
+def random_frames(graph: Graph, count: int, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-128, 128, (count, *graph.input_shape)).astype(np.int8)
+
+
+def patience(plan: GraphPlan) -> int:
+    """Cycles without a handshake that count as a hang."""
+    return 2_000 + 20 * plan.cycles.latency
+
+
+def check_free(plan: GraphPlan, design: Design) -> None:
+    """Frames back to back, as many as the pipeline takes to settle."""
+    frames = random_frames(plan.graph, plan.settled)
+    right = golden_graph.run(plan.network, frames)
+    result = simulation.run(simulation.build(design, "icarus"), frames, right, watchdog=patience(plan))
+    assert result.passed, f"{plan.graph.to_json()}: {simulation.explain(result)}"
+    assert (result.latency, result.interval) == (plan.cycles.latency, plan.cycles.interval), plan.graph.to_json()
+
+
+def check_pauses(plan: GraphPlan, design: Design) -> None:
+    frames = random_frames(plan.graph, 6, 2)
+    binary = simulation.build(design, "icarus")
+    for stalls in (PAUSES, Stalls(output=128, burst=8, seed=3)):
+        right = golden_graph.run(plan.network, frames)
+        result = simulation.run(binary, frames, right, stalls=stalls, watchdog=patience(plan))
+        assert result.passed, simulation.explain(result)
+
+
+def check_trials(plan: GraphPlan, design: Design, simulator: Simulator = "icarus") -> None:
+    """Pauses, damaged frames and resets of `hwconv sim`."""
+    binary = simulation.build(design, simulator)
+    found = list(graphs.run_graph_trials(plan, binary, random_frames(plan.graph, 5), seed=3))
+    assert len(found) == 11
+    wrong = [f"{each.name}: {each.problem}" for each in found if not each.passed]
+    assert not wrong, wrong[0]
