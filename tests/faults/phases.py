@@ -61,6 +61,6 @@ FAULTS = (
         name="a frame's rows are released with its last tile, kept ones too",
         kind="state",
         engine="streaming",
-        edit=Verilog("ledger", r"(assign N = all_rows \? 4'h)d( : some_rows;)", r"\g<1>1\2"),
+        edit=Verilog("ledger", r"(assign N = all_rows \? \d'h)\w( : some_rows;)", r"\g<1>2\2"),
     ),
 )
