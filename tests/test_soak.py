@@ -30,6 +30,8 @@ def random_faults(plan: EnginePlan, count: int, random: np.random.Generator) -> 
     faults: dict[int, Fault] = {}
     for index in np.flatnonzero(random.random(count - 1) < 0.3).tolist():
         kind = random.integers(4)
+        if kind == 0 and beats == 1:  # the only beat is the last one: there is no earlier
+            kind = random.integers(1, 4)
         if kind == 0:
             faults[index] = EarlyLast(beat=int(random.integers(beats - 1)))
         elif kind == 1:
@@ -37,7 +39,8 @@ def random_faults(plan: EnginePlan, count: int, random: np.random.Generator) -> 
         elif kind == 2:
             faults[index] = MissingLast()
         else:
-            faults[index] = WrongKeep(beat=int(random.integers(beats - 1)), keep=int(random.integers((1 << lanes) - 1)))
+            beat = int(random.integers(max(1, beats - 1)))
+            faults[index] = WrongKeep(beat=beat, keep=int(random.integers((1 << lanes) - 1)))
     return faults
 
 

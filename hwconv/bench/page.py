@@ -56,7 +56,7 @@ def losses_text(row: dict[str, Any]) -> str:
 
 def products_of_each(row: dict[str, Any]) -> int:
     """Products that a multiplier of a row's array makes in a cycle: two where short weights share it."""
-    return int(row.get("products", row["multipliers"]) // row["multipliers"])
+    return max(1, int(row.get("products", row["multipliers"]) // row["multipliers"]))
 
 
 def multipliers_text(row: dict[str, Any]) -> str:

@@ -48,6 +48,8 @@ UTILISATION = ENGINE | {
     "losses": _counts, "outputs": _count, "mismatches": _count, "latency": _count, "interval": _count,
     "utilisation": _number, "utilisation_asked": _number, "passed": lambda value: isinstance(value, bool),
 }  # fmt: skip
+OPTIONAL = {"products": _positive}
+"""What rows may have; older ones do not."""
 VARIANTS = {
     "layer": _text, "asked": _positive, "family": _text, "rtl": _text, "built": _text, "multipliers": _positive,
     "lut_multipliers": _count, "requantisers": _count, "requantiser_multipliers": _count, "work": _count,
@@ -68,7 +70,11 @@ _MACHINE = {"cores": _count, "processor": _text}
 
 def fits(value: object, fields: Mapping[str, Any]) -> bool:
     """Whether a value is an object with these fields, each as it should be; others may stand beside them."""
-    return isinstance(value, dict) and all(name in value and good(value[name]) for name, good in fields.items())
+    return (
+        isinstance(value, dict)
+        and all(name in value and good(value[name]) for name, good in fields.items())
+        and all(good(value[name]) for name, good in OPTIONAL.items() if name in value)
+    )
 
 
 def is_speed(value: object) -> bool:

@@ -1,7 +1,8 @@
 """Synthesis: from Verilog files to a netlist of ECP5 cells and what it counts."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,9 +14,12 @@ from hwconv.flow.wrapper import WRAPPER, parse_ports, render_wrapper
 _NOT_FOR_SYNTHESIS = ("models.v", "fabric_models.v")
 
 # Part of every key: a change of what is run or kept makes old entries invisible.
-_FLOW_VERSION = 3
+_FLOW_VERSION = 4
 
 _SYNTHESIS_OPTIONS = ""
+
+# The engines of a graph, as gateware/graph.py names them, by the ports that only they have.
+_ENGINE = re.compile(r"^module (\w+_node_\d+_\w+)\([^)]*\bresetting\b[^)]*\);", re.MULTILINE)
 
 NETLIST = "netlist.json"
 STATISTICS = "statistics.json"
@@ -45,8 +49,9 @@ def synthesis(files: Mapping[str, str], top: str, tool: Tool) -> tuple[str, Path
 def synthesise(files: Mapping[str, str], top: str, folder: Path, tool: Tool, options: str, key: str) -> None:
     """Writes the netlist of `top` in its wrapper, the statistics and the log into `folder`.
 
-    Everything below `top` is flattened; `top` itself stays a module of its own, so that it can be counted and nothing
-    moves between it and the wrapper.
+    Everything below `top` is flattened; of a graph, each engine by itself first: registers of several engines that
+    happen to be equal must not become one, whose wires would cross the die. `top` itself stays a module of its own, so
+    that it can be counted and nothing moves between it and the wrapper.
 
     Raises:
         ToolError: yosys failed, or the design has no clock.
@@ -64,6 +69,7 @@ def synthesise(files: Mapping[str, str], top: str, folder: Path, tool: Tool, opt
     )
     wrapper = render_wrapper(top, parse_ports((folder / "ports.txt").read_text()))
     (folder / f"{WRAPPER}.v").write_text(wrapper)
+    engines = sorted({name for text in files.values() for name in _ENGINE.findall(text)})
     log = run_script(
         tool,
         folder,
@@ -71,11 +77,25 @@ def synthesise(files: Mapping[str, str], top: str, folder: Path, tool: Tool, opt
         f"{read}read_verilog {WRAPPER}.v\n"
         f"hierarchy -top {WRAPPER}\n"
         f"setattr -mod -set keep_hierarchy 1 {top}\n"
-        f"synth_ecp5 {options} -top {WRAPPER} -json {NETLIST}\n"
+        f"{_apart(engines)}"
+        f"synth_ecp5 {options} -top {WRAPPER}\n"
+        f"{_together(engines)}"
+        f"write_json {NETLIST}\n"
         f"tee -q -o {STATISTICS} stat -json\n",
         key,
     )
     (folder / "synthesis.log").write_text(ports + log)
+
+
+def _apart(engines: Sequence[str]) -> str:
+    return "".join(f"setattr -mod -set keep_hierarchy 1 {name}\n" for name in engines)
+
+
+def _together(engines: Sequence[str]) -> str:
+    """Script lines after synthesis: what was kept apart becomes one."""
+    if not engines:
+        return ""
+    return "".join(f"setattr -mod -unset keep_hierarchy {name}\n" for name in engines) + "flatten\nopt_clean\n"
 
 
 def count_cells(folder: Path, module: str) -> CellCounts:
