@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hwconv.bench import page, record, routing, run, variants
+from hwconv.bench import networks, page, record, routing, run, variants
 from hwconv.bench.goals import CLOCK_MHZ, LUTS_PER_MAC, UTILISATION, Goal
 from hwconv.bench.layers import SPECS, bench_layer
 from hwconv.cli import main
@@ -277,3 +277,34 @@ def test_the_committed_page_is_made_of_the_committed_figures() -> None:
     for row in rows:
         assert run.problems(row) == []
         assert "below" not in run.verdicts(row)
+
+
+NETWORK = {
+    "network": "tiny", "target": "lfe5u-85f-6", "optimise": "interval", "rtl": "ab" * 32, "macs": 100, "multipliers": 9,
+    "lut_multipliers": 3, "requantiser_multipliers": 2, "frames": 4, "outputs": 40, "mismatches": 0, "passed": True,
+    "latency": 3000, "interval": 1500, "predicted_latency": 3000, "predicted_interval": 1500,
+}  # fmt: skip
+ROUTED = {
+    "seeds": {"1": 140.0, "2": 150.0, "3": 160.0}, "fmax_median_mhz": 150.0, "luts": 5000, "ffs": 6000,
+    "hard_multipliers": 8, "block_rams": 20,
+}  # fmt: skip
+
+
+def test_networks_have_a_table_with_milliseconds_once_they_are_routed(tmp_path):
+    record.save_networks(tmp_path, [NETWORK, {**NETWORK, "optimise": "latency", **ROUTED}])
+    text = page.render(tmp_path)
+    assert "not routed" in text
+    assert "150.0 (3) | 0.0200 | 0.0100 | 5000" in text
+    record.save_networks(tmp_path, [{**NETWORK, "latency": 2999}])
+    assert [row["latency"] for row in record.load_rows(tmp_path, record.NETWORKS)] == [2999, 3000]
+    assert networks.problems({**NETWORK, "latency": 2999, "mismatches": 1, "passed": False}) == [
+        "tiny on lfe5u-85f-6 for interval: 1 mismatches in 40 outputs",
+        "tiny on lfe5u-85f-6 for interval: latency is 2999 cycles, predicted were 3000",
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": 3}, {"fmax_median_mhz": 0}, {"interval": 0}, {"network": 5}])
+def test_a_row_of_a_network_that_is_none_is_refused(wrong, tmp_path):
+    (tmp_path / record.NETWORKS).write_text(json.dumps({"rows": [{**NETWORK, **ROUTED, **wrong}]}))
+    with pytest.raises(FormatError, match="not a file of measurements"):
+        record.load_rows(tmp_path, record.NETWORKS)

@@ -41,6 +41,9 @@ def render(folder: Path) -> str:
     routed = record.load_rows(folder, record.ROUTING)
     if routed:
         parts.append(_routing(routed))
+    whole = record.load_rows(folder, record.NETWORKS)
+    if whole:
+        parts.append(_networks(whole))
     speed = record.load_speed(folder)
     if speed:
         parts.append(_speed(speed))
@@ -236,6 +239,40 @@ def _routing(rows: list[dict[str, Any]]) -> str:
         for row in rows
     ]
     return f"## Clock and area\n\n{said}\n\n{_table(cells)}"
+
+
+def _networks(rows: list[dict[str, Any]]) -> str:
+    said = (
+        "`hwconv bench --network MODEL`, an engine a layer (docs/networks.md). Every output is compared with the golden "
+        "model; milliseconds are at the median clock of the seeds that were routed. Multipliers are those of the arrays, "
+        "of look-up tables, and of requantisers."
+    )
+    cells = [
+        {
+            "network": row["network"],
+            "target": row["target"],
+            "for": row["optimise"],
+            "multipliers": f"{row['multipliers']}, {row['lut_multipliers']}, {row['requantiser_multipliers']}",
+            "latency": _equals(row, "latency"),
+            "interval": _equals(row, "interval"),
+            "MHz (seeds)": f"{row['fmax_median_mhz']:.1f} ({len(row['seeds'])})" if "seeds" in row else "not routed",
+            "latency, ms": _milliseconds(row, "latency"),
+            "interval, ms": _milliseconds(row, "interval"),
+            "LUTs": row.get("luts", ""),
+            "flip-flops": row.get("ffs", ""),
+            "hard multipliers": row.get("hard_multipliers", ""),
+            "block RAMs": row.get("block_rams", ""),
+            "mismatches": f"{row['mismatches']} of {row['outputs']}",
+            "RTL": f"`{row['rtl'][:8]}`",
+        }
+        for row in rows
+    ]
+    return f"## Networks\n\n{said}\n\n{_table(cells)}"
+
+
+def _milliseconds(row: dict[str, Any], what: str) -> str:
+    clock = row.get("fmax_median_mhz")
+    return f"{row[what] / (1000 * clock):.4f}" if clock else ""
 
 
 def path_text(row: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ UTILISATION = "utilisation.json"
 VARIANTS = "variants.json"
 SPEED = "speed.json"
 ROUTING = "routing.json"
+NETWORKS = "networks.json"
 PAGE = "README.md"
 MAX_BYTES = 1 << 24
 NONE_OF_OURS = "not a file of measurements; remove it"
@@ -37,7 +38,11 @@ def load_rows(folder: Path, name: str) -> list[Row]:
         return []
     rows = content.get("rows") if isinstance(content, dict) else None
     fields = {ROUTING: shape.ROUTING, VARIANTS: shape.VARIANTS}.get(name, shape.UTILISATION)
-    if not isinstance(rows, list) or not all(shape.fits(row, fields) for row in rows):
+
+    def good(row: object) -> bool:
+        return shape.is_network(row) if name == NETWORKS else shape.fits(row, fields)
+
+    if not isinstance(rows, list) or not all(good(row) for row in rows):
         raise FormatError(folder / name, NONE_OF_OURS)
     return rows
 
@@ -46,6 +51,16 @@ def save_rows(folder: Path, name: str, rows: Iterable[Row]) -> None:
     """Puts rows into a file, in place of those of the same engine (and target); the others stay."""
     kept = {_key(row): row for row in load_rows(folder, name)} | {_key(row): row for row in rows}
     save(folder / name, {"rows": [kept[key] for key in sorted(kept, key=_order)]})
+
+
+def save_networks(folder: Path, rows: Iterable[Row]) -> None:
+    """The same of networks: one row for each target and purpose."""
+
+    def key(row: Row) -> tuple[str, str, str]:
+        return row["network"], row["target"], row["optimise"]
+
+    kept = {key(row): row for row in load_rows(folder, NETWORKS)} | {key(row): row for row in rows}
+    save(folder / NETWORKS, {"rows": [kept[each] for each in sorted(kept)]})
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:

@@ -28,6 +28,10 @@ def _positive(value: object) -> bool:
     return _count(value) and value != 0
 
 
+def _positive_number(value: object) -> bool:
+    return _number(value) and value != 0
+
+
 def _counts(value: object) -> bool:
     return isinstance(value, dict) and all(_text(name) and _count(each) for name, each in value.items())
 
@@ -57,6 +61,17 @@ VARIANTS = {
     "mismatches": _count, "latency": _count, "interval": _count, "utilisation": _number,
     "utilisation_asked": _number, "passed": lambda value: isinstance(value, bool),
 }  # fmt: skip
+NETWORKS = {
+    "network": _text, "target": _target, "optimise": _text, "rtl": _text, "macs": _count, "multipliers": _positive,
+    "lut_multipliers": _count, "requantiser_multipliers": _count, "frames": _count, "outputs": _count,
+    "mismatches": _count, "passed": lambda value: isinstance(value, bool), "latency": _count, "interval": _positive,
+    "predicted_latency": _count, "predicted_interval": _count,
+}  # fmt: skip
+ROUTED = {
+    "seeds": lambda value: isinstance(value, dict), "fmax_median_mhz": _positive_number, "luts": _count,
+    "ffs": _count, "hard_multipliers": _count, "block_rams": _count,
+}  # fmt: skip
+"""What a network's row has once it is routed."""
 ROUTING = ENGINE | {
     "target": _target, "seeds": lambda value: isinstance(value, dict),
     "fmax_median_mhz": _number, "fmax_minimum_mhz": _number, "fmax_maximum_mhz": _number,
@@ -75,6 +90,11 @@ def fits(value: object, fields: Mapping[str, Any]) -> bool:
         and all(name in value and good(value[name]) for name, good in fields.items())
         and all(good(value[name]) for name, good in OPTIONAL.items() if name in value)
     )
+
+
+def is_network(value: object) -> bool:
+    """Whether a value is a network's row, routed or not."""
+    return fits(value, NETWORKS) and (not ROUTED.keys() & value.keys() or fits(value, ROUTED))  # type: ignore[attr-defined]
 
 
 def is_speed(value: object) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hwconv.cli.options import Json
+from hwconv.cli.options import Json, OptimiseName
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
@@ -44,6 +44,18 @@ def bench(
     route: Annotated[
         bool, typer.Option("--route", help="Place and route two engines instead: 16 runs of some minutes each.")
     ] = False,
+    network: Annotated[
+        list[Path] | None,
+        typer.Option("--network", metavar="MODEL", help="Measure whole networks instead.", show_default=False),
+    ] = None,
+    target: Annotated[str, typer.Option("--target", metavar="NAME", help="Of networks.")] = "lfe5u-85f-6",
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=100, metavar="N", help="Of networks that are routed.")
+    ] = 3,
+    optimise: Annotated[
+        OptimiseName | None,
+        typer.Option("--optimise", help="Of networks: for what; by default for both.", show_default=False),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the figures are kept.")] = Path(
         "benchmarks"
     ),
@@ -53,6 +65,10 @@ def bench(
     json: Json = False,
 ) -> None:
     """Measure the fixed table of layers: exactness, cycles, utilisation, speed; with --route clock and area."""
+    if network:
+        purposes = [optimise.value] if optimise else [each.value for each in OptimiseName]
+        _networks(network, target, purposes, seeds if route else 0, output, jobs, json)
+        return
     from hwconv.bench.run import chosen
 
     engines = chosen(layers.split(",") if layers else None, _numbers(multipliers))
@@ -164,3 +180,39 @@ def _route(output: Path, jobs: int, json: bool) -> None:
         print_json({"routing": rows})
     else:
         print_text(routing_table(rows), f"written: {output}")
+
+
+def _networks(
+    files: list[Path], target: str, purposes: list[Any], seeds: int, output: Path, jobs: int, json: bool
+) -> None:
+    """Whole networks, each for every purpose; with `seeds`, placed and routed."""
+    from hwconv.bench import networks, page, record
+
+    rows = []
+    with progress("measuring networks", total=len(files) * len(purposes)) as step:
+        for file in files:
+            for purpose in purposes:
+                if seeds:
+                    row = networks.routed_network(file, target, purpose, tuple(range(1, seeds + 1)), jobs)
+                else:
+                    row = networks.measured_network(file, target, purpose)
+                rows.append(row)
+                if not networks.problems(row):
+                    record.save_networks(output, [row])
+                    (output / record.PAGE).write_text(page.render(output), encoding="utf-8")
+                step()
+    if json:
+        print_json({"networks": rows})
+    else:
+        print_text(
+            *(
+                f"{row['network']} on {row['target']} for {row['optimise']}: {row['mismatches']} mismatches in "
+                f"{row['outputs']} outputs, latency {row['latency']}, interval {row['interval']} cycles"
+                + (f", {row['fmax_median_mhz']:.1f} MHz" if "seeds" in row else "")
+                for row in rows
+            ),
+            f"written: {output}",
+        )
+    wrong = [problem for row in rows for problem in networks.problems(row)]
+    if wrong:
+        raise MismatchError(wrong[0] + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""))
