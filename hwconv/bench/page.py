@@ -243,9 +243,9 @@ def _routing(rows: list[dict[str, Any]]) -> str:
 
 def _networks(rows: list[dict[str, Any]]) -> str:
     said = (
-        "`hwconv bench --network MODEL`, an engine a layer (docs/networks.md). Every output is compared with the golden "
-        "model; milliseconds are at the median clock of the seeds that were routed. Multipliers are those of the arrays, "
-        "of look-up tables, and of requantisers."
+        "`hwconv bench --network MODEL`, an engine a layer (docs/networks.md). Every output is compared with the "
+        "golden model; milliseconds are at the median clock of the seeds that were routed. Multipliers are those of "
+        "the arrays, of look-up tables, and of requantisers."
     )
     cells = [
         {
