@@ -71,7 +71,8 @@ def test_an_engine_runs_a_million_cycles_of_everything(kind: str, seed: int) -> 
                 length=int(random.choice([1, 1, 2, 3, 17])),
                 count=int(random.integers(5, 40)),
                 period=int(random.integers(20, 5000)),
-                frame=int(random.integers(len(feed.seen) // 2)),
+                # A sequence begins anew after a reset: its frames are those from the first one on.
+                frame=0 if plan.spec.streaming else int(random.integers(len(feed.seen) // 2)),
             )
         result = simulation.run(
             binary, feed, target, stalls=stalls, reset=reset, watchdog=WATCHDOG, initial_seed=number + 1

@@ -10,13 +10,18 @@ from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
 
+LONGEST_SHOWN = 80
+"""Characters of a wrong option that a message repeats."""
+
+
 def _numbers(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
         return [int(each) for each in text.split(",")]
     except ValueError as error:
-        raise typer.BadParameter(f"--multipliers: expected numbers with commas between, not {text!r}") from error
+        shown = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + ".."
+        raise typer.BadParameter(f"--multipliers: expected numbers with commas between, not {shown!r}") from error
 
 
 def bench(

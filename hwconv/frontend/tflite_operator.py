@@ -150,6 +150,10 @@ class OperatorReader:
         )
 
     def _quantise(self, output: Tensor, value: float) -> int:
-        quotient = float(np.float32(value) / self.scales(output, 1)[0])
+        scale = self.scales(output, 1)[0]
+        with np.errstate(over="ignore"):
+            quotient = float(np.float32(value) / scale)
+        if not math.isfinite(quotient):
+            self.refuse(f"scale of tensor {output.index}", float(scale), "one of which an activation's bound is finite")
         rounded = math.copysign(math.floor(abs(quotient) + 0.5), quotient)
         return self.zero_point(output) + int(rounded)
