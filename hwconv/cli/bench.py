@@ -9,7 +9,6 @@ from hwconv.cli.options import Json, OptimiseName
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
-
 LONGEST_SHOWN = 80
 """Characters of a wrong option that a message repeats."""
 
