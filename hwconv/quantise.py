@@ -35,7 +35,7 @@ TAKEN = {
     ),
     "qoperator": ("Conv", "MatMul", "Relu", "Clip", "MaxPool", "Flatten", "Reshape"),
 }  # fmt: skip
-"""Operators that are quantised, and taken by the importer afterwards. ONNX has no others of integers for `qoperator`."""
+"""Operators that are quantised, and taken by the importer afterwards: ONNX has no other ones of integers."""
 MAX_MODEL_BYTES = 1 << 29
 SMALLEST_OPSET = 13
 """Of ONNX: the first whose DequantizeLinear has scales per channel."""

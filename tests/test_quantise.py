@@ -216,7 +216,7 @@ def with_even_window(build):
 
 REFUSED = {
     "stays float": (with_sigmoid, {}, "qdq", r"\(Sigmoid\): operator that stays float = 'Sigmoid'"),
-    "stays float as integers": (residual, {}, "qoperator", r"\(Add\): operator that stays float .* --form qdq takes it"),
+    "no integers": (residual, {}, "qoperator", r"\(Add\): operator that stays float .* --form qdq takes it"),
     "groups": (with_groups, {}, "qdq", r"\(ConvTranspose\): group = 3"),
     "even window": (with_even_window, {}, "qdq", r"\(AveragePool\): elements of a window = 4"),
     "batch": (standard, {"batch": 4}, "qdq", r"shape of x = \(4, 3, 8, 10\)"),
