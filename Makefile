@@ -12,7 +12,7 @@ EXTRAS := dev oracles quantise
 
 help:
 	@echo "make setup   the command at $(BIN)/hwconv, with pinned dependencies"
-	@echo "make demo    a photograph through a filter bank: generated, simulated, compared, routed"
+	@echo "make demo    a photograph through a filter bank, routed; digits through whole networks"
 	@echo "make test    lint, types and the fast tests"
 	@echo "make slow    the long tests      make eda   the tests that synthesise, place and route"
 	@echo "make proofs  the formal proofs of the generated blocks, see docs/proofs.md"

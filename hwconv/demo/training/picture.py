@@ -26,14 +26,16 @@ def draw(found: Mapping[str, Mapping[str, Reliability]], path: Path) -> None:
             for kind, each in kinds.items():
                 sizes = [12 + count / 3 for count in each.count]
                 panel.plot(each.confidence, each.accuracy, color=_COLOURS[kind], linewidth=1, alpha=0.6)
-                label = f"{kind}, ECE {each.expected_calibration_error:.3f}"
-                panel.scatter(each.confidence, each.accuracy, sizes, color=_COLOURS[kind], label=label, alpha=0.6)
-            panel.set_title(name.replace("_", " and "), fontsize=10)
+                panel.scatter(each.confidence, each.accuracy, sizes, color=_COLOURS[kind], alpha=0.6)
+            errors = ", ".join(f"{each.expected_calibration_error:.3f} {kind}" for kind, each in kinds.items())
+            panel.set_title(f"{name.replace('_', ' and ')}\nECE {errors}", fontsize=10)
             panel.set_xlabel("confidence")
             panel.set_xlim(0.2, 1.03)
             panel.set_ylim(-0.03, 1.05)
-            panel.legend(loc="upper left", fontsize=8, frameon=False)
         panels[0].set_ylabel("accuracy")
+        for kind, colour in _COLOURS.items():
+            panels[-1].plot([], [], "o", color=colour, label=kind, alpha=0.6)
+        panels[-1].legend(loc="lower right", fontsize=9, frameon=False)
         figure.tight_layout()
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Date": None, "Creator": None})
