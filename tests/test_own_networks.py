@@ -190,9 +190,10 @@ def test_mean_and_variance_are_those_of_the_passes(unsure):
         np.testing.assert_allclose(variance[image], real.var(axis=0), rtol=1e-9, atol=1e-12)
 
 
-def test_the_classifier_is_less_sure_of_digits_that_are_less_clear(unsure):
-    """Over all digits that were held out; the golden twins, which equal the hardware."""
-    clean = held_out().images
+@pytest.mark.parametrize("count", [80, pytest.param(None, marks=pytest.mark.slow)])
+def test_the_classifier_is_less_sure_of_digits_that_are_less_clear(unsure, count):
+    """On some digits, and on all of them, as the page says; the golden twins, which equal the hardware."""
+    clean = held_out().images[:count]
     blank = clean.copy()
     blank[:, :, 2:5] = 0
     found = {}
@@ -205,9 +206,10 @@ def test_the_classifier_is_less_sure_of_digits_that_are_less_clear(unsure):
     print(found)
     assert found["clean"] < found["noise 0.2"] < found["noise 0.3"] < found["noise 0.5"]
     assert found["three rows blank"] > 3 * found["clean"]
-    rows = [line.split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines()]
-    for name, entropy in found.items():
-        assert next(row[4] for row in rows if row[0] == f"| {name}" and len(row) == 7) == f"{entropy:.3f}"
+    if count is None:
+        rows = [line.split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines()]
+        for name, entropy in found.items():
+            assert next(row[4] for row in rows if row[0] == f"| {name}" and len(row) == 7) == f"{entropy:.3f}"
 
 
 def test_hardware_that_differs_is_not_accepted(unsure, monkeypatch):
