@@ -5,12 +5,14 @@ VENV := .venv
 STAMP := $(VENV)/.stamp
 BIN := $(VENV)/bin
 JOBS ?= 2
+# Not training: nothing but hwconv.demo.training needs it, and it is large.
+EXTRAS := dev oracles quantise
 
 .PHONY: help setup demo test lint eda slow proofs bench faults coverage gallery format lock clean
 
 help:
 	@echo "make setup   the command at $(BIN)/hwconv, with pinned dependencies"
-	@echo "make demo    a photograph through a filter bank: generated, simulated, compared, routed"
+	@echo "make demo    a photograph through a filter bank, routed; digits through whole networks"
 	@echo "make test    lint, types and the fast tests"
 	@echo "make slow    the long tests      make eda   the tests that synthesise, place and route"
 	@echo "make proofs  the formal proofs of the generated blocks, see docs/proofs.md"
@@ -70,7 +72,7 @@ format: setup
 	$(BIN)/ruff format .
 
 lock: setup
-	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet $(EXTRAS:%=--extra %) --generate-hashes --allow-unsafe --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
 
 clean:

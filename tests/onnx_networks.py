@@ -190,6 +190,33 @@ def convolution(network: Network, *, channels: int | None = None, shrink: bool =
     network.quantise(name, (1, outputs, *extents), y_scale, y_point)
 
 
+def transposed_convolution(network: Network) -> None:
+    """ConvTranspose on floats; of several groups, scales count the channels of one."""
+    random, shape, rank = network.random, network.shape, len(network.shape) - 2
+    kernel, strides = ([int(each) for each in random.integers(1, most + 1, rank)] for most in (4, 3))
+    pads = [int(random.integers(0, extent)) for extent in kernel * 2]
+    added = [int(random.integers(0, stride)) for stride in strides]
+    extents = [
+        (size - 1) * stride + reach - pads[axis] - pads[rank + axis] + added[axis]
+        for axis, (size, stride, reach) in enumerate(zip(shape[2:], strides, kernel, strict=True))
+    ]
+    if min(extents) < 1 or max(extents) > 24:
+        return
+    attributes = {"strides": strides, "pads": pads, "kernel_shape": kernel, "output_padding": added}
+    groups = shape[1] if network.chance(0.3) else 1
+    each = int(random.integers(1, 4))
+    if groups > 1 or network.chance(0.3):
+        attributes["group"] = groups
+    values, scale = network.weights((shape[1], each, *kernel), 1, network.chance(0.6))
+    made = new_scale(network)
+    scale = (scale * np.float32(made[0])).astype(np.float32)
+    inputs = [network.real(), network.real_weights(values, scale, 1)]
+    if network.chance(0.7):
+        inputs.append(network.real_bias(groups * each, np.tile(scale, groups) if np.ndim(scale) else scale))
+    name = clamped(network, network.node("ConvTranspose", inputs, **attributes))
+    network.quantise(name, (1, groups * each, *extents), *made)
+
+
 def addition(network: Network) -> None:
     before = (network.last, network.scale, network.point)
     first = network.real()
@@ -259,7 +286,7 @@ def classify(network: Network) -> None:
 def draw_real(random) -> Network:
     """Operators on floats, with DequantizeLinear before and QuantizeLinear behind each."""
     network = start(random, real=True)
-    blocks = (convolution, convolution, addition, concatenation, max_pool, average_pool)
+    blocks = (convolution, convolution, addition, concatenation, max_pool, average_pool, transposed_convolution)
     for _ in range(int(random.integers(1, 4))):
         blocks[int(random.integers(len(blocks)))](network)
     if network.chance(0.4):

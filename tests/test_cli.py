@@ -63,13 +63,14 @@ def test_help_names_every_command_and_is_quick() -> None:
         "build",
         "bench",
         "factorise",
+        "quantise",
         "targets",
         "demo",
         "dropout",
         "pack",
     ):
         assert f"\n  {command} " in done.stdout
-    for module in ("numpy", "amaranth", "matplotlib", "cocotb"):
+    for module in ("numpy", "amaranth", "matplotlib", "cocotb", "onnxruntime"):
         assert f" {module}\n" not in done.stderr, f"--help imports {module}"
 
 

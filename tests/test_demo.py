@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 from hwconv import golden
-from hwconv.demo import picture, run
+from hwconv.demo import digits, digits_run, picture, run
 from hwconv.demo.filters import filter_bank, filters
+from hwconv.frontend import load_model
+from hwconv.golden.model import run_model
 
 HEIGHT = 20
 
@@ -30,6 +32,35 @@ def test_the_demo_draws_what_the_hardware_computed(tmp_path: Path, monkeypatch: 
     assert all(Path(path).exists() for path in result.files.values())
     assert result.to_json()["build"] is None
     with Image.open(result.files["picture"]) as image:
+        assert image.format == "PNG"
+        assert image.width >= 1600
+
+
+def test_the_demo_draws_the_digits_that_the_hardware_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 6
+    drawn: list[dict] = []
+    monkeypatch.setattr(
+        digits_run, "draw_digits", lambda *arguments: (drawn.append(arguments[0]), picture.draw_digits(*arguments))
+    )
+    steps: list[str] = []
+    result = digits_run.run_digits(tmp_path / "demo", count=count, step=steps.append)
+    for compared in (result.classifier, result.denoiser):
+        assert compared.exact
+        assert compared.latency == compared.predicted_latency
+        assert compared.interval == compared.predicted_interval
+    assert result.classifier.frames >= 3 * count
+    assert len(steps) == digits_run.STEPS
+    given = digits.noisy(digits.held_out().images[:count], seed=digits_run.NOISE_SEED)
+    clear = run_model(load_model(digits.DENOISER), given)
+    assert np.array_equal(drawn[0]["denoised"][0], clear)
+    answers = run_model(load_model(digits.CLASSIFIER), clear).argmax(axis=1)
+    assert np.array_equal(drawn[0]["denoised"][1], answers)
+    assert result.psnr_db["denoised"] > result.psnr_db["noisy"] + 3
+    assert result.entropy["noisy"] > result.entropy["clean"]
+    assert all(Path(path).exists() for path in result.files.values())
+    assert (tmp_path / "demo" / "classifier" / "manifest.json").exists()
+    assert result.to_json().keys() == {"classifier", "denoiser", "accuracy", "psnr_db", "entropy", "files"}
+    with Image.open(result.files["digits"]) as image:
         assert image.format == "PNG"
         assert image.width >= 1600
 

@@ -65,6 +65,7 @@ TOP = {
     "inspection",
     "load_trials",
     "networks",
+    "quantise",
     "trials",
 }
 WITHOUT_AMARANTH = set(ALLOWED) - {"gateware", "emit"}

@@ -22,6 +22,7 @@ from hwconv.cli import (
     inspect,
     pack,
     plan,
+    quantise,
     sim,
     targets,
 )
@@ -43,6 +44,7 @@ app = typer.Typer(
 for command in (plan.plan, generate.generate, pack.pack, sim.sim, compare.compare, build.build, bench.bench):
     app.command()(command)
 app.command()(inspect.inspect)
+app.command()(quantise.quantise)
 app.command()(factorise.factorise)
 app.command()(compile.compile)
 app.command()(targets.targets)

@@ -1,4 +1,4 @@
-"""`hwconv demo`: a photograph through a filter bank, from layer to routed Verilog."""
+"""`hwconv demo`: a photograph through a filter bank, from layer to routed Verilog; digits through whole networks."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ from hwconv.cli.options import Json
 from hwconv.cli.terminal import print_json, print_text
 
 if TYPE_CHECKING:
-    from hwconv.demo import DemoResult
+    from hwconv.demo import DemoResult, DigitsResult
 
 
 def demo(
@@ -22,18 +22,30 @@ def demo(
         "build/demo"
     ),
     route: Annotated[bool, typer.Option("--route/--no-route", help="Place and route as well.")] = True,
+    networks: Annotated[
+        bool, typer.Option("--networks/--no-networks", help="Run digits through whole networks as well.")
+    ] = True,
     json: Json = False,
 ) -> None:
-    """Generate, simulate, compare and route a filter bank on a photograph; write the picture the hardware computed."""
-    from hwconv.demo.run import STEPS, run_demo
+    """Generate, simulate, compare and route a filter bank on a photograph; write the picture the hardware computed.
+
+    Then compile a classifier and an encoder-decoder and run digits through both: pictures, accuracy, uncertainty.
+    """
+    from hwconv.demo import digits_run, run
 
     start = time.monotonic()
-    with _Steps(STEPS if route else STEPS - 1) as step:
-        result = run_demo(output, route=route, step=step)
+    digits = None
+    with _Steps((run.STEPS if route else run.STEPS - 1) + (digits_run.STEPS if networks else 0)) as step:
+        result = run.run_demo(output, route=route, step=step)
+        between = time.monotonic()
+        if networks:
+            digits = digits_run.run_digits(output, step=step)
     if json:
-        print_json(result.to_json())
-    else:
-        print_text(_summary(result, time.monotonic() - start))
+        print_json({**result.to_json(), "digits": None if digits is None else digits.to_json()})
+        return
+    print_text(_summary(result, between - start))
+    if digits is not None:
+        print_text(_digits_summary(digits, time.monotonic() - between))
 
 
 class _Steps:
@@ -94,6 +106,26 @@ def _summary(result: "DemoResult", seconds: float) -> object:
         table.add_row("clock", f"{best.fmax_mhz:.1f} MHz on {build.target}: {result.frames_per_second:.1f} frames/s")
         parts = f"{best.luts:,} LUTs, {best.ffs:,} flip-flops, {best.multipliers} multipliers, {best.brams} block RAMs"
         table.add_row("area", parts)
+    for name, path in result.files.items():
+        table.add_row(name, path)
+    return table
+
+
+def _digits_summary(result: "DigitsResult", seconds: float) -> object:
+    from rich.table import Table
+
+    table = Table(show_header=False, title=f"Digits through whole networks ({seconds:.0f} s)", title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, each in (("encoder-decoder", result.denoiser), ("classifier", result.classifier)):
+        table.add_row(
+            name,
+            f"{each.outputs:,} outputs of {each.frames} frames compared with numpy, {each.mismatches} mismatches; "
+            f"{each.interval:,} cycles a frame, predicted {each.predicted_interval:,}; {each.multipliers} multipliers",
+        )
+    table.add_row("read rightly", ", ".join(f"{share:.1%} {kind}" for kind, share in result.accuracy.items()))
+    table.add_row("PSNR", ", ".join(f"{each:.1f} dB {kind}" for kind, each in result.psnr_db.items()))
+    table.add_row("uncertainty", ", ".join(f"{each:.2f} nats {kind}" for kind, each in result.entropy.items()))
     for name, path in result.files.items():
         table.add_row(name, path)
     return table

@@ -1,5 +1,6 @@
 """Pictures in and out of the demo."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ from numpy.typing import NDArray
 
 from hwconv.demo.filters import BLACK, filters
 
-_DARK, _LIGHT, _DIM = "#14161a", "#f2f0eb", "#a9adb5"
+COLUMNS = 14
+"""Digits that are shown, at most."""
+_DARK, _LIGHT, _DIM, _WRONG = "#14161a", "#f2f0eb", "#a9adb5", "#ff6b5e"
 
 
 def read_photograph(height: int) -> NDArray[np.uint8]:
@@ -55,4 +58,38 @@ def draw(photograph: NDArray[np.uint8], outputs: NDArray[np.int8], caption: str,
     heading = "A bank of 5x5 filters, as the simulated Verilog computed them"
     figure.text(0.012, 0.955, heading, color=_LIGHT, fontsize=19, weight="bold", va="center")
     figure.text(0.012, 0.035, caption, color=_DIM, fontsize=12, va="center")
+    figure.savefig(path, facecolor=_DARK, metadata={"Software": None})
+
+
+def draw_digits(
+    rows: Mapping[str, tuple[NDArray[np.float32], NDArray[np.integer]]],
+    labels: NDArray[np.uint8],
+    caption: str,
+    path: Path,
+) -> None:
+    """Writes a picture of digits: a row for each kind, below each digit what the classifier read.
+
+    Parameters:
+        rows: images `(N, 1, 8, 8)` from 0 to 1, and what was read, by kind.
+        labels: what the digits are. caption: one line below.
+        path: a PNG file; the same pictures give the same bytes.
+    """
+    from matplotlib.figure import Figure
+
+    shown = min(COLUMNS, len(labels))
+    figure = Figure(figsize=(16, 5.4), facecolor=_DARK, dpi=110)
+    grid = figure.add_gridspec(len(rows), shown, left=0.075, right=0.988, top=0.85, bottom=0.13, wspace=0.1, hspace=0.3)
+    for row, (kind, (images, read)) in enumerate(rows.items()):
+        for column in range(shown):
+            panel = figure.add_subplot(grid[row, column])
+            panel.imshow(images[column, 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            right = read[column] == labels[column]
+            panel.set_xlabel(str(read[column]), color=_LIGHT if right else _WRONG, fontsize=12, labelpad=3)
+            panel.set_xticks([])
+            panel.set_yticks([])
+            if column == 0:
+                panel.set_ylabel(kind, color=_LIGHT, fontsize=12, rotation=0, ha="right", va="center", labelpad=10)
+    heading = "Digits through an encoder-decoder and a classifier, as the simulated Verilog computed them"
+    figure.text(0.012, 0.93, heading, color=_LIGHT, fontsize=19, weight="bold", va="center")
+    figure.text(0.012, 0.04, caption, color=_DIM, fontsize=12, va="center")
     figure.savefig(path, facecolor=_DARK, metadata={"Software": None})

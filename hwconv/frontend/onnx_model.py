@@ -24,7 +24,7 @@ from ..pool import PoolSpec
 from ..spec import ConvSpec, dtype_range
 from .onnx_file import Node, OnnxFile, contained
 from .onnx_nodes import Clamp, FloatValue, FrameValue, NodeReader, Value, WeightValue, channels_rows_columns
-from .onnx_operator import OnnxOperator, layer_of
+from .onnx_operator import QUANTISED_TRANSPOSE, OnnxOperator, layer_of
 from .onnx_steps import Quantisation, add_of, check_mean, mean_of_all, quantised, window_of
 
 
@@ -64,9 +64,10 @@ class _Surveyor(NodeReader):
         """Everything put together."""
         operators = {
             "QuantizeLinear": self._quantise, "DequantizeLinear": self._dequantise, "QLinearConv": self._qlinear_conv,
-            "QLinearMatMul": self._qlinear_matmul, "Conv": self._conv, "Gemm": self._gemm, "MatMul": self._matmul,
-            "Add": self._add, "Relu": self._clamp, "Clip": self._clamp, "MaxPool": self._max_pool,
-            "AveragePool": self._average_pool, "GlobalAveragePool": self._global_average_pool, "Concat": self._concat,
+            "QLinearMatMul": self._qlinear_matmul, "Conv": self._conv, "ConvTranspose": self._conv,
+            "Gemm": self._gemm, "MatMul": self._matmul, "Add": self._add, "Relu": self._clamp, "Clip": self._clamp,
+            "MaxPool": self._max_pool, "AveragePool": self._average_pool,
+            "GlobalAveragePool": self._global_average_pool, "Concat": self._concat,
             "Flatten": self._flatten, "Reshape": self._flatten,
         }  # fmt: skip
         self._take_ends()
@@ -265,22 +266,22 @@ class _Surveyor(NodeReader):
 
     def _layer(
         self, node: Node, frame: tuple[int, ...], read: Quantisation, made: Quantisation, constants: dict[str, Any],
-        attributes: Mapping[str, Any], clamp: Clamp,
+        attributes: Mapping[str, Any], clamp: Clamp, operator: str = "QLinearConv",
     ) -> Layer:  # fmt: skip
         """A convolution as QLinearConv has it: the sum is exact, and scaled in float32."""
         said: dict[str, NDArray[Any] | None] = {
             **{f"{key}_scale": np.array(each.scale, np.float32) for key, each in (("x", read), ("y", made))},
             **{f"{key}_zero_point": np.array(each.zero_point, np.int8) for key, each in (("x", read), ("y", made))},
         }
-        operator = OnnxOperator(
+        taken = OnnxOperator(
             name=self._node_name(node),
-            operator="QLinearConv",
+            operator=operator,
             attributes=attributes,
             frame=frame,
             input_dtype="int8",
             constants={**constants, **said},
         )
-        layer = layer_of(operator, f"{self.file.path.name}, node {node.index} ({node.operator})")
+        layer = layer_of(taken, f"{self.file.path.name}, node {node.index} ({node.operator})")
         spec = replace(layer.spec, activation_min=clamp[0], activation_max=clamp[1])
         return Layer(spec, layer.parameters, layer.origin)
 
@@ -292,18 +293,31 @@ class _Surveyor(NodeReader):
 
     def _conv(self, node: Node) -> None:
         frame, read = self.real(node, 0)
-        weights = self.weights(node, 1, 0)
+        transposed = node.operator == "ConvTranspose"
+        weights = self.weights(node, 1, int(transposed))
+        if transposed:
+            weights = self._of_all_groups(node, weights)
         bias = self.bias(node, 2, read, weights)
+        operator = QUANTISED_TRANSPOSE if transposed else "QLinearConv"
         constants = {"w": weights.values, "w_scale": weights.scale, "w_zero_point": weights.zero_point, "B": bias}
 
         def layer(made: Quantisation, clamp: Clamp) -> Layer:
-            return self._layer(node, frame.shape[1:], read, made, constants, node.attributes, clamp)
+            return self._layer(node, frame.shape[1:], read, made, constants, node.attributes, clamp, operator)
 
         def finish(made: Quantisation, clamp: Clamp) -> Conv:
             return self._take_convolution(node, layer(made, clamp), frame.name, frame.tensor)
 
         spec = layer(Quantisation(np.float32(1), 0), dtype_range("int8")).spec  # of the right shape, at any scale
         self._make(node, FloatValue(node, _shape_of(spec, frame.shape), finish))
+
+    def _of_all_groups(self, node: Node, weights: WeightValue) -> WeightValue:
+        """Weights of a transposed convolution, whose scales count the output channels of one group."""
+        groups = node.attributes.get("group", 1)
+        if weights.scale.size == 1 or not isinstance(groups, int) or not 1 < groups <= len(weights.values):
+            return weights
+        point = weights.zero_point
+        tiled = point if point is None or point.size == 1 else np.tile(point, groups)
+        return replace(weights, scale=np.tile(weights.scale, groups), zero_point=tiled)
 
     def _gemm(self, node: Node) -> None:
         attributes = self.attributes(node, alpha=1.0, beta=1.0, transA=0, transB=0)

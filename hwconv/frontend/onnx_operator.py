@@ -26,6 +26,10 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
 """Each operator and its inputs, in ONNX's order."""
 FLOAT_OPERATORS = ("Conv", "ConvTranspose")
 """Operators of floats. They become layers where all their values are integers: with raw sums, nothing is rounded."""
+QUANTISED_TRANSPOSE = "QLinearConvTranspose"
+"""What ``ConvTranspose`` is between ``DequantizeLinear`` and ``QuantizeLinear``. ONNX has no operator of this name: the
+inputs are those of ``QLinearConv``, the attributes those of ``ConvTranspose``."""
+_QUANTISED = ("QLinearConv", QUANTISED_TRANSPOSE)
 _OPTIONAL = ("x_zero_point", "w_zero_point", "B")  # of ConvInteger, QLinearConv and the others; y_zero_point is not
 _ATTRIBUTES = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
 _TRANSPOSED_ATTRIBUTES = ("output_padding", "output_shape")
@@ -42,7 +46,7 @@ class OnnxOperator:
     name:
         The layer's.
     operator:
-        One of :data:`OPERATORS`.
+        One of :data:`OPERATORS`, or :data:`QUANTISED_TRANSPOSE`.
     attributes:
         Integers, texts and lists of integers by name; absent ones have ONNX's defaults.
     frame:
@@ -77,9 +81,9 @@ def layer_of(node: OnnxOperator, origin: str) -> Layer:
 class _Converter:
     def __init__(self, node: OnnxOperator) -> None:
         self.node, self.name, self.attributes = node, node.name, node.attributes
-        if node.operator not in OPERATORS:
+        if node.operator not in (*OPERATORS, QUANTISED_TRANSPOSE):
             self._refuse("operator", node.operator[:80], one_of(OPERATORS))
-        self.transposed = node.operator == "ConvTranspose"
+        self.transposed = node.operator in ("ConvTranspose", QUANTISED_TRANSPOSE)
         known = _ATTRIBUTES + (_TRANSPOSED_ATTRIBUTES if self.transposed else ())
         for attribute in node.attributes:
             if attribute not in known:
@@ -199,11 +203,13 @@ class _Converter:
             return whole, 0, "int8" if whole.min() >= -128 and whole.max() <= 127 else "uint8"
         if weights.dtype.name not in _INTEGER_TYPES:
             self._refuse("type of w", weights.dtype.name, one_of(_INTEGER_TYPES))
-        points = self._zero_points(
-            "w_zero_point", self.node.constants.get("w_zero_point"), weights.dtype.name, len(weights)
-        )
+        groups = self.attributes.get("group", 1)
+        count = weights.shape[1] * groups if self.transposed and isinstance(groups, int) else len(weights)
+        points = self._zero_points("w_zero_point", self.node.constants.get("w_zero_point"), weights.dtype.name, count)
         if points.min() == points.max():
             return weights, int(points[0]), weights.dtype.name
+        if self.transposed:
+            self._refuse("w_zero_point", f"from {points.min()} to {points.max()}", "one for all channels")
         effective = weights.astype(np.int64) - points.reshape(-1, *[1] * (weights.ndim - 1))
         low, high = int(effective.min()), int(effective.max())
         if high - low > 255:
@@ -215,12 +221,12 @@ class _Converter:
         if self.node.constants.get("B") is None:
             return None
         bias = self._constant("B")
-        if self.node.operator == "QLinearConv" and bias.dtype != np.int32:
+        if self.node.operator in _QUANTISED and bias.dtype != np.int32:
             raise SpecError(self.name, "B", str(bias.dtype), "int32")
         return whole_numbers(self.name, "B", bias, INT32)
 
     def _scale(self) -> NDArray[np.float32] | None:
-        if self.node.operator != "QLinearConv":
+        if self.node.operator not in _QUANTISED:
             return None
         x, w, y = (self._constant(f"{each}_scale") for each in "xwy")
         for name, array in (("x_scale", x), ("w_scale", w), ("y_scale", y)):

@@ -10,6 +10,7 @@ from fuzzing.mutate import FLOATS, chance, damaged, one
 
 OPERATORS = (
     "Conv",
+    "ConvTranspose",
     "Add",
     "Relu",
     "MaxPool",
