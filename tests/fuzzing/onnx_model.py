@@ -30,7 +30,8 @@ def write(random: np.random.Generator, path: Path) -> None:
     model = network.model()
     if chance(random, 0.7):
         for _ in range(int(random.integers(0, 3))):
-            one(random, (_attribute, _connection, _operator, _constant, _end))(random, model.graph)
+            edits = [*([_attribute, _connection, _operator] if model.graph.node else []), _end]
+            one(random, [*edits, *([_constant] if model.graph.initializer else [])])(random, model.graph)
         content = model.SerializeToString()
     else:
         content = model.SerializeToString()
