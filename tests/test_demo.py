@@ -36,6 +36,7 @@ def test_the_demo_draws_what_the_hardware_computed(tmp_path: Path, monkeypatch: 
         assert image.width >= 1600
 
 
+@pytest.mark.slow
 def test_the_demo_draws_the_digits_that_the_hardware_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count = 6
     drawn: list[dict] = []
