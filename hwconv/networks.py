@@ -91,6 +91,9 @@ def plan_network(
         HwconvError: as :func:`load_network`; a target that is too small: by how much.
     """
     loaded = source if isinstance(source, NetworkFile) else load_network(source)
+    if optimise != "interval" and (target is None or multipliers is not None):
+        expected = "interval, unless a target is shared, without multipliers"
+        raise SpecError(loaded.network.graph.name, "optimise", optimise, expected)
     if multipliers is not None:
         return plan_graph(loaded.network, multipliers=multipliers)
     return plan_graph(loaded.network, target=None if target is None else load_target(target), optimise=optimise)

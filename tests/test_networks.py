@@ -129,3 +129,13 @@ def test_a_plan_is_the_same_for_a_file_and_for_what_was_read(material):
     path = material / MODELS["micro_speech_quantized"]
     one, other = plan_network(path, target=TARGET), plan_network(load_network(path), target=TARGET)
     assert one.summary() == other.summary()
+
+
+def test_what_to_optimise_is_never_ignored(material, capsys):
+    path = material / MODELS["micro_speech_quantized"]
+    for fields in ({}, {"target": TARGET, "multipliers": 9}):
+        with pytest.raises(SpecError, match="optimise"):
+            plan_network(path, optimise="latency", **fields)
+    assert outcome("compare", path, "--layer", 1, "--optimise", "latency") == 2
+    assert outcome("build", path, "--layer", 1, "--target", TARGET, "--optimise", "latency") == 2
+    assert capsys.readouterr().err.count("--optimise") == 2

@@ -41,6 +41,8 @@ def build(
     whole = layer is None and (networks.is_whole_model(file) or api.is_graph(file))
     if whole and (loadable or lut_multipliers is not None or algorithm != AlgorithmName.direct):
         raise typer.BadParameter("--loadable, --lut-multipliers and --algorithm go with a layer, not a network")
+    if not whole and optimise != OptimiseName.interval:
+        raise typer.BadParameter("--optimise goes with a network, not a layer")
     with progress(f"building for {target}", total=seeds) as step:
         result = (
             networks.build_network(

@@ -100,8 +100,8 @@ def compare(
                 )
                 step()
                 continue
-            if every_tensor:
-                raise typer.BadParameter("--every-tensor goes with a whole model")
+            if every_tensor or optimise != OptimiseName.interval:
+                raise typer.BadParameter("--every-tensor and --optimise go with a whole model")
             results.append(
                 api.compare(
                     file,
