@@ -59,7 +59,7 @@ bench: setup
 	$(BIN)/hwconv bench
 
 faults: setup
-	PYTHONPATH=tests $(BIN)/python -m faults
+	PYTHONPATH=tests $(BIN)/python -m faults --jobs $(JOBS)
 
 coverage: setup
 	PYTHONPATH=tests $(BIN)/python -m functional_coverage

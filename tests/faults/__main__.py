@@ -1,8 +1,10 @@
 """``python -m faults``: makes every fault, runs the checks until one notices it, and reports the share."""
 
 import argparse
+import multiprocessing
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +57,13 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="WORDS", help="faults whose name or engine holds these words")
     parser.add_argument("--random", type=int, default=mutations.EACH, metavar="N", help="random faults of each engine")
     parser.add_argument("--seed", type=int, default=SEED, help="of the random faults")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="engines at a time")
     parser.add_argument("--output", type=Path, default=Path("benchmarks"), metavar="DIR", help="where results are kept")
     options = parser.parse_args()
-    chosen = [fault for fault in DESCRIBED if options.only in f"{fault.name} {fault.engine}"]
-    random = [name for name in mutations.ENGINES if options.only in name] if options.random else []
+    chosen = [index for index, fault in enumerate(DESCRIBED) if options.only in f"{fault.name} {fault.engine}"]
+    random = [name for name in mutations.ENGINES if options.only in name] if options.random > 0 else []
     try:
-        rows = _run(chosen, random, options.random, options.seed)
+        rows = _run(chosen, random, options)
     except (HwconvError, Misfit, mutations.YosysError) as error:
         print_error(str(error))
         return 1
@@ -78,23 +81,41 @@ def main() -> int:
     return 0 if noticeable and total["killed"] >= results.AIM * noticeable else 1
 
 
-def _run(chosen: list[Described], random: list[str], count: int, seed: int) -> list[dict[str, Any]]:
-    engines = list(dict.fromkeys([*(fault.engine for fault in chosen), *random]))
-    total = len(engines) + len(random) + len(chosen) + count * len(random)
-    rows = []
-    with own_cache(), progress("seeding faults", total=total) as step:
+def _run(chosen: list[int], random: list[str], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Engines are judged in processes of their own, each with all its faults; rows come in the faults' order."""
+    engines = list(dict.fromkeys([*(DESCRIBED[index].engine for index in chosen), *random]))
+    described: dict[int, dict[str, Any]] = {}
+    mutated: dict[str, list[dict[str, Any]]] = {}
+    apart = multiprocessing.get_context("fork")
+    with (
+        own_cache(),
+        progress("seeding faults", total=len(chosen) + options.random * len(random)) as step,
+        ProcessPoolExecutor(max(1, options.jobs), mp_context=apart) as pool,
+    ):
+        waiting = {}
         for name in engines:
-            if name not in random:  # of those, the netlist is run instead
-                _sound(name, subject(name).design)
-            step()
-        for fault in chosen:
-            rows.append(_described(fault))
-            step()
-        for name in random:
-            for row in _random(name, count, seed):
-                rows.append(row)
-                step()
-    return rows
+            own = [index for index in chosen if DESCRIBED[index].engine == name]
+            waiting[pool.submit(_judged, name, own, options.random * (name in random), options.seed)] = name
+        try:
+            for done in as_completed(waiting):
+                own_rows, mutated[waiting[done]] = done.result()
+                described |= own_rows
+                for _ in (*own_rows, *mutated[waiting[done]]):
+                    step()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [*(described[index] for index in chosen), *(row for name in random for row in mutated[name])]
+
+
+def _judged(
+    name: str, described: list[int], count: int, seed: int
+) -> tuple[dict[int, dict[str, Any]], list[dict[str, Any]]]:
+    """The faults of one engine: those described, by index, and `count` random ones."""
+    if not count:  # with random faults the netlist is run instead
+        _sound(name, subject(name).design)
+    rows = {index: _described(DESCRIBED[index]) for index in described}
+    return rows, list(_random(name, count, seed)) if count else []
 
 
 def _sound(name: str, design: Design) -> None:
