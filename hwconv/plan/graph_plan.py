@@ -1,13 +1,13 @@
-"""The plan of a graph of engines: one engine a layer, the streams between them, and the queues where streams part."""
+"""The plan of a graph of engines: which computes what, the streams between them, and the queues where streams part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import ceil, gcd
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import SpecError, UnsupportedError, one_of
-from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Pool
+from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool
 from .add import AddPlan, plan_add
 from .area import Area
 from .array import divisors
@@ -15,7 +15,9 @@ from .balance import Balance, balance, budget_of
 from .engine_plan import DEFAULT_MULTIPLIERS, LEAST_BEAT_BYTES, EnginePlan, make_plan, module_name
 from .frame import MAX_BEAT_BYTES, FrameConfig, StreamCycles
 from .graph_schedule import Edge, Stage, Streams
+from .partition import Block, Programs, blocks_of, check_programs
 from .pool import PoolPlan, plan_pool
+from .program import make_program
 from .queue_depths import QueueDepths, queue_depths
 from .rom import RomImage
 from .winograd import WinogradPlan, make_winograd_plan
@@ -39,13 +41,15 @@ class GraphPlan:
 
     network: Network
     engines: Mapping[str, NodePlan]
-    """Of every node but concatenations and reshapes."""
+    """Of every block but concatenations, by the tensor that it gives."""
     beats: Mapping[str, int]
     """Bytes of a beat of every tensor."""
     queues: QueueDepths
     balance: Balance | None = None
     """How the target was shared, where one was."""
     target: "Target | None" = None
+    programs: Programs = ()
+    """Convolutions that share an engine."""
     observed: bool = False
     """Whether simulations see the beats of every tensor (`sim/hwconv_tap.v`)."""
 
@@ -56,6 +60,15 @@ class GraphPlan:
     @property
     def top_name(self) -> str:
         return module_name(self.graph.name)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """What stands between streams, in an order in which each block reads what comes before it."""
+        return blocks_of(self.graph, self.programs)
+
+    def program_of(self, name: str) -> str | None:
+        """The program that computes a convolution, by the last one's name."""
+        return next((layers[-1] for layers in self.programs if name in layers), None)
 
     @property
     def input_beat_bytes(self) -> int:
@@ -91,7 +104,7 @@ class GraphPlan:
         """Between the last two of so many frames back to back: the interval, once they are as many as `settled`."""
         if frames < 2 or frames >= self.settled:
             return self.cycles.interval
-        return streams_of(self.graph, self.engines, self.beats).schedule(self.depths, frames).interval
+        return streams_of(self.graph, self.engines, self.beats, self.programs).schedule(self.depths, frames).interval
 
     @property
     def marks(self) -> int:
@@ -136,8 +149,7 @@ class GraphPlan:
     @property
     def queue_bits(self) -> int:
         """Bits of all queues between engines, with TLAST."""
-        graph = self.graph
-        read = {(node.name, index): name for node in graph.computed for index, name in enumerate(graph.origins(node))}
+        read = {(block.name, index): name for block in self.blocks for index, name in enumerate(block.inputs)}
         return sum(depth * (8 * self.beats[read[edge]] + 1) for edge, depth in self.depths.items())
 
     @property
@@ -171,16 +183,17 @@ class GraphPlan:
             ],
             "queue_bits": self.queue_bits,
             "nodes": [
-                {"node": node.name, "inputs": list(node.inputs), **self.engines[node.name].summary()}
-                if node.name in self.engines
-                else {
-                    "node": node.name,
-                    "inputs": list(node.inputs),
-                    "kind": "concat" if isinstance(node, Concat) else "reshape",
-                }
-                for node in graph.nodes
+                {"node": node.name, "inputs": list(node.inputs), **self._node_summary(node)} for node in graph.nodes
             ],
         }
+
+    def _node_summary(self, node: Node) -> dict[str, Any]:
+        if node.name in self.engines:
+            return self.engines[node.name].summary()
+        program = self.program_of(node.name)
+        if program is not None:
+            return {"kind": "program", "program": program}
+        return {"kind": "concat" if isinstance(node, Concat) else "reshape"}
 
 
 def plan_graph(
@@ -190,6 +203,7 @@ def plan_graph(
     target: "Target | None" = None,
     optimise: Literal["interval", "latency"] = "interval",
     algorithms: Mapping[str, str] | None = None,
+    programs: Sequence[Sequence[str]] = (),
 ) -> GraphPlan:
     """Plans the engines of a network, and the queues between them.
 
@@ -197,7 +211,7 @@ def plan_graph(
     ----------
     multipliers : int or mapping, optional
         Multipliers of all arrays together (default 64), shared so that the slowest engine is as fast as possible; or of
-        each convolution, by name. Requantisers come on top; pooling takes none.
+        each convolution, by name (a program's: of its last one). Requantisers come on top; pooling takes none.
     target : Target, optional
         An FPGA that is shared among the engines by :mod:`~hwconv.plan.balance`, multipliers of look-up tables included;
         without `multipliers`.
@@ -206,6 +220,8 @@ def plan_graph(
     algorithms : mapping, optional
         Convolutions that are computed otherwise than directly, without `target`: name to ``winograd2`` or
         ``winograd4``.
+    programs : sequence of sequences of str, optional
+        Convolutions in a row that share an engine (:mod:`~hwconv.plan.program`), without `target`.
 
     Raises
     ------
@@ -218,19 +234,26 @@ def plan_graph(
     """
     graph = network.graph
     balanced: Balance | None = None
+    shared = check_programs(graph, programs)
     if target is None:
-        shares = _shares(graph, multipliers)
+        shares = _shares(graph, multipliers, shared)
         chosen = algorithms or {}
         for name in chosen:
             if name not in network.layers:
                 raise SpecError(graph.name, "algorithms", name, f"a convolution: {one_of(network.layers)}")
-        drafts = {
-            name: make_winograd_plan(layer, algorithm=chosen[name], multipliers=shares[name])
-            if name in chosen
-            else make_plan(layer, multipliers=shares[name])
-            for name, layer in network.layers.items()
-        }
-        beats, engines = _engines(network, drafts, dict.fromkeys(shares, 0))
+        drafts: dict[str, EnginePlan] = {}
+        for block in blocks_of(graph, shared):
+            name = block.name
+            if block.layers:
+                layers = [network.layers[each] for each in block.layers]
+                drafts[name] = make_program(layers, name=name, multipliers=shares[name])
+            elif name in chosen:
+                drafts[name] = make_winograd_plan(
+                    network.layers[name], algorithm=chosen[name], multipliers=shares[name]
+                )
+            elif name in network.layers:
+                drafts[name] = make_plan(network.layers[name], multipliers=shares[name])
+        beats, engines = _engines(network, drafts, dict.fromkeys(shares, 0), programs=shared)
     else:
         if multipliers is not None:
             raise SpecError(graph.name, "multipliers", multipliers, "absent where a target is shared")
@@ -239,9 +262,15 @@ def plan_graph(
     for name in names:
         if names.count(name) > 1:
             raise SpecError(graph.name, "name of a node", name, "a module name that no other node has")
-    streams = streams_of(graph, engines, beats)
+    streams = streams_of(graph, engines, beats, shared)
     return GraphPlan(
-        network=network, engines=engines, beats=beats, queues=queue_depths(streams), balance=balanced, target=target
+        network=network,
+        engines=engines,
+        beats=beats,
+        queues=queue_depths(streams),
+        balance=balanced,
+        target=target,
+        programs=shared,
     )
 
 
@@ -273,15 +302,25 @@ def _balanced(
 
 
 def _engines(
-    network: Network, drafts: Mapping[str, EnginePlan], made: Mapping[str, int], block_ram_price: int = 0
+    network: Network,
+    drafts: Mapping[str, EnginePlan],
+    made: Mapping[str, int],
+    block_ram_price: int = 0,
+    programs: Programs = (),
 ) -> tuple[dict[str, int], dict[str, NodePlan]]:
     """The beats of all tensors, and the engines with such streams; `made`: multipliers of look-up tables."""
     graph = network.graph
     pace = max((draft.cycles.interval for draft in drafts.values()), default=0)
-    beats = _Beats(graph, drafts, pace).choose()
+    beats = _Beats(graph, drafts, pace, blocks_of(graph, programs)).choose()
     engines: dict[str, NodePlan] = {}
-    for node in graph.computed:
+    for block in blocks_of(graph, programs):
+        node = block.node
         if isinstance(node, Concat):
+            continue
+        if block.layers:
+            program = drafts[node.name]
+            program = replace(program, config=replace(program.config, block_ram_price=block_ram_price))
+            engines[node.name] = _named(graph, node.name, program)
             continue
         engine: NodePlan
         if isinstance(node, Add):
@@ -324,11 +363,13 @@ def _named(graph: Graph, node: str, engine: NodePlan) -> NodePlan:
     return replace(engine, config=replace(engine.config, name=name))  # type: ignore[arg-type]  # each has its own kind
 
 
-def streams_of(graph: Graph, engines: Mapping[str, NodePlan], beats: Mapping[str, int]) -> Streams:
+def streams_of(
+    graph: Graph, engines: Mapping[str, NodePlan], beats: Mapping[str, int], programs: Programs = ()
+) -> Streams:
     """The streams of a graph whose engines are planned."""
     stages = []
-    for node in graph.computed:
-        inputs = graph.origins(node)
+    for block in blocks_of(graph, programs):
+        node, inputs = block.node, block.inputs
         if isinstance(node, Concat):
             parts = tuple(graph.tensors[name].channels // beats[name] for name in node.inputs)
             pixels = graph.tensors[node.name].pixels
@@ -342,9 +383,12 @@ def streams_of(graph: Graph, engines: Mapping[str, NodePlan], beats: Mapping[str
     return Streams(INPUT, -(-graph.tensors[INPUT].bytes // beats[INPUT]), tuple(stages))
 
 
-def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None) -> dict[str, int]:
-    """Multipliers of each convolution: as many as its MACs take in the time that all of them together need."""
-    macs = {node.name: node.spec.macs for node in graph.convolutions}
+def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None, programs: Programs) -> dict[str, int]:
+    """Multipliers of each array: as many as its MACs take in the time that all of them together need."""
+    layers = {node.name: node.spec.macs for node in graph.convolutions}
+    together = {names[-1]: sum(layers[name] for name in names) for names in programs}
+    macs = {block.name: together.get(block.name, layers[block.name])
+            for block in blocks_of(graph, programs) if block.name in layers}  # fmt: skip
     if isinstance(multipliers, Mapping):
         for name in [*macs, *multipliers]:
             if (name in macs) == (name in multipliers):
@@ -392,9 +436,18 @@ def _pool(node: Pool, pace: int, widths: dict[str, int]) -> PoolPlan:
 class _Beats:
     """Chooses the beats of all tensors: equal ones where tensors meet, and such as the readers' words are made of."""
 
-    def __init__(self, graph: Graph, drafts: Mapping[str, EnginePlan], pace: int) -> None:
-        self._graph, self._drafts, self._pace = graph, drafts, pace
+    def __init__(self, graph: Graph, drafts: Mapping[str, EnginePlan], pace: int, blocks: Sequence[Block]) -> None:
+        self._graph, self._drafts, self._pace, self._blocks = graph, drafts, pace, blocks
         self._family = {name: name for name in graph.tensors if graph.origin(name) == name}
+        # Both streams of a program have the beats in which results between its layers go back.
+        self._fixed: dict[str, int] = {}
+        for block in blocks:
+            if block.layers:
+                ends = dict.fromkeys((*block.inputs, *block.layers), drafts[block.name].input_beat_bytes)
+                for name, beat in ends.items():
+                    if self._fixed.setdefault(name, beat) != beat:
+                        expected = f"{self._fixed[name]}, those of the program that gives it"
+                        raise UnsupportedError(block.name, f"bytes of a beat of {name}", beat, expected)
         for node in graph.computed:
             if isinstance(node, Concat | Add):
                 for name in graph.origins(node):
@@ -423,6 +476,13 @@ class _Beats:
         value_bytes = tensors[0].bytes // (tensors[0].pixels * tensors[0].channels)
         choices = [value_bytes * each for each in divisors(channels) if value_bytes * each <= MAX_BEAT_BYTES]
         makers = [self._drafts[name] for name in members if name in self._drafts]
+        fixed = {self._fixed[name] for name in members if name in self._fixed}
+        if fixed:
+            beat = max(fixed)
+            if len(fixed) > 1 or (pixels and beat not in choices):
+                expected = "equal where tensors meet, and a divisor of their channels where they are concatenated"
+                raise UnsupportedError(members[0], "bytes of a program's beats", sorted(fixed), expected)
+            return beat
         whole = [beat for beat in choices if all(beat % maker.config.result_bytes == 0 for maker in makers)]
         if whole:  # no engine needs other words
             choices = whole
@@ -438,7 +498,7 @@ class _Beats:
         for name in members:
             size = self._graph.tensors[name].bytes
             slowest = max(slowest, -(-size // beat))
-            for node in self._graph.convolutions:
-                if self._graph.origin(node.input) == name:
-                    slowest = max(slowest, size // gcd(beat, self._drafts[node.name].config.word_bytes))
+            for block in self._blocks:
+                if isinstance(block.node, Conv) and name in block.inputs:
+                    slowest = max(slowest, size // gcd(beat, self._drafts[block.name].config.word_bytes))
         return slowest

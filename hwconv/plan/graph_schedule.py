@@ -16,7 +16,7 @@ from .add import AddConfig
 from .config import EngineConfig
 from .frame import GUARD_LATENCY
 from .schedule import Times, spaced
-from .winograd_schedule import schedule_of
+from .schedules import schedule_of
 
 FRAMES = 4
 """Frames over which queues are chosen, and the interval is predicted: the first fill the pipeline."""

@@ -49,7 +49,8 @@ def column_weights(config: EngineConfig, layers: tuple[Layer, ...]) -> NDArray[n
     for layer, item in zip(layers, config.passes, strict=True):
         word = item.weight_base
         for row_phase, column_phase, part in phase_layers(layer):
-            depth, weights = item.depth(item.phases[row_phase][column_phase]), part.effective_weights
+            depth = item.depth(item.phases[row_phase][column_phase]) // item.word_groups
+            weights = part.effective_weights
             for group, tile in np.ndindex(item.groups, item.tiles) if depth else ():
                 for column, output in enumerate(column_outputs(config, layer, item, group, tile)):
                     if output is not None:

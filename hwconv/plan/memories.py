@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from .block_ram import block_ram_count
 
 if TYPE_CHECKING:
+    from .config import EngineConfig
     from .engine_plan import EnginePlan
 
 
@@ -46,13 +47,13 @@ class Memory:
 
 def memories(plan: "EnginePlan") -> list[Memory]:
     """The memories of `plan`, in the order in which data pass them."""
-    config, item = plan.config, plan.config.passes[0]
+    config = plan.config
     weights, tables = plan.roms[0], plan.roms[config.clusters]
     kinds = {"block": "rom", "logic": "logic"} if config.loading is None else {"block": "ram", "logic": "ram"}
     return [
         Memory(
             name="activations",
-            holds=f"ring of {config.ring_rows} rows x {item.row_words} words, one copy a read port",
+            holds=f"{_held(config)}, one copy a read port",
             copies=config.ports,
             width=8 * config.word_bytes,
             depth=max(2, config.activation_depth),
@@ -83,3 +84,10 @@ def memories(plan: "EnginePlan") -> list[Memory]:
             kind="ram",
         ),
     ]
+
+
+def _held(config: "EngineConfig") -> str:
+    """What the activation memory holds."""
+    if config.ring:
+        return f"ring of {config.ring_rows} rows x {config.passes[0].row_words} words"
+    return f"the frames of {len(config.passes)} layers, two at a time"

@@ -24,6 +24,8 @@ from .requantise import plan_requantisers
 
 MOST_BEAT_BYTES = 16
 """Widest stream that is chosen; a wider one can be asked for."""
+BETWEEN_LAYERS = 50
+"""Cycles from the end of a layer's last fold to the next layer's first, beside those in which its last pixels drain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +56,13 @@ def make_program(
     array: SharedArray | None = None,
     beat_bytes: int | None = None,
 ) -> EnginePlan:
-    """Plans one engine for several layers, each of which reads what the one before computed.
+    """Plans one engine for several layers, each of which reads what the one before computed, in any shape that has as
+    many elements.
 
-    The array is a dense one (a depthwise layer runs on it in words of one channel). Every layer has a frame buffer of
-    its own for its input. While the last layer is computed, the next frame comes in. The cycles of a program are not
-    predicted.
+    The array is a dense one. Groups that are narrower than an activation word, those of a depthwise layer first of all,
+    lie side by side in it: each column multiplies in the steps of its own group, and weights are stored once. Layers
+    that follow each other have different frame buffers, others may share one. While the last layer is computed, the
+    next frame comes in.
 
     Parameters
     ----------
@@ -88,7 +92,7 @@ def make_program(
     if not 1 <= asked <= 4096:
         raise SpecError(name, "multipliers", asked, "from 1 to 4096")
     if array is None:
-        array = min(shared_arrays(specs, asked), key=lambda item: _cost(specs, item))
+        array = min(shared_arrays(specs, asked), key=lambda item: array_cost(specs, item))
     else:
         _check_array(specs, array)
     beat = _beat_bytes(array) if beat_bytes is None else beat_bytes
@@ -125,17 +129,23 @@ def make_program(
 
 def shared_arrays(specs: Sequence[ConvSpec], multipliers: int) -> Iterator[SharedArray]:
     """Every sensible array of at most `multipliers` multipliers that all layers can run on."""
-    inputs = gcd(*(spec.group_in_channels for spec in specs))
-    outputs = gcd(*(spec.group_out_channels for spec in specs))
     most_pixels = max(spec.out_height * spec.out_width for spec in specs)
-    words = [item for item in divisors(inputs) if item <= MOST_WORD_BYTES]
-    for columns in range(1, min(multipliers, max(spec.group_out_channels for spec in specs)) + 1):
-        for pixels in range(1, min(multipliers // columns, most_pixels) + 1):
-            for ports in divisors(pixels):
-                for word in words if ports <= MOST_PORTS else ():
-                    for requantisers in divisors(gcd(columns, outputs)):
-                        drain = columns // requantisers
-                        if drain >= 2 or pixels in (1, ports):
+    words = [item for item in divisors(gcd(*(spec.in_channels for spec in specs))) if item <= MOST_WORD_BYTES]
+    for word in words:
+        laid = [_laid(spec, word) for spec in specs]
+        if any(item is None for item in laid):
+            continue
+        outputs = [item.outputs for item in laid if item is not None]
+        least = max((item.outputs for item in laid if item is not None and item.word_groups > 1), default=1)
+        for columns in sorted({ceil(item / tiles) for item in outputs for tiles in range(1, item + 1)}):
+            if not least <= columns <= multipliers:
+                continue
+            for pixels in range(1, min(multipliers // columns, most_pixels) + 1):
+                for ports in divisors(pixels):
+                    if ports > MOST_PORTS:
+                        continue
+                    for requantisers in divisors(gcd(columns, *outputs)):
+                        if columns // requantisers >= 2 or pixels in (1, ports):
                             yield SharedArray(
                                 pixels=pixels,
                                 columns=columns,
@@ -143,14 +153,39 @@ def shared_arrays(specs: Sequence[ConvSpec], multipliers: int) -> Iterator[Share
                                 word_channels=word,
                                 requantisers=requantisers,
                             )
+                    if ports * word >= pixels:  # more ports bring nothing
+                        break
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Laid:
+    """The channels of a layer in words: `groups` times `blocks` words of a pixel give `outputs` channels."""
+
+    groups: int
+    blocks: int
+    word_groups: int
+    outputs: int
+
+
+def _laid(spec: ConvSpec, word: int) -> _Laid | None:
+    """Nothing where neither a word is a part of a group, nor a group a part of a word."""
+    inputs, outputs = spec.group_in_channels, spec.group_out_channels
+    if inputs % word == 0:
+        return _Laid(groups=spec.groups, blocks=inputs // word, word_groups=1, outputs=outputs)
+    if word % inputs == 0 and spec.in_channels % word == 0:
+        together = word // inputs
+        return _Laid(groups=spec.groups // together, blocks=1, word_groups=together, outputs=together * outputs)
+    return None
 
 
 def fold(spec: ConvSpec, array: SharedArray) -> Folding:
-    """How a layer is laid on the array."""
-    blocks, tiles = spec.group_in_channels // array.word_channels, ceil(spec.group_out_channels / array.columns)
+    """How a layer is laid on an array that it can run on."""
+    laid = _laid(spec, array.word_channels)
+    assert laid is not None  # of arrays that do not suit, none is asked
+    tiles = ceil(laid.outputs / array.columns)
     block_steps = max(array.word_channels, array.lanes)
-    walked = walked_phases(spec, blocks)
-    cycles = max(array.pixels * array.drain, ceil(MINIMUM_TILE_CYCLES / (len(walked[0]) * spec.groups * tiles)))
+    walked = walked_phases(spec, laid.blocks)
+    cycles = max(array.pixels * array.drain, ceil(MINIMUM_TILE_CYCLES / (len(walked[0]) * laid.groups * tiles)))
     strips, strip_pixels = strip_shape(spec)
     return Folding(
         depthwise=False,
@@ -158,42 +193,56 @@ def fold(spec: ConvSpec, array: SharedArray) -> Folding:
         columns=array.columns,
         ports=array.ports,
         word_channels=array.word_channels,
+        word_groups=laid.word_groups,
         requantisers=array.requantisers,
         strips=strips,
         strip_tiles=ceil(strip_pixels / array.pixels),
-        groups=spec.groups,
+        groups=laid.groups,
         tiles=tiles,
-        group_outputs=spec.group_out_channels,
+        group_outputs=laid.outputs,
         active_steps=array.word_channels,
         block_steps=block_steps,
-        blocks=blocks,
-        phases=waiting(walked, block_steps, cycles, spec.groups * tiles),
+        blocks=laid.blocks,
+        phases=waiting(walked, block_steps, cycles, laid.groups * tiles),
         input_words=spec.input_elements // array.word_channels,
     )
 
 
 def _placed(specs: Sequence[ConvSpec], folded: Sequence[Folding], drain: int) -> tuple[PassConfig, ...]:
-    """The descriptors of all layers: buffers, weights and tables lie one after the other."""
+    """The descriptors of all layers: weights and tables lie one after the other."""
     passes: list[PassConfig] = []
-    activation_base = weight_base = table_base = 0
+    weight_base = table_base = 0
     for spec, folding in zip(specs, folded, strict=True):
-        item = replace(
-            pass_config(spec, folding),
-            activation_base=activation_base,
-            weight_base=weight_base,
-            table_base=table_base,
-        )
+        item = replace(pass_config(spec, folding), weight_base=weight_base, table_base=table_base)
         passes.append(item)
-        activation_base += item.height * item.row_words
         weight_base += item.weight_words
         table_base += item.table_words(drain)
-    return tuple(passes)
+    bases = buffer_bases([item.height * item.row_words for item in passes])
+    return tuple(replace(item, activation_base=base) for item, base in zip(passes, bases, strict=True))
 
 
-def _cost(specs: Sequence[ConvSpec], array: SharedArray) -> tuple[int, int]:
-    """Cycles of the array for a frame through all layers; then what the array takes."""
+def buffer_bases(words: Sequence[int]) -> list[int]:
+    """Where the frame buffer of each layer begins, so that no two neighbours share a word.
+
+    When a layer's results come, all layers before it are through: only its own input is still read. So buffers
+    alternate between both ends of the memory. The next frame comes while the last layer is computed: with an odd number
+    of layers both would lie at the same end, and the last one lies above the first instead.
+    """
+    odd = len(words) % 2 == 1
+    depth = max(one + other for one, other in pairwise([*words, words[0]]))
+    if odd:
+        depth = max(depth, words[0] + words[-1] + words[-2])
+    bases = [0 if index % 2 == 0 else depth - count for index, count in enumerate(words)]
+    if odd:
+        bases[-1] = words[0]
+    return bases
+
+
+def array_cost(specs: Sequence[ConvSpec], array: SharedArray) -> tuple[int, int]:
+    """Cycles of a frame through all layers, roughly; then what the array takes."""
     folded = [fold(spec, array) for spec in specs]
-    return sum(item.compute_cycles for item in folded), folded[0].area
+    gap = BETWEEN_LAYERS + array.pixels * array.drain
+    return sum(item.compute_cycles for item in folded) + gap * len(folded), folded[0].area
 
 
 def _beat_bytes(array: SharedArray) -> int:
@@ -216,18 +265,23 @@ def _check_layers(layers: Sequence[Layer]) -> None:
             if value != "int8":
                 raise UnsupportedError(spec.name, field, value, "int8 in a program")
     for before, after in pairwise(layers):
-        if after.spec.input_shape != before.spec.output_shape:
-            expected = f"{before.spec.output_shape}, which {before.spec.name} computes"
+        if after.spec.input_elements != before.spec.output_elements:
+            expected = f"as many elements as {before.spec.output_shape}, which {before.spec.name} computes"
             raise SpecError(after.spec.name, "input shape", after.spec.input_shape, expected)
 
 
 def _check_array(specs: Sequence[ConvSpec], array: SharedArray) -> None:
     for spec in specs:
-        if spec.group_in_channels % array.word_channels:
-            divides = f"a divisor of {spec.group_in_channels}, the input channels of a group"
-            raise UnsupportedError(spec.name, "word_channels", array.word_channels, divides)
-        if spec.group_out_channels % array.requantisers:
-            divides = f"a divisor of {spec.group_out_channels}, the output channels of a group"
+        laid = _laid(spec, array.word_channels)
+        if laid is None:
+            fits = f"a divisor or a multiple of {spec.group_in_channels}, the input channels of a group"
+            expected = f"{fits}, and a divisor of all {spec.in_channels}"
+            raise UnsupportedError(spec.name, "word_channels", array.word_channels, expected)
+        if laid.word_groups > 1 and laid.outputs > array.columns:
+            expected = f"at least {laid.outputs}, the channels that the {laid.word_groups} groups of a word give"
+            raise UnsupportedError(spec.name, "columns", array.columns, expected)
+        if laid.outputs % array.requantisers:
+            divides = f"a divisor of {laid.outputs}, the output channels of the groups of a word"
             raise UnsupportedError(spec.name, "requantisers", array.requantisers, divides)
     name = specs[0].name
     if array.columns % array.requantisers:

@@ -7,7 +7,7 @@ from typing import Literal
 from proof_engines import engine_files, tiny_plan, tiny_program
 from prover import Proof
 
-from hwconv.gateware.sequencer import settling_cycles
+from hwconv.plan.settling import settling_cycles
 from hwconv.plan.config import EngineConfig
 from hwconv.plan.cycles import PERMIT, RECEIVE, predict
 from hwconv.plan.program import SharedArray
