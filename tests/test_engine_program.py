@@ -15,7 +15,8 @@ from hwconv import golden
 from hwconv.errors import HwconvError, SpecError, UnsupportedError
 from hwconv.layer import Layer
 from hwconv.plan.engine_plan import EnginePlan
-from hwconv.plan.program import SharedArray, fold, make_program, shared_arrays
+from hwconv.plan.program import make_program
+from hwconv.plan.shared_array import SharedArray, fold, shared_arrays
 from hwconv.simulation import (
     EarlyLast,
     Fault,

@@ -21,8 +21,8 @@ from hwconv.plan.graph_schedule import Deadlock
 from hwconv.plan.pool import plan_pool
 from hwconv.plan.queue_depths import QueueDepths
 from hwconv.plan.schedule import EngineSchedule, spaced
-from hwconv.plan.winograd import WinogradPlan
 from hwconv.plan.schedules import schedule_of
+from hwconv.plan.winograd import WinogradPlan
 from hwconv.plan.winograd_schedule import WinogradSchedule
 from hwconv.pool import PoolSpec
 from hwconv.simulation import Stalls

@@ -14,8 +14,8 @@ from .array import divisors
 from .balance import Balance, balance, budget_of
 from .engine_plan import DEFAULT_MULTIPLIERS, LEAST_BEAT_BYTES, EnginePlan, make_plan, module_name
 from .frame import MAX_BEAT_BYTES, FrameConfig, StreamCycles
-from .graph_schedule import Edge, Stage, Streams
-from .partition import Block, Programs, blocks_of, check_programs
+from .graph_schedule import UNBOUNDED, Edge, Stage, Streams
+from .partition import Block, Programs, blocks_of, check_programs, partitions_of
 from .pool import PoolPlan, plan_pool
 from .program import make_program
 from .queue_depths import QueueDepths, queue_depths
@@ -31,6 +31,9 @@ POOL_SHARE = 8
 """How much faster than other engines one for pooling is, which has no multipliers."""
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
+
+CLOSE, MOST_COMPARED = 1.3, 6
+"""Choices of a solver that are planned and compared: those so close to the best estimate, and so many at most."""
 
 NodePlan = EnginePlan | PoolPlan | AddPlan
 
@@ -204,6 +207,7 @@ def plan_graph(
     optimise: Literal["interval", "latency"] = "interval",
     algorithms: Mapping[str, str] | None = None,
     programs: Sequence[Sequence[str]] = (),
+    partition: str = "auto",
 ) -> GraphPlan:
     """Plans the engines of a network, and the queues between them.
 
@@ -222,6 +226,9 @@ def plan_graph(
         ``winograd4``.
     programs : sequence of sequences of str, optional
         Convolutions in a row that share an engine (:mod:`~hwconv.plan.program`), without `target`.
+    partition : str
+        Which share one where a target is shared: ``engines``, ``program`` or ``auto``; see
+        :func:`~hwconv.plan.partition.partitions_of`.
 
     Raises
     ------
@@ -257,7 +264,10 @@ def plan_graph(
     else:
         if multipliers is not None:
             raise SpecError(graph.name, "multipliers", multipliers, "absent where a target is shared")
-        balanced, beats, engines = _balanced(network, target, optimise)
+        if programs:
+            raise SpecError(graph.name, "programs", "given", "absent where a target is shared")
+        balanced, beats, engines = _balanced(network, target, optimise, partition)
+        shared = balanced.programs
     names = [module_name(node.name) for node in graph.computed]
     for name in names:
         if names.count(name) > 1:
@@ -285,20 +295,48 @@ def _other_area(node: Pool | Add | Concat) -> Area:
 
 
 def _balanced(
-    network: Network, target: "Target", optimise: Literal["interval", "latency"]
+    network: Network, target: "Target", optimise: Literal["interval", "latency"], partition: str
 ) -> tuple[Balance, dict[str, int], dict[str, NodePlan]]:
-    """Engines that share a target; the other blocks' multipliers are known once they are planned beside them."""
-    others = [_other_area(node) for node in network.graph.computed if not isinstance(node, Conv)]
+    """Engines that share a target; the other blocks' multipliers are known once they are planned beside them.
+
+    Of the choices that are best by estimate, the schedule decides.
+    """
+    graph = network.graph
+    others = [_other_area(node) for node in graph.computed if not isinstance(node, Conv)]
+    partitions = partitions_of(graph, partition)
     taken = 0
     while True:
-        balanced = balance(network.graph.name, network.layers, budget_of(target, others, other_hard=taken), optimise)
-        drafts = {name: choice.plan for name, choice in balanced.choices.items()}
-        beats, engines = _engines(network, drafts, balanced.lut_multipliers, balanced.price)
-        blocks = [engine for engine in engines.values() if not isinstance(engine, EnginePlan)]
-        needed = sum(block.requantiser_multipliers for block in blocks)
-        if needed <= taken:
-            return balanced, beats, engines
-        taken = needed
+        budget = budget_of(target, others, other_hard=taken)
+        found = balance(graph.name, network.layers, budget, optimise, partitions)
+        least = found[0].length(optimise)
+        close = [each for each in found if each.length(optimise) <= CLOSE * least][:MOST_COMPARED]
+        planned = [(each, *_planned(network, each)) for each in close]
+        blocks = [
+            sum(engine.requantiser_multipliers for engine in engines.values() if not isinstance(engine, EnginePlan))
+            for _, _, engines in planned
+        ]
+        if max(blocks) <= taken:
+            break
+        taken = max(blocks)
+    if len(planned) == 1:
+        return planned[0]
+
+    def length(each: tuple[Balance, dict[str, int], dict[str, NodePlan]]) -> int:
+        streams = streams_of(graph, each[2], each[1], each[0].programs)
+        schedule = streams.schedule(dict.fromkeys(streams.edges, UNBOUNDED))
+        return schedule.latency if optimise == "latency" else schedule.interval
+
+    return min(planned, key=length)
+
+
+def _planned(network: Network, balanced: Balance) -> tuple[dict[str, int], dict[str, NodePlan]]:
+    """Beats and engines of what was chosen."""
+    drafts = {name: choice.plan for name, choice in balanced.choices.items()}
+    for layers in balanced.programs:  # with the requantiser that they need
+        chosen = balanced.choices[layers[-1]]
+        members = [network.layers[name] for name in layers]
+        drafts[layers[-1]] = make_program(members, name=layers[-1], multipliers=chosen.plan.asked, array=chosen.array)
+    return _engines(network, drafts, balanced.lut_multipliers, balanced.price, balanced.programs)
 
 
 def _engines(
@@ -319,7 +357,8 @@ def _engines(
             continue
         if block.layers:
             program = drafts[node.name]
-            program = replace(program, config=replace(program.config, block_ram_price=block_ram_price))
+            config = replace(program.config, block_ram_price=block_ram_price, lut_elements=made[node.name])
+            program = replace(program, config=config)
             engines[node.name] = _named(graph, node.name, program)
             continue
         engine: NodePlan

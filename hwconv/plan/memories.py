@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .block_ram import block_ram_count
+from .images import table_rom, weight_rom
 
 if TYPE_CHECKING:
     from .config import EngineConfig
@@ -48,7 +49,7 @@ class Memory:
 def memories(plan: "EnginePlan") -> list[Memory]:
     """The memories of `plan`, in the order in which data pass them."""
     config = plan.config
-    weights, tables = plan.roms[0], plan.roms[config.clusters]
+    weights, tables = weight_rom(config), table_rom(config)
     kinds = {"block": "rom", "logic": "logic"} if config.loading is None else {"block": "ram", "logic": "ram"}
     return [
         Memory(
@@ -63,17 +64,17 @@ def memories(plan: "EnginePlan") -> list[Memory]:
             name="weights",
             holds=f"weights of {config.cluster} columns each, one word a cycle",
             copies=config.clusters,
-            width=weights.width,
-            depth=weights.depth,
-            kind=kinds[weights.style],
+            width=weights[0],
+            depth=weights[1],
+            kind=kinds[weights[2]],
         ),
         Memory(
             name="tables",
             holds="requantisation of each channel",
             copies=config.requantisers,
-            width=tables.width,
-            depth=tables.depth,
-            kind=kinds[tables.style],
+            width=tables[0],
+            depth=tables[1],
+            kind=kinds[tables[2]],
         ),
         Memory(
             name="outputs",

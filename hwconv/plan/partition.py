@@ -4,8 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..errors import SpecError, UnsupportedError
+from ..errors import SpecError, UnsupportedError, one_of
 from ..graph import Computed, Conv, Graph
+from ..spec import ConvSpec
+
+SHARED_MODES = ("tflite", "shift", "onnx")
+"""Requantisation of layers that may share an engine."""
 
 Programs = tuple[tuple[str, ...], ...]
 """The convolutions of each program, by name, in order."""
@@ -75,11 +79,50 @@ def _readers(graph: Graph, tensor: str) -> Iterator[str]:
     return (node.name for node in graph.computed for name in graph.origins(node) if name == tensor)
 
 
+def check_shared(spec: ConvSpec) -> None:
+    """Raises UnsupportedError for a layer that cannot share an engine with others: says which field, and why."""
+    if spec.requantisation not in SHARED_MODES:
+        raise UnsupportedError(spec.name, "requantisation", spec.requantisation, f"{one_of(SHARED_MODES)} in a program")
+    for field in ("transposed", "streaming"):
+        if getattr(spec, field):
+            raise UnsupportedError(spec.name, field, True, "false in a program")
+    for field, value in (("input_dtype", spec.input_dtype), ("output_dtype", spec.output_dtype)):
+        if value != "int8":
+            raise UnsupportedError(spec.name, field, value, "int8 in a program")
+
+
+def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:
+    """Partitions worth trying.
+
+    Parameters
+    ----------
+    kind : str
+        ``engines``: an engine a layer. ``program``: one engine for all convolutions in a row. ``auto``: both, and what
+        lies between: engines for the first layers, whose frames are large, and a program for the rest of the longest
+        row.
+    """
+    chains = chains_of(graph)
+    whole: Programs = tuple(chains)
+    if kind == "engines":
+        return [()]
+    if kind == "program":
+        return [whole]
+    longest = max(chains, key=len, default=())
+    specs = {node.name: node.spec for node in graph.convolutions}
+    cuts = {0, 1, 2} | {index + 1 for index, name in enumerate(longest) if max(specs[name].stride) > 1}
+    suffixes = [(longest[cut:],) for cut in sorted(cuts) if len(longest) - cut >= 2]
+    return list(dict.fromkeys([(), whole, *suffixes]))
+
+
 def chains_of(graph: Graph) -> list[tuple[str, ...]]:
-    """The longest runs of convolutions, two at least, that a program could compute by their connections."""
+    """The longest runs of convolutions, two at least, that a program could compute."""
     chains: list[list[str]] = []
     for node in graph.computed:
         if not isinstance(node, Conv):
+            continue
+        try:
+            check_shared(node.spec)
+        except UnsupportedError:
             continue
         (before,) = graph.origins(node)
         alone = len(list(_readers(graph, before))) == 1
