@@ -58,11 +58,12 @@ def node_lines(graph: Graph) -> list[str]:
 def graph_header(plan: GraphPlan, version: str) -> str:
     """Returns the comment that a graph's Verilog begins with."""
     nodes = "\n".join(f"  {line}" for line in node_lines(plan.graph))
+    shared = "".join(f"\nOne engine computes, one after the other: {', '.join(layers)}.\n" for layers in plan.programs)
     return f"""\
 {plan.top_name}: {describe_graph(plan.graph)}
 
 {nodes}
-
+{shared}
 {plan.multipliers} multipliers; latency {plan.cycles.latency} cycles, a frame every {plan.cycles.interval} cycles.
 
 {STREAMS.format(version=version)}"""

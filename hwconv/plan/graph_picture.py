@@ -123,6 +123,9 @@ def _words(plan: "GraphPlan", name: str) -> list[str]:
         return [name, shape, f"{beats} beats", "a pixel"]
     if isinstance(node, Reshape):
         return [name, shape, "another shape"]
+    program = plan.program_of(name)
+    if program not in (None, name):
+        return [name, shape, f"in {program}"]
     engine = plan.engines[name]
     if isinstance(engine, AddPlan) or isinstance(node, Add):
         return [name, "sum", shape, f"{plan.beats[name]} adders, {engine.cycles.interval:,} cycles"]
@@ -133,6 +136,7 @@ def _words(plan: "GraphPlan", name: str) -> list[str]:
         kind = f"{node.spec.kind} pool"
     array = f"{engine.config.pixels} x {engine.config.columns}"
     array = f"array {array}" if isinstance(engine, EnginePlan) else f"{array} lanes"
+    array = f"program on {array}" if program is not None else array
     return [name, f"{kernel} {kind}", shape, f"{array}, {engine.cycles.interval:,} cycles"]
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 MOST_LANES = 64
 """Elements of a pooling engine at most."""
-POOL_SHARE = 8
-"""How much faster than other engines one for pooling is, which has no multipliers."""
+POOL_SHARE, QUICK_POOL_SHARE = 8, 16
+"""How much faster than other engines one for pooling is, which has no multipliers; the second where latency counts."""
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
 
@@ -284,11 +284,11 @@ def plan_graph(
     )
 
 
-def _other_area(node: Pool | Add | Concat) -> Area:
-    """What a node without multipliers takes, roughly."""
+def _other_area(node: Pool | Add | Concat, *, quick: bool) -> Area:
+    """What a node without multipliers takes, roughly; `quick`: latency counts."""
     match node:
         case Pool():
-            return Area(luts=1200, ffs=1200)
+            return Area(luts=1200, ffs=1200) * (2 if quick else 1)
         case Add():
             return Area(luts=250, ffs=350) * LEAST_BEAT_BYTES
     return Area(luts=150, ffs=100)
@@ -302,7 +302,8 @@ def _balanced(
     Of the choices that are best by estimate, the schedule decides.
     """
     graph = network.graph
-    others = [_other_area(node) for node in graph.computed if not isinstance(node, Conv)]
+    quick = optimise == "latency"
+    others = [_other_area(node, quick=quick) for node in graph.computed if not isinstance(node, Conv)]
     partitions = partitions_of(graph, partition)
     taken = 0
     while True:
@@ -310,7 +311,7 @@ def _balanced(
         found = balance(graph.name, network.layers, budget, optimise, partitions)
         least = found[0].length(optimise)
         close = [each for each in found if each.length(optimise) <= CLOSE * least][:MOST_COMPARED]
-        planned = [(each, *_planned(network, each)) for each in close]
+        planned = [(each, *_planned(network, each, optimise)) for each in close]
         blocks = [
             sum(engine.requantiser_multipliers for engine in engines.values() if not isinstance(engine, EnginePlan))
             for _, _, engines in planned
@@ -329,14 +330,18 @@ def _balanced(
     return min(planned, key=length)
 
 
-def _planned(network: Network, balanced: Balance) -> tuple[dict[str, int], dict[str, NodePlan]]:
+def _planned(
+    network: Network, balanced: Balance, optimise: Literal["interval", "latency"]
+) -> tuple[dict[str, int], dict[str, NodePlan]]:
     """Beats and engines of what was chosen."""
     drafts = {name: choice.plan for name, choice in balanced.choices.items()}
     for layers in balanced.programs:  # with the requantiser that they need
         chosen = balanced.choices[layers[-1]]
         members = [network.layers[name] for name in layers]
         drafts[layers[-1]] = make_program(members, name=layers[-1], multipliers=chosen.plan.asked, array=chosen.array)
-    return _engines(network, drafts, balanced.lut_multipliers, balanced.price, balanced.programs)
+    return _engines(
+        network, drafts, balanced.lut_multipliers, balanced.price, balanced.programs, quick=optimise == "latency"
+    )
 
 
 def _engines(
@@ -345,8 +350,13 @@ def _engines(
     made: Mapping[str, int],
     block_ram_price: int = 0,
     programs: Programs = (),
+    *,
+    quick: bool = False,
 ) -> tuple[dict[str, int], dict[str, NodePlan]]:
-    """The beats of all tensors, and the engines with such streams; `made`: multipliers of look-up tables."""
+    """The beats of all tensors, and the engines with such streams.
+
+    `made`: multipliers of look-up tables of each array. `quick`: latency counts.
+    """
     graph = network.graph
     pace = max((draft.cycles.interval for draft in drafts.values()), default=0)
     beats = _Beats(graph, drafts, pace, blocks_of(graph, programs)).choose()
@@ -391,7 +401,7 @@ def _engines(
             )
             engine = replace(engine, config=replace(engine.config, block_ram_price=block_ram_price))
         else:
-            engine = _pool(node, pace, widths)
+            engine = _pool(node, pace, widths, quick=quick)
         engines[node.name] = _named(graph, node.name, engine)
     return beats, engines
 
@@ -450,22 +460,25 @@ def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None, programs:
     return {name: ceil(need / times[low]) for name, need in macs.items()} if macs else {}
 
 
-def _pool(node: Pool, pace: int, widths: dict[str, int]) -> PoolPlan:
+def _pool(node: Pool, pace: int, widths: dict[str, int], *, quick: bool) -> PoolPlan:
     """The narrowest pooling engine that is much faster than the others, or as fast as its input.
 
-    A window may be the whole frame: it is then computed when all engines before are through.
+    Where latency counts, it is one that is soon through when its last input has come: a window may be the whole frame,
+    which is computed only then.
     """
     spec = node.spec
     beats = -(-spec.height * spec.width * spec.channels // widths["input_beat_bytes"])
-    found = None
+    enough = pace // QUICK_POOL_SHARE if quick else max(pace // POOL_SHARE, beats)
+    found, least = None, 0
     for lanes in (1, 2, 4, 8, 16, 32, MOST_LANES):
         try:
             plan = plan_pool(spec, lanes=lanes, **widths)
         except UnsupportedError:
             continue
-        if found is None or plan.cycles.interval < found.cycles.interval:
-            found = plan
-        if found.cycles.interval <= max(pace // POOL_SHARE, beats):
+        cycles = plan.cycles.latency - beats if quick else plan.cycles.interval
+        if found is None or cycles < least:
+            found, least = plan, cycles
+        if least <= enough:
             break
     if found is None:
         raise UnsupportedError(spec.name, "output_beat_bytes", widths["output_beat_bytes"], "a divisor of the channels")
