@@ -111,9 +111,36 @@ def uneven() -> Graph:
     )  # fmt: skip
 
 
-GRAPHS = {"skip": skip, "branches": branches, "uneven": uneven, "residual": residual}
+def shared() -> Graph:
+    """Layers that share an engine, between one that does not and two that read what they give."""
+    first = convolution("first", (5, 6, 3), 4, (2, 2), padding="same")
+    channels = convolution("channels", (5, 6, 4), 4, (3, 3), groups=4, padding="same")
+    points = convolution("points", (5, 6, 4), 8)
+    halves = convolution("halves", (5, 6, 8), 4, (3, 2), groups=2, stride=(2, 2), padding=(1, 0, 1, 0))
+    flat = convolution("flat", (1, 6, 4), 8, (1, 3), padding="same", output_zero_point=-7)
+    pooled = PoolSpec(name="pooled", kind="max", height=1, width=6, channels=8, kernel=(1, 3), stride=(1, 1), padding="same")
+    full = convolution("full", (1, 6, 8), 8, input_zero_point=-7, output_zero_point=-7)
+    return Graph(
+        name="shared", height=5, width=6, channels=3, zero_point=3,
+        nodes=(
+            Conv(input="input", spec=first),
+            Conv(input="first", spec=channels),
+            Conv(input="channels", spec=points),
+            Conv(input="points", spec=halves),
+            Reshape(name="line", input="halves", height=1, width=6, channels=4),
+            Conv(input="line", spec=flat),
+            Pool(input="flat", spec=pooled),
+            Conv(input="flat", spec=full),
+            Concat(name="both", inputs=("full", "pooled")),
+        ),
+    )  # fmt: skip
+
+
+GRAPHS = {"skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "shared": shared}
+PROGRAMS = {"shared": (("channels", "points", "halves", "flat"),)}
+"""Layers of a graph that share an engine."""
 
 
 @functools.cache
 def graph_plan(name: str) -> GraphPlan:
-    return plan_graph(network_of(GRAPHS[name]()))
+    return plan_graph(network_of(GRAPHS[name]()), programs=PROGRAMS.get(name, ()))
