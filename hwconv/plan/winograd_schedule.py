@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .config import EngineConfig
 from .schedule import NEVER, EngineSchedule, Times
 from .winograd_config import WinogradConfig
 from .winograd_cycles import COLLECT, CREDIT, RELEASE, band_rows_needed, band_words, result_cycles
@@ -56,8 +57,8 @@ class WinogradSchedule(EngineSchedule):
         first[units:] = np.maximum(first[units:], sent[self._band_ends[:-units]] + CREDIT)
 
 
-def schedule_of(config: object, frames: int) -> EngineSchedule:
+def schedule_of(config: EngineConfig | WinogradConfig, frames: int) -> EngineSchedule:
     """The schedule of an engine of either kind."""
     if isinstance(config, WinogradConfig):
         return WinogradSchedule(config, frames)
-    return EngineSchedule(config, frames)  # type: ignore[arg-type]
+    return EngineSchedule(config, frames)
