@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwconv import flow, graphs
-from hwconv.api import GenerateResult, is_graph, is_model
 from hwconv.comparison import ComparisonResult
 from hwconv.emit.package import check_directory, engine_files
 from hwconv.errors import FormatError, SpecError
@@ -30,6 +29,8 @@ from hwconv.graphs.run import Frames
 from hwconv.model import Model
 from hwconv.plan.graph_plan import GraphPlan, plan_graph
 from hwconv.plan.partition import partitions_of
+from hwconv.results import GenerateResult
+from hwconv.sources import is_graph, is_model
 from hwconv.targets import load_target
 
 Values = NDArray[Any]

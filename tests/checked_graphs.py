@@ -118,7 +118,9 @@ def shared() -> Graph:
     points = convolution("points", (5, 6, 4), 8)
     halves = convolution("halves", (5, 6, 8), 4, (3, 2), groups=2, stride=(2, 2), padding=(1, 0, 1, 0))
     flat = convolution("flat", (1, 6, 4), 8, (1, 3), padding="same", output_zero_point=-7)
-    pooled = PoolSpec(name="pooled", kind="max", height=1, width=6, channels=8, kernel=(1, 3), stride=(1, 1), padding="same")
+    pooled = PoolSpec(
+        name="pooled", kind="max", height=1, width=6, channels=8, kernel=(1, 3), stride=(1, 1), padding="same"
+    )
     full = convolution("full", (1, 6, 8), 8, input_zero_point=-7, output_zero_point=-7)
     return Graph(
         name="shared", height=5, width=6, channels=3, zero_point=3,

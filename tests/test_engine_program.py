@@ -131,7 +131,7 @@ def program(name: str) -> EnginePlan:
         random_layer(random, ConvSpec(name=f"layer_{index}", input_zero_point=3 - index, **fields))
         for index, fields in enumerate(specs)
     ]
-    return make_program(layers, name=name, beat_bytes=beat, **wanted)  # type: ignore[arg-type]
+    return make_program(layers, name=name, beat_bytes=beat, **wanted)
 
 
 def composed(layers: Sequence[Layer], frames: np.ndarray) -> np.ndarray:
@@ -303,7 +303,7 @@ def test_many_random_programs_compute_their_layers_in_sequence(seed, number):
 
 
 def layer(**fields: object) -> Layer:
-    return random_layer(np.random.default_rng(0), ConvSpec(**{"kernel": (1, 1), **fields}))  # type: ignore[arg-type]
+    return random_layer(np.random.default_rng(0), ConvSpec(**{"kernel": (1, 1), **fields}))
 
 
 SMALL = layer(name="small", height=2, width=2, in_channels=4, out_channels=4)

@@ -60,13 +60,17 @@ TOP = {
     "cli",
     "comparison",
     "demo",
+    "designs",
     "gallery",
     "graphs",
     "inspection",
     "load_trials",
     "networks",
     "quantise",
+    "results",
+    "sources",
     "trials",
+    "vectors",
 }
 WITHOUT_AMARANTH = set(ALLOWED) - {"gateware", "emit"}
 

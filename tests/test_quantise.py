@@ -4,6 +4,7 @@ import builtins
 import json
 
 import numpy as np
+import onnx
 import pytest
 
 from hwconv.cli import main
@@ -13,7 +14,6 @@ from hwconv.golden.model import run_model
 from hwconv.graph import Add, Concat, Conv, Pool
 from hwconv.quantise import quantise_model
 
-onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install '.[quantise]'")
 
 

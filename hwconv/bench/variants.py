@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from hwconv import golden, simulation
-from hwconv.api import design_of
 from hwconv.bench.layers import SPECS, bench_layer, drawn_parameters
 from hwconv.blocks import Block, block_from_dict
 from hwconv.comparison import with_random
+from hwconv.designs import design_of
 from hwconv.emit.package import model_files
 from hwconv.golden import graph as golden_graph
 from hwconv.graph import INPUT, Concat, Conv, Graph, Network, Pool
