@@ -114,7 +114,8 @@ def test_what_the_table_excepts_is_refused_by_name(changes, field):
         ({"transposed": True}, "transposed"),
         ({"streaming": True}, "streaming"),
         ({"input_dtype": "int16", "output_dtype": "int16"}, "input_dtype"),
-        ({"requantisation": "onnx"}, "requantisation"),
+        ({"requantisation": "none", "output_dtype": "int32"}, "requantisation"),
+        ({"output_dtype": "int16"}, "output_dtype"),
     ],
 )
 def test_what_the_table_excepts_of_programs_is_refused_by_name(changes, field):

@@ -12,7 +12,7 @@ from aimed_specs import zero_point
 from engines import engine_design, random_frames
 from hypothesis import given
 from hypothesis import strategies as st
-from random_engines import hostile_frames, random_layer
+from random_engines import hostile_frames, lively_layer, random_layer
 
 from hwconv import golden
 from hwconv.errors import HwconvError, SpecError, UnsupportedError
@@ -128,7 +128,7 @@ def program(name: str) -> EnginePlan:
     wanted = {"array": chosen} if isinstance(chosen, SharedArray) else {"multipliers": chosen}
     random = np.random.default_rng(len(name))
     layers = [
-        random_layer(random, ConvSpec(name=f"layer_{index}", input_zero_point=3 - index, **fields))
+        lively_layer(random, ConvSpec(name=f"layer_{index}", input_zero_point=3 - index, **fields))
         for index, fields in enumerate(specs)
     ]
     return make_program(layers, name=name, beat_bytes=beat, **wanted)
@@ -228,12 +228,13 @@ def random_program(random: np.random.Generator) -> EnginePlan:
     them.
     """
     while True:
-        count = int(random.integers(2, 4))
+        count, kind = int(random.integers(2, 4)), str(random.choice(["int8", "int8", "onnx", "uint8"]))
         shape = (*(int(value) for value in random.integers(1, 9, 2)), int(random.choice([1, 2, 3, 4, 6, 8])))
         layers: list[Layer] = []
         try:
             for index in range(count):
-                layers.append(random_layer(random, next_spec(random, index, shape)))
+                draw = random_layer if kind == "int8" and random.random() < 0.3 else lively_layer
+                layers.append(draw(random, next_spec(random, index, shape, kind)))
                 shape = layers[-1].spec.output_shape
                 if random.random() < 0.2:
                     shape = (1, shape[0], shape[1] * shape[2])
@@ -252,9 +253,12 @@ def random_program(random: np.random.Generator) -> EnginePlan:
                 return make_program(layers, array=array, beat_bytes=beat)
 
 
-def next_spec(random: np.random.Generator, index: int, shape: tuple[int, ...]) -> ConvSpec:
+def next_spec(random: np.random.Generator, index: int, shape: tuple[int, ...], kind: str) -> ConvSpec:
     groups = int(random.choice([item for item in (1, 1, 2, 3, shape[2]) if shape[2] % item == 0]))
-    low, high = sorted(int(value) for value in random.integers(-128, 128, 2))
+    offset = 128 if kind == "uint8" else 0
+    low, high = sorted(offset + int(value) for value in random.integers(-128, 128, 2))
+    modes = {"int8": ["tflite", "tflite", "shift"], "onnx": ["onnx"], "uint8": ["tflite", "onnx"]}
+    types = {"input_dtype": "uint8", "output_dtype": "uint8", "weight_dtype": "uint8"} if offset else {}
     clamped = random.random() < 0.3
     return ConvSpec(
         name=f"layer_{index}",
@@ -267,9 +271,11 @@ def next_spec(random: np.random.Generator, index: int, shape: tuple[int, ...]) -
         stride=tuple(int(value) for value in random.integers(1, 4, 2)),
         dilation=tuple(int(value) for value in random.integers(1, 4, 2)),
         padding=tuple(int(value) for value in random.integers(0, 4, 4)),
-        input_zero_point=zero_point(random),
-        output_zero_point=zero_point(random),
-        requantisation=str(random.choice(["tflite", "tflite", "shift"])),
+        **types,
+        input_zero_point=offset + zero_point(random),
+        output_zero_point=offset + zero_point(random),
+        weight_zero_point=int(random.integers(100, 156)) if offset else 0,
+        requantisation=str(random.choice(modes[kind])),
         activation_min=low if clamped else None,
         activation_max=high if clamped else None,
     )

@@ -10,6 +10,8 @@ from ..spec import ConvSpec
 
 SHARED_MODES = ("tflite", "shift", "onnx")
 """Requantisation of layers that may share an engine."""
+SHARED_TYPES = ("int8", "uint8")
+"""What goes from layer to layer: one of these, the same between all."""
 
 Programs = tuple[tuple[str, ...], ...]
 """The convolutions of each program, by name, in order."""
@@ -86,9 +88,10 @@ def check_shared(spec: ConvSpec) -> None:
     for field in ("transposed", "streaming"):
         if getattr(spec, field):
             raise UnsupportedError(spec.name, field, True, "false in a program")
-    for field, value in (("input_dtype", spec.input_dtype), ("output_dtype", spec.output_dtype)):
-        if value != "int8":
-            raise UnsupportedError(spec.name, field, value, "int8 in a program")
+    if spec.input_dtype not in SHARED_TYPES:
+        raise UnsupportedError(spec.name, "input_dtype", spec.input_dtype, f"{one_of(SHARED_TYPES)} in a program")
+    if spec.output_dtype != spec.input_dtype:
+        raise UnsupportedError(spec.name, "output_dtype", spec.output_dtype, f"{spec.input_dtype}, as what comes in")
 
 
 def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:

@@ -155,3 +155,6 @@ def _check_layers(layers: Sequence[Layer]) -> None:
         if after.spec.input_elements != before.spec.output_elements:
             expected = f"as many elements as {before.spec.output_shape}, which {before.spec.name} computes"
             raise SpecError(after.spec.name, "input shape", after.spec.input_shape, expected)
+        if after.spec.input_dtype != before.spec.output_dtype:
+            expected = f"{before.spec.output_dtype}, which {before.spec.name} computes"
+            raise SpecError(after.spec.name, "input_dtype", after.spec.input_dtype, expected)
