@@ -17,7 +17,10 @@ elements takes look-up tables.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import FitError
 from ..layer import Layer
@@ -35,6 +38,8 @@ FILL_FFS = 0.78
 BLOCK_RAM_PRICES = (0, 30, 60, 120, 240, 480)
 """Look-up tables that a block RAM counts as, where the cheapest arrays take more of them than there are. A ROM that is
 cheaper in look-up tables is made of these."""
+FF_PRICES = (0.0, 1.0, 3.0)
+"""Look-up tables that a flip-flop counts as, where these run out first."""
 PIXEL_CLASSES = (1, 2, 4, 8, 1 << 30)
 """Most pixels of the arrays among which the one is chosen with which latency is short."""
 STRETCHES = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0)
@@ -93,13 +98,7 @@ class Balance:
     @property
     def latency(self) -> float:
         """Cycles until a frame is through all engines, one after the other, roughly."""
-        first = last = 0.0
-        for choice in self.choices.values():
-            start = first + choice.fill * (last - first)
-            first, last = start + min(choice.tail, choice.interval), max(last + choice.tail, start + choice.interval)
-            if choice.array is not None:  # its results come with the last of its layers
-                first = last - choice.interval / len(choice.plan.layers)
-        return last
+        return _latency(self.choices.values())
 
 
 def budget_of(target: "Target", others: Sequence[Area] = (), other_block_rams: int = 0, other_hard: int = 0) -> Budget:
@@ -177,26 +176,62 @@ def _shared(together: tuple[str, ...], layers: Mapping[str, Layer], every: Seque
     )
 
 
+class _Table:
+    """The arrays of a layer or program as columns of numbers, in which the cheapest is found at once.
+
+    An array's lag, from a frame's last input to its last output where the frame comes in some time, is its tail, or
+    what is left of its own interval once that time is over.
+    """
+
+    def __init__(self, choices: Sequence[Choice]) -> None:
+        self.choices = choices
+        self.intervals = np.array([each.interval for each in choices])
+        self._tails = np.array([each.tail for each in choices])
+        self._covered = np.array([1 - each.fill for each in choices])
+        self._costs: dict[_Prices, NDArray[np.float64]] = {}
+
+    def cheapest(self, time: int, prices: "_Prices", worth: float) -> Choice | None:
+        """The cheapest array that is no slower, then the fastest; `worth`: look-up tables for a cycle of its lag."""
+        if prices not in self._costs:
+            self._costs[prices] = np.array([each.cost(*prices) for each in self.choices], np.float64)
+        lags = np.maximum(self._tails, self.intervals - self._covered * time)
+        costs = np.where(self.intervals <= time, self._costs[prices] + worth * lags, np.inf)
+        least = costs.min()
+        if least == np.inf:
+            return None
+        ties = np.flatnonzero(costs == least)
+        return self.choices[int(ties[self.intervals[ties].argmin()])]
+
+
+class _Prices(NamedTuple):
+    """Look-up tables that a block RAM and a flip-flop count as."""
+
+    block_ram: int
+    ff: float
+
+
 def _best(
-    tables: Mapping[str, Sequence[Choice]],
+    known: Mapping[str, Sequence[Choice]],
     programs: Programs,
     budget: Budget,
     optimise: Literal["interval", "latency"],
 ) -> tuple[list[Balance], dict[str, tuple[int, int]]]:
     """The best arrays of one partition for each price of block RAMs; or what even the smallest lack."""
-    if not all(tables.values()):
+    if not all(known.values()):
         return [], {"arrays": (1, 0)}
-    times = sorted({choice.interval for table in tables.values() for choice in table})
+    tables = {name: _Table(choices) for name, choices in known.items()}
+    times = sorted({int(interval) for table in tables.values() for interval in table.intervals})
     found: list[Balance] = []
-    for price in BLOCK_RAM_PRICES:
-        best = _shortest(tables, times, programs, budget, price)
+    every = [_Prices(block_ram, ff) for block_ram in BLOCK_RAM_PRICES for ff in FF_PRICES]
+    for prices in every:
+        best = _shortest(tables, times, programs, budget, prices)
         if best is not None and optimise == "latency":
-            best = _quickest(tables, best, budget, price)
+            best = _quickest(tables, best, budget, prices)
         if best is not None and all(best.choices != other.choices for other in found):
             found.append(best)
     if found:
         return found, {}
-    smallest = [_taken(_cheapest(tables, times[-1], price) or {}, budget, price) for price in BLOCK_RAM_PRICES]
+    smallest = [_taken(_cheapest(tables, times[-1], prices) or {}, budget, prices.block_ram) for prices in every]
     return [], min((budget.shortfall(taken) for taken in smallest), key=_missing)
 
 
@@ -206,49 +241,49 @@ def _missing(lacking: Mapping[str, tuple[int, int]]) -> float:
 
 
 def _shortest(
-    tables: Mapping[str, Sequence[Choice]], times: Sequence[int], programs: Programs, budget: Budget, price: int
+    tables: Mapping[str, _Table], times: Sequence[int], programs: Programs, budget: Budget, prices: _Prices
 ) -> Balance | None:
     """The shortest of some times whose cheapest arrays fit together."""
     low, high, best = 0, len(times) - 1, None
     while low <= high:
         middle = (low + high) // 2
-        chosen = _cheapest(tables, times[middle], price)
-        taken = _taken(chosen, budget, price) if chosen is not None else None
+        chosen = _cheapest(tables, times[middle], prices)
+        taken = _taken(chosen, budget, prices.block_ram) if chosen is not None else None
         if chosen is not None and taken is not None and not budget.shortfall(taken):
             best, high = (chosen, taken), middle - 1
         else:
             low = middle + 1
     if best is None:
         return None
-    return _balance(tables, *best, programs, budget, price)
+    return _balance(tables, *best, programs, budget, prices)
 
 
-def _quickest(tables: Mapping[str, Sequence[Choice]], shortest: Balance, budget: Budget, price: int) -> Balance:
-    """The least latency: for some times from the shortest on, as much as fits is paid for short tiles."""
-    best = shortest
+def _quickest(tables: Mapping[str, _Table], shortest: Balance, budget: Budget, prices: _Prices) -> Balance:
+    """The least latency: for some times from the shortest on, as much as fits is paid for short lags."""
+    best, least = shortest, shortest.latency
     for stretch in STRETCHES:
         time, low, high = round(stretch * shortest.interval), 0.0, MOST_WORTH
         for _ in range(WORTH_STEPS):
             worth = (low + high) / 2
-            chosen = _cheapest(tables, time, price, worth)
-            taken = _taken(chosen, budget, price) if chosen is not None else None
+            chosen = _cheapest(tables, time, prices, worth)
+            taken = _taken(chosen, budget, prices.block_ram) if chosen is not None else None
             if chosen is None or taken is None or budget.shortfall(taken):
                 high = worth
                 continue
             low = worth
-            found = _balance(tables, chosen, taken, shortest.programs, budget, price)
-            if found.length("latency") < best.length("latency"):
-                best = found
+            latency = _latency(chosen.values())
+            if latency < least:
+                best, least = _balance(tables, chosen, taken, shortest.programs, budget, prices), latency
     return best
 
 
 def _balance(
-    tables: Mapping[str, Sequence[Choice]],
+    tables: Mapping[str, _Table],
     chosen: Mapping[str, Choice],
     taken: Budget,
     programs: Programs,
     budget: Budget,
-    price: int,
+    prices: _Prices,
 ) -> Balance:
     interval = max(choice.interval for choice in chosen.values())
     return Balance(
@@ -256,23 +291,21 @@ def _balance(
         programs=programs,
         lut_multipliers=_lut_multipliers(chosen, budget),
         interval=interval,
-        price=price,
+        price=prices.block_ram,
         budget=budget,
         taken=taken,
-        binds=_binding(tables, interval, budget, price),
+        binds=_binding(tables, interval, budget, prices),
     )
 
 
-def _cheapest(
-    tables: Mapping[str, Sequence[Choice]], time: int, price: int, worth: float = 0.0
-) -> dict[str, Choice] | None:
+def _cheapest(tables: Mapping[str, _Table], time: int, prices: _Prices, worth: float = 0.0) -> dict[str, Choice] | None:
     """The cheapest array of each layer that is no slower; `worth`: look-up tables for a cycle of its lag."""
     chosen = {}
     for name, table in tables.items():
-        fast = [choice for choice in table if choice.interval <= time]
-        if not fast:
+        choice = table.cheapest(time, prices, worth)
+        if choice is None:
             return None
-        chosen[name] = min(fast, key=lambda each: (each.cost(price) + worth * each.lag(time), each.interval))
+        chosen[name] = choice
     return chosen
 
 
@@ -297,15 +330,26 @@ def _lut_multipliers(chosen: Mapping[str, Choice], budget: Budget) -> dict[str, 
     return made
 
 
-def _binding(tables: Mapping[str, Sequence[Choice]], interval: int, budget: Budget, price: int) -> str:
+def _binding(tables: Mapping[str, _Table], interval: int, budget: Budget, prices: _Prices) -> str:
     """Why nothing is faster."""
-    shorter = [choice.interval for table in tables.values() for choice in table if choice.interval < interval]
+    shorter = [int(each) for table in tables.values() for each in table.intervals if each < interval]
     if not shorter:
         return "the layers have no faster arrays"
     faster = max(shorter)
-    chosen = _cheapest(tables, faster, price)
+    chosen = _cheapest(tables, faster, prices)
     if chosen is None:
-        slow = [name for name, table in tables.items() if min(each.interval for each in table) > faster]
+        slow = [name for name, table in tables.items() if table.intervals.min() > faster]
         return f"{slow[0]} has no faster array"
-    lacking = budget.shortfall(_taken(chosen, budget, price))
+    lacking = budget.shortfall(_taken(chosen, budget, prices.block_ram))
     return ", ".join(lacking) or "no kind alone: what is left is worth less than it costs"
+
+
+def _latency(choices: Iterable[Choice]) -> float:
+    """Cycles until a frame is through all engines, one after the other, roughly."""
+    first = last = 0.0
+    for choice in choices:
+        start = first + choice.fill * (last - first)
+        first, last = start + min(choice.tail, choice.interval), max(last + choice.tail, start + choice.interval)
+        if choice.array is not None:  # its results come with the last of its layers
+            first = last - choice.interval / len(choice.plan.layers)
+    return last

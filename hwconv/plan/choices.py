@@ -67,10 +67,6 @@ class Choice:
     soft: int
     array: SharedArray | None = None
 
-    def lag(self, time: int) -> float:
-        """Cycles from a frame's last input to its last output, where the frame comes in `time` cycles."""
-        return max(self.tail, self.interval - (1 - self.fill) * time)
-
     @property
     def hard(self) -> int:
         """Hard multipliers, if no element is made of look-up tables."""
@@ -84,9 +80,13 @@ class Choice:
         """Block RAMs then."""
         return self.block_rams + sum(rom.block_rams for rom in self.roms if not rom.in_luts(price))
 
-    def cost(self, price: int) -> int:
-        """All that it takes in look-up tables, a multiplier being worth what replaces it."""
-        return self.luts(price) + self.element.luts * self.hard + price * self.blocks(price)
+    def cost(self, price: int, ff_price: float = 0.0) -> float:
+        """All that it takes in look-up tables, a multiplier being worth what replaces it.
+
+        `price`, `ff_price`: look-up tables that a block RAM and a flip-flop count as.
+        """
+        fabric = self.luts(price) + ff_price * self.area.ffs
+        return fabric + (self.element.luts + ff_price * self.element.ffs) * self.hard + price * self.blocks(price)
 
 
 @lru_cache(maxsize=512)
@@ -167,7 +167,7 @@ def program_choices(name: str, layers: tuple[Layer, ...], known: tuple[Layer, ..
     layers, which have these among them: one that serves more of them is no smaller.
     """
     unit = shared_unit(known)
-    specs = [layer.spec for layer in layers]
+    specs = tuple(layer.spec for layer in layers)
     arrays: dict[tuple[int, int], list[tuple[int, int, SharedArray]]] = {}
     for array in shared_arrays(specs, MOST_PROGRAM_MULTIPLIERS):
         cycles, area = array_cost(specs, array)

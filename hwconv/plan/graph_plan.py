@@ -32,7 +32,7 @@ POOL_SHARE, QUICK_POOL_SHARE = 8, 16
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
 
-CLOSE, MOST_COMPARED = 1.3, 6
+CLOSE, MOST_COMPARED = 1.3, 5
 """Choices of a solver that are planned and compared: those so close to the best estimate, and so many at most."""
 
 NodePlan = EnginePlan | PoolPlan | AddPlan
@@ -311,7 +311,7 @@ def _balanced(
         found = balance(graph.name, network.layers, budget, optimise, partitions)
         least = found[0].length(optimise)
         close = [each for each in found if each.length(optimise) <= CLOSE * least][:MOST_COMPARED]
-        planned = [(each, *_planned(network, each, optimise)) for each in close]
+        planned = [(each, *_planned(network, each, quick=quick)) for each in close]
         blocks = [
             sum(engine.requantiser_multipliers for engine in engines.values() if not isinstance(engine, EnginePlan))
             for _, _, engines in planned
@@ -319,29 +319,33 @@ def _balanced(
         if max(blocks) <= taken:
             break
         taken = max(blocks)
-    if len(planned) == 1:
-        return planned[0]
 
     def length(each: tuple[Balance, dict[str, int], dict[str, NodePlan]]) -> int:
         streams = streams_of(graph, each[2], each[1], each[0].programs)
         schedule = streams.schedule(dict.fromkeys(streams.edges, UNBOUNDED))
-        return schedule.latency if optimise == "latency" else schedule.interval
+        return schedule.latency if quick else schedule.interval
 
-    return min(planned, key=length)
+    chosen = min(planned, key=length) if len(planned) > 1 else planned[0]
+    if not chosen[0].programs:
+        return chosen
+    return chosen[0], *_planned(network, _with_own_requantisers(network, chosen[0]), quick=quick)
 
 
-def _planned(
-    network: Network, balanced: Balance, optimise: Literal["interval", "latency"]
-) -> tuple[dict[str, int], dict[str, NodePlan]]:
+def _with_own_requantisers(network: Network, balanced: Balance) -> Balance:
+    """The same choices, each program with the requantiser that its layers need."""
+    choices = dict(balanced.choices)
+    for names in balanced.programs:
+        chosen = choices[names[-1]]
+        members = [network.layers[name] for name in names]
+        plan = make_program(members, name=names[-1], multipliers=chosen.plan.asked, array=chosen.array)
+        choices[names[-1]] = replace(chosen, plan=plan)
+    return replace(balanced, choices=choices)
+
+
+def _planned(network: Network, balanced: Balance, *, quick: bool) -> tuple[dict[str, int], dict[str, NodePlan]]:
     """Beats and engines of what was chosen."""
     drafts = {name: choice.plan for name, choice in balanced.choices.items()}
-    for layers in balanced.programs:  # with the requantiser that they need
-        chosen = balanced.choices[layers[-1]]
-        members = [network.layers[name] for name in layers]
-        drafts[layers[-1]] = make_program(members, name=layers[-1], multipliers=chosen.plan.asked, array=chosen.array)
-    return _engines(
-        network, drafts, balanced.lut_multipliers, balanced.price, balanced.programs, quick=optimise == "latency"
-    )
+    return _engines(network, drafts, balanced.lut_multipliers, balanced.price, balanced.programs, quick=quick)
 
 
 def _engines(

@@ -74,7 +74,7 @@ def make_program(
     if not 1 <= asked <= 4096:
         raise SpecError(name, "multipliers", asked, "from 1 to 4096")
     if array is None:
-        array = min(shared_arrays(specs, asked), key=lambda item: array_cost(specs, item))
+        array = min(shared_arrays(specs, asked), key=lambda item: array_cost(tuple(specs), item))
     else:
         check_array(specs, array)
     beat = program_beat(array) if beat_bytes is None else beat_bytes

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, gcd
+from typing import NamedTuple
 
 from ..errors import UnsupportedError
 from ..spec import ConvSpec
@@ -121,15 +123,46 @@ def fold(spec: ConvSpec, array: SharedArray) -> Folding:
     )
 
 
-def array_cost(specs: Sequence[ConvSpec], array: SharedArray) -> tuple[int, int]:
+def array_cost(specs: tuple[ConvSpec, ...], array: SharedArray) -> tuple[int, int]:
     """Cycles of a frame through all layers, roughly; then what the array takes."""
-    folded = [fold(spec, array) for spec in specs]
     unit = gcd(program_beat(array), array.word_channels)
-    cycles = specs[0].input_elements // unit
-    for spec, item in zip(specs, folded, strict=True):
-        last = min(array.pixels, spec.out_height * spec.out_width) * spec.out_channels // unit
-        cycles += item.compute_cycles + BETWEEN_LAYERS + max(array.pixels * array.drain, last)
-    return cycles, folded[0].area
+    block_steps = max(array.word_channels, array.lanes)
+    cycles = specs[0].input_elements // unit + BETWEEN_LAYERS * len(specs)
+    drain = array.pixels * array.drain
+    for work in _works(specs, array.word_channels):
+        folds = work.groups * ceil(work.outputs / array.columns)
+        fold_cycles = max(work.tap_blocks * block_steps, drain, ceil(MINIMUM_TILE_CYCLES / folds))
+        last = min(array.pixels, work.pixels) * work.channels // unit
+        cycles += ceil(work.pixels / array.pixels) * folds * fold_cycles + max(drain, last)
+    return cycles, fold(specs[0], array).area
+
+
+class _Work(NamedTuple):
+    """What a layer asks of an array, in words of some width."""
+
+    pixels: int
+    channels: int
+    groups: int
+    outputs: int
+    tap_blocks: int
+
+
+@lru_cache(maxsize=256)
+def _works(specs: tuple[ConvSpec, ...], word: int) -> tuple[_Work, ...]:
+    found = []
+    for spec in specs:
+        laid = _laid(spec, word)
+        assert laid is not None  # of arrays that do not suit, none is asked
+        found.append(
+            _Work(
+                pixels=spec.out_height * spec.out_width,
+                channels=spec.out_channels,
+                groups=laid.groups,
+                outputs=laid.outputs,
+                tap_blocks=spec.taps * laid.blocks,
+            )
+        )
+    return tuple(found)
 
 
 def program_beat(array: SharedArray) -> int:
