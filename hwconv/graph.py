@@ -326,8 +326,7 @@ def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
     if node.spec.input_shape != first.shape:
         raise SpecError(node.name, "input shape", node.spec.input_shape, f"{first.shape}, that of {node.input}")
     if isinstance(node, Pool):
-        height, width, channels = node.spec.output_shape
-        return Tensor(height=height, width=width, channels=channels, dtype="int8", zero_point=first.zero_point)
+        return _pooled(node, first)
     spec = node.spec
     if spec.input_dtype != "int8":
         raise SpecError(node.name, "input_dtype", spec.input_dtype, f"int8, that of {node.input}")
@@ -339,6 +338,16 @@ def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
     height, width, channels = spec.output_shape
     zero_point = spec.output_zero_point
     return Tensor(height=height, width=width, channels=channels, dtype=spec.output_dtype, zero_point=zero_point)
+
+
+def _pooled(node: Pool, first: Tensor) -> Tensor:
+    spec, zero_point = node.spec, first.zero_point
+    if spec.kind == "mean":
+        if spec.input_zero_point != zero_point:
+            raise SpecError(node.name, "input_zero_point", spec.input_zero_point, f"{zero_point}, that of {node.input}")
+        zero_point = spec.output_zero_point
+    height, width, channels = spec.output_shape
+    return Tensor(height=height, width=width, channels=channels, dtype="int8", zero_point=zero_point)
 
 
 def _reshaped(node: Reshape, first: Tensor) -> Tensor:

@@ -256,8 +256,15 @@ def average_pool(network: Network) -> None:
 
 
 def global_average_pool(network: Network) -> None:
-    name = network.node("GlobalAveragePool", [network.real()])
-    ones = (1,) * (len(network.shape) - 2)
+    rank = len(network.shape)
+    ones = (1,) * (rank - 2)
+    if network.chance(0.5):
+        name = network.node("GlobalAveragePool", [network.real()])
+    else:
+        axes = network.constant(np.arange(2, rank) - (rank if network.chance(0.5) else 0))
+        keep = network.chance(0.5)
+        name = network.node("ReduceMean", [network.real(), axes], **({} if keep else {"keepdims": 0}))
+        ones = ones if keep else ()
     network.quantise(name, (*network.shape[:2], *ones), network.scale * network.random.uniform(0.3, 1), 7)
 
 

@@ -166,6 +166,19 @@ def pooling(network: Network) -> None:
     network.append(kind, [x], (1, *extents, shape[3]), options, like=x)
 
 
+def mean(network: Network) -> None:
+    """Over rows, columns or both, at another scale or the same; the frame keeps four axes."""
+    x, shape = network.last, list(network.x.shape)
+    axes = [[1], [2], [1, 2], [-2, -3]][int(network.random.integers(4))]
+    for axis in axes:
+        shape[axis] = 1
+    inputs = [x, network.constant(axes)]
+    like = x if network.chance(0.3) else None
+    scale = float(np.float32(network.x.scales[0] * 2.0 ** network.random.uniform(-2, 1)))
+    fields = {} if like is not None else {"scales": [scale]}
+    network.append("MEAN", inputs, shape, {"KeepDims": True}, like, **fields)
+
+
 def rescale(network: Network) -> None:
     """The same at another scale and zero point; a finer scale saturates."""
     scale = float(np.float32(network.x.scales[0] * network.random.choice([1, 0.5, 2, 0.7, 1.6, 5])))
@@ -199,7 +212,7 @@ def draw(random: np.random.Generator) -> Network:
     else:
         network.tensor(shape, scales=scale, zero_points=point)
     for _ in range(int(random.integers(1, 5))):
-        blocks = (convolution, convolution, addition, concatenation, pooling, transposed, rescale)
+        blocks = (convolution, convolution, addition, concatenation, pooling, transposed, rescale, mean)
         block = blocks[int(random.integers(len(blocks)))]
         block(network)
     if network.chance(0.6):

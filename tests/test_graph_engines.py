@@ -62,6 +62,18 @@ POOLS = {
         dict(kind="max", height=7, width=6, channels=1, kernel=(3, 2), stride=(2, 2), padding="same",
              activation_min=-20, activation_max=90), 2,
     ),
+    "mean_whole": (
+        dict(kind="mean", height=5, width=7, channels=8, kernel=(5, 7), input_zero_point=-9, output_zero_point=31,
+             **dict(zip(("multiplier", "shift"), golden_pool.mean_multiplier(1.7, 35), strict=True))), 4,
+    ),
+    "mean_of_rows": (
+        dict(kind="mean", height=4, width=6, channels=6, kernel=(1, 6), input_zero_point=3, output_zero_point=3,
+             **dict(zip(("multiplier", "shift"), golden_pool.mean_multiplier(1.0, 6), strict=True))), 2,
+    ),
+    "mean_scaled_up": (  # 40 steps for each of the input's: the multiplier has a left shift
+        dict(kind="mean", height=3, width=1, channels=3, kernel=(3, 1), input_zero_point=2, output_zero_point=-5,
+             **dict(zip(("multiplier", "shift"), golden_pool.mean_multiplier(40.0, 3), strict=True))), 3,
+    ),
     "average_pairs": (dict(kind="average", height=4, width=6, channels=3, kernel=(2, 2), activation_min=-7), 9),
 }  # fmt: skip
 

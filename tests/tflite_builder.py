@@ -161,6 +161,7 @@ def _operator(b: flatbuffers.Builder, operator: Operator, index: int) -> int:
         "CONCATENATION": "ConcatenationOptions",
         "ADD": "AddOptions",
         "SOFTMAX": "SoftmaxOptions",
+        "MEAN": "ReducerOptions",
     }
     kind = kinds.get(operator.name)
     if kind is not None:

@@ -12,13 +12,16 @@ def describe_pool(spec: PoolSpec) -> str:
     padding = " padding {} {} {} {},".format(*spec.padding) if any(spec.padding) else ""
     before, after = (" x ".join(map(str, shape)) for shape in (spec.input_shape, spec.output_shape))
     kernel, stride = ("x".join(map(str, pair)) for pair in (spec.kernel, spec.stride))
+    if spec.kind == "mean":
+        return f"{kernel} rescaled mean, stride {stride}, {before} int8 in, {after} int8 out"
     return f"{kernel} {spec.kind} pooling, stride {stride},{padding} {before} int8 in, {after} int8 out"
 
 
 def pool_header(plan: PoolPlan, version: str) -> str:
     """Returns the comment that a pooling engine's Verilog begins with."""
     spec, cycles = plan.spec, plan.cycles
-    means = {"max": "the largest element of each window", "average": "the mean of each window, half away from zero"}
+    means = {"max": "the largest element of each window", "average": "the mean of each window, half away from zero",
+             "mean": "the sum over each window, scaled as TensorFlow Lite's MEAN"}  # fmt: skip
     return f"""\
 {plan.top_name}: {describe_pool(spec)}
 

@@ -67,7 +67,7 @@ class _Surveyor(NodeReader):
             "QLinearMatMul": self._qlinear_matmul, "Conv": self._conv, "ConvTranspose": self._conv,
             "Gemm": self._gemm, "MatMul": self._matmul, "Add": self._add, "Relu": self._clamp, "Clip": self._clamp,
             "MaxPool": self._max_pool, "AveragePool": self._average_pool,
-            "GlobalAveragePool": self._global_average_pool, "Concat": self._concat,
+            "GlobalAveragePool": self._global_average_pool, "ReduceMean": self._reduce_mean, "Concat": self._concat,
             "Flatten": self._flatten, "Reshape": self._flatten,
         }  # fmt: skip
         self._take_ends()
@@ -451,6 +451,23 @@ class _Surveyor(NodeReader):
 
     def _global_average_pool(self, node: Node) -> None:
         self.attributes(node)
+        self._mean(node, keepdims=True)
+
+    def _reduce_mean(self, node: Node) -> None:
+        attributes = self.attributes(node, axes=None, keepdims=1, noop_with_empty_axes=0)
+        axes = attributes["axes"]
+        if self.optional(node, 1):
+            axes = [int(axis) for axis in self.constant(node, 1, "axes").reshape(-1)[:8]]
+        rank = len(self.picture(node, 0).shape)
+        spatial = list(range(2, rank))
+        if axes is None or sorted(axis % rank for axis in axes) != spatial or not spatial:
+            self.refuse(
+                node, "axes", axes, f"all but batch and channels, {one_of(spatial) or 'of which there are none'}"
+            )
+        self._mean(node, keepdims=bool(attributes["keepdims"]))
+
+    def _mean(self, node: Node, *, keepdims: bool) -> None:
+        """Of each channel."""
         frame, read = self.real(node, 0)
         if len(frame.shape) < 3:
             self.refuse(node, "shape of the input", frame.shape, "rows and columns, or a length")
@@ -459,7 +476,8 @@ class _Surveyor(NodeReader):
             layer = mean_of_all(self._node_name(node), frame.tensor.shape, read, made, clamp)
             return self._take_convolution(node, layer, frame.name, frame.tensor)
 
-        self._make(node, FloatValue(node, (*frame.shape[:2], *(1,) * (len(frame.shape) - 2)), finish))
+        ones = (1,) * (len(frame.shape) - 2) if keepdims else ()
+        self._make(node, FloatValue(node, (*frame.shape[:2], *ones), finish))
 
     def _concat(self, node: Node) -> None:
         axis = self.attributes(node, axis=None)["axis"]

@@ -20,6 +20,7 @@ OPTIONS = {
     "AVERAGE_POOL_2D": (tflite.BuiltinOptions.Pool2DOptions, tflite.Pool2DOptions),
     "MAX_POOL_2D": (tflite.BuiltinOptions.Pool2DOptions, tflite.Pool2DOptions),
     "CONCATENATION": (tflite.BuiltinOptions.ConcatenationOptions, tflite.ConcatenationOptions),
+    "MEAN": (tflite.BuiltinOptions.ReducerOptions, tflite.ReducerOptions),
     "SOFTMAX": (tflite.BuiltinOptions.SoftmaxOptions, tflite.SoftmaxOptions),
 }
 """Operators whose options matter."""
