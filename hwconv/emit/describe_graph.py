@@ -1,10 +1,11 @@
 """What pooling engines and graphs of engines compute, in words: the first lines of their Verilog and READMEs."""
 
 from hwconv.emit.describe import STREAMS, describe_kind
-from hwconv.graph import Add, Concat, Conv, Graph, Reshape
+from hwconv.graph import Add, Concat, Conv, Graph, Reshape, Upscale
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.pool import PoolPlan
 from hwconv.pool import PoolSpec
+from hwconv.upscale import UpscaleSpec
 
 
 def describe_pool(spec: PoolSpec) -> str:
@@ -15,6 +16,14 @@ def describe_pool(spec: PoolSpec) -> str:
     if spec.kind == "mean":
         return f"{kernel} rescaled mean, stride {stride}, {before} int8 in, {after} int8 out"
     return f"{kernel} {spec.kind} pooling, stride {stride},{padding} {before} int8 in, {after} int8 out"
+
+
+def describe_upscale(spec: UpscaleSpec) -> str:
+    """Returns a few words: how a frame is enlarged."""
+    factor = "{}x{}".format(*spec.factor)
+    if spec.kind == "nearest":
+        return f"every pixel {factor} times"
+    return f"channels as {factor} pixels ({spec.order})"
 
 
 def pool_header(plan: PoolPlan, version: str) -> str:
@@ -50,6 +59,8 @@ def node_lines(graph: Graph) -> list[str]:
                 what = "another shape"
             case Add():
                 what = "sum"
+            case Upscale():
+                what = describe_upscale(node.spec)
             case Conv():
                 what = describe_kind(node.spec)
             case _:

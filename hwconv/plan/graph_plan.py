@@ -7,7 +7,7 @@ from math import ceil, gcd
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import SpecError, UnsupportedError, one_of
-from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Pool
+from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Pool, Upscale
 from .add import AddPlan, plan_add
 from .area import Area
 from .array import divisors
@@ -18,6 +18,7 @@ from .graph_schedule import Edge, Stage, Streams
 from .pool import PoolPlan, plan_pool
 from .queue_depths import QueueDepths, queue_depths
 from .rom import RomImage
+from .upscale import UpscalePlan, plan_upscale
 from .winograd import WinogradPlan, make_winograd_plan
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ POOL_SHARE = 8
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
 
-NodePlan = EnginePlan | PoolPlan | AddPlan
+NodePlan = EnginePlan | PoolPlan | AddPlan | UpscalePlan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -245,13 +246,15 @@ def plan_graph(
     )
 
 
-def _other_area(node: Pool | Add | Concat) -> Area:
+def _other_area(node: Pool | Add | Upscale | Concat) -> Area:
     """What a node without multipliers takes, roughly."""
     match node:
         case Pool():
             return Area(luts=1200, ffs=1200)
         case Add():
             return Area(luts=250, ffs=350) * LEAST_BEAT_BYTES
+        case Upscale():
+            return plan_upscale(node.spec).area
     return Area(luts=150, ffs=100)
 
 
@@ -260,16 +263,18 @@ def _balanced(
 ) -> tuple[Balance, dict[str, int], dict[str, NodePlan]]:
     """Engines that share a target; the other blocks' multipliers are known once they are planned beside them."""
     others = [_other_area(node) for node in network.graph.computed if not isinstance(node, Conv)]
-    taken = 0
+    taken = rams = 0
     while True:
-        balanced = balance(network.graph.name, network.layers, budget_of(target, others, other_hard=taken), optimise)
+        budget = budget_of(target, others, rams, other_hard=taken)
+        balanced = balance(network.graph.name, network.layers, budget, optimise)
         drafts = {name: choice.plan for name, choice in balanced.choices.items()}
         beats, engines = _engines(network, drafts, balanced.lut_multipliers, balanced.price)
         blocks = [engine for engine in engines.values() if not isinstance(engine, EnginePlan)]
         needed = sum(block.requantiser_multipliers for block in blocks)
-        if needed <= taken:
+        held = sum(block.block_rams for block in blocks if isinstance(block, UpscalePlan))
+        if needed <= taken and held <= rams:
             return balanced, beats, engines
-        taken = needed
+        taken, rams = max(needed, taken), max(held, rams)
 
 
 def _engines(
@@ -286,6 +291,10 @@ def _engines(
         engine: NodePlan
         if isinstance(node, Add):
             engine = plan_add(node.spec, beat_bytes=beats[node.name])
+            engines[node.name] = _named(graph, node.name, engine)
+            continue
+        if isinstance(node, Upscale):
+            engine = plan_upscale(node.spec, beat_bytes=beats[node.name])
             engines[node.name] = _named(graph, node.name, engine)
             continue
         widths = {"input_beat_bytes": beats[node.input], "output_beat_bytes": beats[node.name]}
@@ -396,7 +405,7 @@ class _Beats:
         self._graph, self._drafts, self._pace = graph, drafts, pace
         self._family = {name: name for name in graph.tensors if graph.origin(name) == name}
         for node in graph.computed:
-            if isinstance(node, Concat | Add):
+            if isinstance(node, Concat | Add | Upscale):
                 for name in graph.origins(node):
                     self._family[self._head(name)] = self._head(node.name)
 
@@ -419,7 +428,7 @@ class _Beats:
         tensors = [self._graph.tensors[name] for name in members]
         joined = (name for node in self._graph.computed if isinstance(node, Concat) for name in node.inputs)
         pixels = [self._graph.tensors[name] for name in joined if self._graph.origin(name) in members]
-        channels = reduce(gcd, (tensor.channels for tensor in (*tensors, *pixels)))
+        channels = reduce(gcd, (*map(self._run, members), *(tensor.channels for tensor in pixels)))
         value_bytes = tensors[0].bytes // (tensors[0].pixels * tensors[0].channels)
         choices = [value_bytes * each for each in divisors(channels) if value_bytes * each <= MAX_BEAT_BYTES]
         makers = [self._drafts[name] for name in members if name in self._drafts]
@@ -431,6 +440,11 @@ class _Beats:
         least = max(each for each in choices if each <= max(choices[0], LEAST_BEAT_BYTES))
         wide = [each for each in choices if each >= least]
         return min(wide, key=lambda beat: (max(self._cycles(members, beat), self._pace), beat))
+
+    def _run(self, name: str) -> int:
+        """Of how many values beside each other a beat of a tensor is a part."""
+        node = None if name == INPUT else self._graph.node(name)
+        return node.spec.run if isinstance(node, Upscale) else self._graph.tensors[name].channels
 
     def _cycles(self, members: list[str], beat: int) -> int:
         """Cycles of a frame in the slowest stream of a family, or reader of one."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .schedule import NEVER, EngineSchedule, Times
+from .upscale import UpscaleConfig
+from .upscale_schedule import UpscaleSchedule
 from .winograd_config import WinogradConfig
 from .winograd_cycles import COLLECT, CREDIT, RELEASE, band_rows_needed, band_words, result_cycles
 
@@ -56,8 +58,10 @@ class WinogradSchedule(EngineSchedule):
         first[units:] = np.maximum(first[units:], sent[self._band_ends[:-units]] + CREDIT)
 
 
-def schedule_of(config: object, frames: int) -> EngineSchedule:
-    """The schedule of an engine of either kind."""
+def schedule_of(config: object, frames: int) -> EngineSchedule | UpscaleSchedule:
+    """The schedule of an engine of any kind, or of a block that enlarges frames."""
+    if isinstance(config, UpscaleConfig):
+        return UpscaleSchedule(config, frames)
     if isinstance(config, WinogradConfig):
         return WinogradSchedule(config, frames)
     return EngineSchedule(config, frames)  # type: ignore[arg-type]
