@@ -5,8 +5,8 @@ import functools
 import numpy as np
 
 from hwconv.add import AddSpec
-from hwconv.golden.requantise import quantise_multiplier
 from hwconv.golden.pool import mean_multiplier
+from hwconv.golden.requantise import quantise_multiplier
 from hwconv.graph import Add, Concat, Conv, Graph, Network, Pool, Reshape, Upscale
 from hwconv.layer import LayerParameters
 from hwconv.plan.graph_plan import GraphPlan, plan_graph
@@ -136,7 +136,9 @@ def enlarged() -> Graph:
 
 def woven() -> Graph:
     """Channels as pixels in the other order, and each of these pixels three times side by side."""
-    pixels = UpscaleSpec(name="pixels", kind="depth_to_space", height=2, width=3, channels=12, factor=(3, 2), order="CRD")
+    pixels = UpscaleSpec(
+        name="pixels", kind="depth_to_space", height=2, width=3, channels=12, factor=(3, 2), order="CRD"
+    )
     wide = UpscaleSpec(name="wide", kind="nearest", height=6, width=6, channels=2, factor=(1, 3))
     return Graph(name="woven", height=2, width=3, channels=12, zero_point=3,
                  nodes=(Upscale(input="input", spec=pixels), Upscale(input="pixels", spec=wide)))  # fmt: skip

@@ -42,7 +42,7 @@ def compare(path, network: Network, x, case="", *, alone=False) -> tuple[int, in
 
 KINDS = {
     "real": ("Conv", "Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Gemm", "MatMul",
-             "Flatten", "Reshape", "Relu", "Clip", "ConvTranspose"),
+             "Flatten", "Reshape", "Relu", "Clip", "ConvTranspose", "Resize", "DepthToSpace"),
     "integer": ("QLinearConv", "QLinearMatMul", "MaxPool", "Concat", "Flatten"),
 }  # fmt: skip
 

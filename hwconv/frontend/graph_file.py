@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, SpecError, one_of
 from ..golden.pool import mean_multiplier
-from ..graph import INPUT, Concat, Conv, Graph, Network, Node, Pool, Tensor, result_of
+from ..graph import INPUT, Concat, Conv, Graph, Network, Node, Pool, Tensor, Upscale, result_of
 from ..layer import LayerParameters
 from ..pool import PoolSpec
 from ..spec import dtype_range
+from ..upscale import UPSCALE_KINDS, UpscaleSpec
 from .tensor_source import Seeded, TensorSource
 from .toml import layer_of
 from .toml_file import read_toml
 
 TABLE = "layer"
-KINDS = ("conv", "max_pool", "average_pool", "mean", "concat")
+KINDS = ("conv", "max_pool", "average_pool", "mean", *UPSCALE_KINDS, "concat")
 _OWN = ("name", "height", "width", "channels", "zero_point", "input", "expected", TABLE)
 _POOL_KEYS = ("kernel", "stride", "padding", "activation_min", "activation_max")
 _MEAN_KEYS = ("kernel", "stride", "scale", "output_zero_point", "activation_min", "activation_max")
@@ -130,6 +131,8 @@ def _node(
         shape = {"height": before.height, "width": before.width, "in_channels": before.channels}
         layer = layer_of(path, {**table, **shape, "input_zero_point": table.get("input_zero_point", before.zero_point)})
         return Conv(input=source, spec=layer.spec), layer.parameters
+    if kind in UPSCALE_KINDS:
+        return Upscale(input=source, spec=_upscale(name, kind, table, before)), None
     if kind == "mean":
         return Pool(input=source, spec=_mean(name, table, before)), None
     _only(name, table, ("name", *_POOL_KEYS))
@@ -137,6 +140,18 @@ def _node(
         raise SpecError(name, "kernel", None, "given")
     spec = PoolSpec.from_dict({"name": name, "kind": kind.removesuffix("_pool"), **_window(table, before)})
     return Pool(input=source, spec=spec), None
+
+
+def _upscale(name: str, kind: str, table: dict[str, Any], before: Tensor) -> UpscaleSpec:
+    keys = ("factor",) if kind == "nearest" else ("factor", "order")
+    _only(name, table, ("name", *keys))
+    if "factor" not in table:
+        raise SpecError(name, "factor", None, "given")
+    given = {key: table[key] for key in keys if key in table}
+    if not isinstance(given["factor"], list):
+        given["factor"] = [given["factor"]] * 2
+    frame = {"height": before.height, "width": before.width, "channels": before.channels}
+    return UpscaleSpec.from_dict({"name": name, "kind": kind, **frame, **given})
 
 
 def _window(table: dict[str, Any], before: Tensor) -> dict[str, Any]:

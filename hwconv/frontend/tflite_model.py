@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import FormatError, HwconvError, SpecError, UnsupportedError, one_of
-from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool, Reshape, result_of
+from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool, Reshape, Upscale, result_of
 from ..graph import Tensor as Frame
 from ..host import Reshape as HostReshape
 from ..layer import Layer, LayerParameters
@@ -32,8 +32,9 @@ from .tflite_steps import (
     pool_of,
     rescaled,
 )
+from .tflite_upscale import UPSCALES, upscale_of
 
-OPERATORS = (*CONVOLUTIONS, "ADD", *POOLS, "CONCATENATION", "RESHAPE", *AXES, *PADS, *AFTER)
+OPERATORS = (*CONVOLUTIONS, "ADD", *POOLS, "CONCATENATION", "RESHAPE", *AXES, *UPSCALES, *PADS, *AFTER)
 """All that are known."""
 
 
@@ -322,8 +323,18 @@ class _Surveyor:
         return place
 
     def _combined(self, reader: OperatorReader) -> _Place:
-        """Pooling, additions and concatenations."""
+        """Pooling, enlarged frames, additions and concatenations."""
         name = f"op{reader.index}_{reader.operator.lower()}"
+        if reader.operator in UPSCALES:
+            inputs, output = reader.tensors(1, 2)
+            source, frame = self._source(reader, inputs[0].index)
+            reader.frame(output)
+            larger = Upscale(input=source, spec=upscale_of(reader, name))
+            if larger.spec.pieces == 1:
+                self.names[output.index] = source
+                return _Place("free", note="the same frame")
+            self._add_node(reader, larger, [frame], output)
+            return _Place("engine", name)
         if reader.operator in POOLS:
             (x,), output = reader.tensors(1, 1)
             source, frame = self._source(reader, x.index)
