@@ -1,6 +1,6 @@
 """A stream of frames that are enlarged: rows in a memory, read more often or in another order than they came."""
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,8 +16,9 @@ class Upscaler(wiring.Component):
     ``x * P + p * phase_stride + q * repeat_stride + k * run_stride``. The memory is a ring of two rows. A pixel may be
     read when all of it is there, and is overwritten once its last word has been read.
 
-    Latency: ``config.latency`` cycles from the read of a word to the output; a pixel is read from the cycle after the
-    handshake of its last beat on. Throughput: a beat a cycle on either side, so that the larger frame bounds it.
+    Latency: ``config.latency`` cycles from the read of a word to the output; a pixel is read from the second cycle
+    after the handshake of its last beat on. Throughput: a beat a cycle on either side, so that the larger frame bounds
+    it.
     Back-pressure: `i.ready` is a register, high while there is a place for a pixel; a read begins while the output's
     queue has a place, which is free the cycle after a beat has left. All paths between the two sides are cut.
 
@@ -49,7 +50,9 @@ class Upscaler(wiring.Component):
         released = Signal()
         begun = Signal()
         m.d.comb += [
-            self.i.ready.eq(_positive(m, "free", config.slots, config.slots, filled, released)),
+            self.i.ready.eq(
+                _positive(m, "free", config.slots, config.slots, filled, delayed(m, "released", released, 1))
+            ),
             taken.eq(self.i.valid & self.i.ready),
         ]
         word = _loop(m, "word", config.pixel_beats, taken)
@@ -57,14 +60,17 @@ class Upscaler(wiring.Component):
         write_place = Signal(range(config.depth))
         with m.If(taken):
             m.d.sync += write_place.eq(Mux(write_place == config.depth - 1, 0, write_place + 1))
-        there = _positive(m, "there", config.slots, 0, begun, filled)
+        there = _positive(m, "there", config.slots, 0, begun, delayed(m, "filled", filled, 1))
         m.submodules.queue = queue = Queue(PlainBeat(config.beat_bytes), config.queue_depth)
         read = Signal()
         popped = Signal()
-        room = _positive(m, "places", config.queue_depth, config.queue_depth, read, popped)
+        # In unary, like the queue's own count: bit `n` is high while more than `n` places are left.
+        places = Signal(config.queue_depth, init=(1 << config.queue_depth) - 1)
+        with m.If(read ^ popped):
+            m.d.sync += places.eq(Mux(popped, Cat(1, places), places >> 1))
         begins = Signal(init=1)
         m.d.comb += [
-            read.eq(room & (there | ~begins)),
+            read.eq(places[0] & (there | ~begins)),
             begun.eq(read & begins),
             popped.eq(self.o.valid & self.o.ready),
         ]
@@ -139,10 +145,14 @@ def _loop(m: Module, name: str, turns: int, advance: Value) -> LoopCounter:
 
 
 def _positive(m: Module, name: str, most: int, first: int, less: Value, more: Value) -> Signal:
-    """Whether a number that begins with `first` is above 0, in a register: `less` and `more` count it down and up."""
+    """Whether a number that begins with `first` is above 0, in a register: `less` and `more` count it down and up.
+
+    `less` comes late in a cycle: it chooses between what is known of either case.
+    """
     count = Signal(range(most + 1), init=first, name=name)
-    following = Signal.like(count, name=f"{name}_following", init=0)
     positive = Signal(init=int(first > 0), name=f"{name}_positive")
-    m.d.comb += following.eq(count - less + more)
-    m.d.sync += [count.eq(following), positive.eq(following != 0)]
+    becomes_none = Mux(more, count == 0, count == 1)
+    m.d.sync += positive.eq(Mux(less, ~becomes_none, (count != 0) | more))
+    with m.If(less ^ more):
+        m.d.sync += count.eq(count + Mux(more, 1, -1))
     return positive

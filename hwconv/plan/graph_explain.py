@@ -135,7 +135,7 @@ def _engines(plan: GraphPlan) -> Table:
             continue
         if isinstance(engine, UpscalePlan):
             kind = "repeated pixels" if engine.spec.kind == "nearest" else "channels as pixels"
-            table.add_row(*row, f"{kind}, {engine.block_rams} block RAMs", f"{engine.cycles.interval:,}")
+            table.add_row(*row, f"{kind}, block RAMs: {engine.block_rams}", f"{engine.cycles.interval:,}")
             continue
         array = f"{engine.config.pixels} x {engine.config.columns}"
         if isinstance(engine, WinogradPlan):

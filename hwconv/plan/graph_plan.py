@@ -219,7 +219,7 @@ def plan_graph(
     """
     graph = network.graph
     balanced: Balance | None = None
-    if target is None:
+    if target is None or (multipliers is None and not network.layers):  # no arrays that could share it
         shares = _shares(graph, multipliers)
         chosen = algorithms or {}
         for name in chosen:

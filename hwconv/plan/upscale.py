@@ -16,9 +16,15 @@ RAM_LATENCY = 2
 QUEUE_LATENCY = 1
 ROWS = 2
 """Rows of the input in the memory: one is read, again and again, while the next one comes."""
-_CONTROL = Area(luts=170, ffs=80)
-_BYTE = Area(luts=10, ffs=2)
-"""Of each byte of a beat: its part of the output's queue."""
+FEWEST_SLOTS = 4
+"""Pixels of the memory at least, so that narrow frames do not wait for news of what is there and what is free."""
+APPEAR = 2
+"""Handshake of a pixel's last word to the read of its first one."""
+RELEASE = 2
+"""Read of a pixel's last word to the handshake of what takes its place."""
+_CONTROL = Area(luts=130, ffs=70)
+_BYTE = Area(luts=12, ffs=0)
+"""Of each byte of a beat: its part of the output's queue. Five blocks as yosys maps them are within a quarter of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +63,7 @@ class UpscaleConfig:
     @property
     def slots(self) -> int:
         """Pixels that the memory holds."""
-        return ROWS * self.width
+        return max(ROWS * self.width, FEWEST_SLOTS)
 
     @property
     def depth(self) -> int:
@@ -113,8 +119,8 @@ class UpscalePlan:
         """With beats that come and go one a cycle.
 
         Of the first row nothing can be read before a pixel is there: where a phase reads but a part of each pixel, it
-        ends with the row that comes in. From then on the next row is always there in time, since
-        ``2 * width`` pixels are a row and as many of the next one as come until the first is free again.
+        ends with the row that comes in. From then on the next row is always there in time, since the memory holds a row
+        and as many pixels of the next one as come until the first are free again.
         """
         config = self.config
         row = config.width * config.pixel_beats
@@ -122,7 +128,8 @@ class UpscalePlan:
         # A phase reads pixels as fast as they come at most, or waits for the last one of its row.
         first = max(config.pixel_beats + config.width * config.pixel_reads, row + config.pixel_reads)
         interval = max(config.input_beats, config.output_beats)
-        return StreamCycles(latency=first + lines - 1 + config.latency, interval=interval)
+        latency = first + APPEAR - 1 + lines - 1 + config.latency
+        return StreamCycles(latency=latency, interval=interval)
 
     @property
     def roms(self) -> list[RomImage]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .schedule import Times, spaced
-from .upscale import UpscaleConfig
+from .upscale import APPEAR, RELEASE, UpscaleConfig
 
 
 @dataclass
@@ -52,10 +52,10 @@ class UpscaleSchedule:
         earliest = offered.copy()
         if self._read is not None and slots < len(self._pixel_starts):
             later = self._pixel_starts[slots:]
-            earliest[later] = np.maximum(earliest[later], self._read[self._last_reads[:-slots]] + 1)
+            earliest[later] = np.maximum(earliest[later], self._read[self._last_reads[:-slots]] + RELEASE)
         self.taken = spaced(earliest)
         allowed = np.zeros(self.frames * self.output_beats, np.int64)
-        allowed[self._first_reads] = self.taken[self._pixel_starts + config.pixel_beats - 1] + 1
+        allowed[self._first_reads] = self.taken[self._pixel_starts + config.pixel_beats - 1] + APPEAR
         if self._handshakes is not None and config.queue_depth < len(allowed):
             behind = self._handshakes[: -config.queue_depth] + 1
             allowed[config.queue_depth :] = np.maximum(allowed[config.queue_depth :], behind)

@@ -10,13 +10,19 @@ FAULTS = (
         name="a pixel is read before it is there",
         kind="row",
         engine="enlarged",
-        edit=Verilog(SPREAD, r"(assign read = places_positive) & N", r"\1"),
+        edit=Verilog(SPREAD, r"(assign read = places\[0\]) & N", r"\1"),
     ),
     Described(
         name="a pixel is there with its first word",
         kind="row",
         engine="enlarged",
         edit=Verilog(SPREAD, r"(assign filled = taken) & word_last", r"\1 & (word_count == 2'h0)"),
+    ),
+    Described(
+        name="a pixel that comes while another begins is forgotten",
+        kind="count",
+        engine="enlarged",
+        edit=Verilog(SPREAD, r"(assign N = )begun \^ filled_d1", r"\1filled_d1 & ~ begun"),
     ),
     Described(
         name="a pixel's place is free before its last line is read",
@@ -37,7 +43,7 @@ FAULTS = (
         edit=Verilog(
             "node_1_wide",
             r"assign released = read & pixel_ends;",
-            "assign released = read & run_ends & (repeat_count == 2'h0);",
+            "assign released = read & run_count & (repeat_count == 2'h0);",
         ),
     ),
     Described(
@@ -50,7 +56,7 @@ FAULTS = (
         name="reads go on when the output's queue is full",
         kind="queue",
         engine="enlarged",
-        edit=Verilog(AGAIN, r"(if \(rst\) begin\n      places_next = 3'h)4", r"\g<1>5"),
+        edit=Verilog(AGAIN, r"(assign read = )places\[0\] & (N)", r"\1\2"),
     ),
     Described(
         name="a place of the output's queue is not given back",
