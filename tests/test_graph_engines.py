@@ -14,7 +14,7 @@ from hwconv.api import design_of
 from hwconv.errors import SpecError, UnsupportedError
 from hwconv.golden import graph as golden_graph
 from hwconv.golden import pool as golden_pool
-from hwconv.graph import Add, Concat, Conv, Graph, Pool
+from hwconv.graph import Add, Concat, Conv, Graph, Pool, Upscale
 from hwconv.plan.graph_explain import replacements
 from hwconv.plan.graph_plan import GraphPlan, plan_graph, streams_of
 from hwconv.plan.graph_schedule import Deadlock
@@ -25,6 +25,7 @@ from hwconv.plan.winograd import WinogradPlan
 from hwconv.plan.winograd_schedule import WinogradSchedule, schedule_of
 from hwconv.pool import PoolSpec
 from hwconv.simulation import Stalls
+from hwconv.upscale import UpscaleSpec
 
 PAGE = (Path(__file__).parent.parent / "docs" / "graphs.md").read_text(encoding="utf-8")
 EXAMPLES = ("separable", "inception", "pyramid", "factorised")
@@ -304,6 +305,16 @@ def random_graph(random: np.random.Generator) -> Graph:
         inputs = [str(each) for each in random.permutation(sorted(unread))]
         total = sum(shapes[each][2] for each in inputs)
         add(Concat(name="all", inputs=tuple(inputs)), (height, width, total), *inputs)
+    if nodes and random.random() < 0.5:
+        source = nodes[-1].name
+        shape, factor = shapes[source], tuple(int(each) for each in random.integers(1, 4, 2))
+        frame = {"name": "larger", "height": shape[0], "width": shape[1], "channels": shape[2], "factor": factor}
+        pieces = [] if shape[2] % (factor[0] * factor[1]) else ["DCR", "CRD"]
+        kind = {"kind": "nearest"}
+        if pieces and random.random() < 0.7:
+            kind = {"kind": "depth_to_space", "order": str(random.choice(pieces))}
+        spec = UpscaleSpec(**frame, **kind)
+        add(Upscale(input=source, spec=spec), spec.output_shape, source)
     if random.random() < 0.5 or not nodes:
         source = nodes[-1].name
         shape = shapes[source]
