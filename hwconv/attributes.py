@@ -209,8 +209,9 @@ NODES = {
     ),
     "add": (
         Attribute(
-            fields=("input_zero_points", "multipliers", "shifts")
-            + ("output_zero_point", "output_multiplier", "output_shift"),
+            fields=(
+                "input_zero_points", "multipliers", "shifts", "output_zero_point", "output_multiplier", "output_shift",
+            ),
             name="scales",
             values="any of both operands and the sum",
             except_for="broadcasting, a sum that is scaled up",
