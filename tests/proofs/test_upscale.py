@@ -4,8 +4,10 @@ from unittest.mock import PropertyMock, patch
 
 import pytest
 from amaranth.back import rtlil
+from paths import inputs_reaching, netlist
 from prover import Proof, harness
 
+from hwconv.emit.verilog import to_verilog
 from hwconv.gateware.upscale import Upscaler
 from hwconv.plan.upscale import UpscaleConfig, plan_upscale
 from hwconv.resources import resource_path
@@ -39,6 +41,16 @@ def upscale_proof(name: str, *, mode: str = "bmc", depth: int | None = None) -> 
         depth=depth or 2 * config.output_beats + 6,
         parameters=walk,
     )
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_no_combinational_path_leads_from_one_side_to_the_other(name):
+    text = to_verilog(Upscaler(plan_upscale(SPECS[name], beat_bytes=1).config), "upscaler", "")
+    ram = resource_path("rtl/generic/hwconv_ram.v").read_text()
+    module = netlist({"upscaler.v": text, "hwconv_ram.v": ram}, "upscaler")
+    outputs = [each for each, port in module["ports"].items() if port["direction"] == "output"]
+    assert sorted(outputs) == ["i__ready", "o__payload", "o__valid"]
+    assert {each: inputs_reaching(module, each) for each in outputs} == {each: set() for each in outputs}
 
 
 @pytest.mark.proof
