@@ -5,12 +5,14 @@ import functools
 import numpy as np
 
 from hwconv.add import AddSpec
+from hwconv.golden.pool import mean_multiplier
 from hwconv.golden.requantise import quantise_multiplier
-from hwconv.graph import Add, Concat, Conv, Graph, Network, Pool, Reshape
+from hwconv.graph import Add, Concat, Conv, Graph, Network, Pool, Reshape, Upscale
 from hwconv.layer import LayerParameters
 from hwconv.plan.graph_plan import GraphPlan, plan_graph
 from hwconv.pool import PoolSpec
 from hwconv.spec import ConvSpec
+from hwconv.upscale import UpscaleSpec
 
 
 def convolution(name, before, outputs, kernel=(1, 1), **fields):
@@ -138,7 +140,41 @@ def shared() -> Graph:
     )  # fmt: skip
 
 
-GRAPHS = {"skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "shared": shared}
+def enlarged() -> Graph:
+    """A frame made smaller, enlarged again in both ways, beside what it was; the mean of every column."""
+    small = convolution("small", (6, 4, 4), 4, (2, 2), stride=(2, 2))
+    again = UpscaleSpec(name="again", kind="nearest", height=3, width=2, channels=4, factor=(2, 2))
+    spread = UpscaleSpec(name="spread", kind="depth_to_space", height=3, width=2, channels=8, factor=(2, 2))
+    multiplier, shift = mean_multiplier(1.3, 6)
+    columns = PoolSpec(name="columns", kind="mean", height=6, width=4, channels=10, kernel=(6, 1),
+                       input_zero_point=3, output_zero_point=-20, multiplier=multiplier, shift=shift)  # fmt: skip
+    return Graph(
+        name="enlarged", height=6, width=4, channels=4, zero_point=3,
+        nodes=(
+            Conv(input="input", spec=small),
+            Upscale(input="small", spec=again),
+            Conv(input="small", spec=convolution("many", (3, 2, 4), 8)),
+            Upscale(input="many", spec=spread),
+            Concat(name="together", inputs=("again", "spread", "input")),
+            Pool(input="together", spec=columns),
+        ),
+    )  # fmt: skip
+
+
+def woven() -> Graph:
+    """Channels as pixels in the other order, and each of these pixels three times side by side."""
+    pixels = UpscaleSpec(
+        name="pixels", kind="depth_to_space", height=2, width=3, channels=12, factor=(3, 2), order="CRD"
+    )
+    wide = UpscaleSpec(name="wide", kind="nearest", height=6, width=6, channels=2, factor=(1, 3))
+    return Graph(name="woven", height=2, width=3, channels=12, zero_point=3,
+                 nodes=(Upscale(input="input", spec=pixels), Upscale(input="pixels", spec=wide)))  # fmt: skip
+
+
+GRAPHS = {
+    "skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "enlarged": enlarged, "woven": woven,
+    "shared": shared,
+}  # fmt: skip
 PROGRAMS = {"shared": (("channels", "points", "halves", "flat"),)}
 """Layers of a graph that share an engine."""
 

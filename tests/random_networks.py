@@ -166,6 +166,41 @@ def pooling(network: Network) -> None:
     network.append(kind, [x], (1, *extents, shape[3]), options, like=x)
 
 
+def mean(network: Network) -> None:
+    """Over rows, columns or both, at another scale or the same; the frame keeps four axes."""
+    x, shape = network.last, list(network.x.shape)
+    axes = [[1], [2], [1, 2], [-2, -3]][int(network.random.integers(4))]
+    for axis in axes:
+        shape[axis] = 1
+    inputs = [x, network.constant(axes)]
+    like = x if network.chance(0.3) else None
+    scale = float(np.float32(network.x.scales[0] * 2.0 ** network.random.uniform(-2, 1)))
+    fields = {} if like is not None else {"scales": [scale]}
+    network.append("MEAN", inputs, shape, {"KeepDims": True}, like, **fields)
+
+
+def resize(network: Network) -> None:
+    """Every pixel repeated; with centres of pixels the result is the same."""
+    shape, factor = network.x.shape, [int(each) for each in network.random.integers(1, 4, 2)]
+    if max(shape[1:3]) > 8:
+        return rescale(network)
+    size = [extent * each for extent, each in zip(shape[1:3], factor, strict=True)]
+    options = {"HalfPixelCenters": network.chance(0.5)}
+    inputs = [network.last, network.constant(size)]
+    network.append("RESIZE_NEAREST_NEIGHBOR", inputs, (1, *size, shape[3]), options, like=network.last)
+
+
+def depth_to_space(network: Network) -> None:
+    """Of a convolution whose channels are made for it."""
+    block = int(network.random.integers(2, 4))
+    if max(network.x.shape[1:3]) > 6:
+        return rescale(network)
+    convolution(network, channels=block * block * int(network.random.integers(1, 4)))
+    _, height, width, channels = network.x.shape
+    shape = (1, block * height, block * width, channels // block**2)
+    network.append("DEPTH_TO_SPACE", [network.last], shape, {"BlockSize": block}, like=network.last)
+
+
 def rescale(network: Network) -> None:
     """The same at another scale and zero point; a finer scale saturates."""
     scale = float(np.float32(network.x.scales[0] * network.random.choice([1, 0.5, 2, 0.7, 1.6, 5])))
@@ -199,7 +234,8 @@ def draw(random: np.random.Generator) -> Network:
     else:
         network.tensor(shape, scales=scale, zero_points=point)
     for _ in range(int(random.integers(1, 5))):
-        blocks = (convolution, convolution, addition, concatenation, pooling, transposed, rescale)
+        blocks = (convolution, convolution, addition, concatenation, pooling, transposed, rescale, mean)
+        blocks = (*blocks, resize, depth_to_space)
         block = blocks[int(random.integers(len(blocks)))]
         block(network)
     if network.chance(0.6):

@@ -14,7 +14,7 @@ from hwconv.api import design_of
 from hwconv.errors import SpecError, UnsupportedError
 from hwconv.golden import graph as golden_graph
 from hwconv.golden import pool as golden_pool
-from hwconv.graph import Add, Concat, Conv, Graph, Pool
+from hwconv.graph import Add, Concat, Conv, Graph, Pool, Upscale
 from hwconv.plan.graph_explain import replacements
 from hwconv.plan.graph_plan import GraphPlan, plan_graph, streams_of
 from hwconv.plan.graph_schedule import Deadlock
@@ -26,6 +26,7 @@ from hwconv.plan.winograd import WinogradPlan
 from hwconv.plan.winograd_schedule import WinogradSchedule
 from hwconv.pool import PoolSpec
 from hwconv.simulation import Stalls
+from hwconv.upscale import UpscaleSpec
 
 PAGE = (Path(__file__).parent.parent / "docs" / "graphs.md").read_text(encoding="utf-8")
 EXAMPLES = ("separable", "inception", "pyramid", "factorised")
@@ -62,6 +63,18 @@ POOLS = {
     "max_one_channel": (
         dict(kind="max", height=7, width=6, channels=1, kernel=(3, 2), stride=(2, 2), padding="same",
              activation_min=-20, activation_max=90), 2,
+    ),
+    "mean_whole": (
+        dict(kind="mean", height=5, width=7, channels=8, kernel=(5, 7), input_zero_point=-9, output_zero_point=31,
+             **dict(zip(("multiplier", "shift"), golden_pool.mean_multiplier(1.7, 35), strict=True))), 4,
+    ),
+    "mean_of_rows": (
+        dict(kind="mean", height=4, width=6, channels=6, kernel=(1, 6), input_zero_point=3, output_zero_point=3,
+             **dict(zip(("multiplier", "shift"), golden_pool.mean_multiplier(1.0, 6), strict=True))), 2,
+    ),
+    "mean_scaled_up": (  # 40 steps for each of the input's: the multiplier has a left shift
+        dict(kind="mean", height=3, width=1, channels=3, kernel=(3, 1), input_zero_point=2, output_zero_point=-5,
+             **dict(zip(("multiplier", "shift"), golden_pool.mean_multiplier(40.0, 3), strict=True))), 3,
     ),
     "average_pairs": (dict(kind="average", height=4, width=6, channels=3, kernel=(2, 2), activation_min=-7), 9),
 }  # fmt: skip
@@ -293,6 +306,16 @@ def random_graph(random: np.random.Generator) -> Graph:
         inputs = [str(each) for each in random.permutation(sorted(unread))]
         total = sum(shapes[each][2] for each in inputs)
         add(Concat(name="all", inputs=tuple(inputs)), (height, width, total), *inputs)
+    if nodes and random.random() < 0.5:
+        source = nodes[-1].name
+        shape, factor = shapes[source], tuple(int(each) for each in random.integers(1, 4, 2))
+        frame = {"name": "larger", "height": shape[0], "width": shape[1], "channels": shape[2], "factor": factor}
+        pieces = [] if shape[2] % (factor[0] * factor[1]) else ["DCR", "CRD"]
+        kind = {"kind": "nearest"}
+        if pieces and random.random() < 0.7:
+            kind = {"kind": "depth_to_space", "order": str(random.choice(pieces))}
+        spec = UpscaleSpec(**frame, **kind)
+        add(Upscale(input=source, spec=spec), spec.output_shape, source)
     if random.random() < 0.5 or not nodes:
         source = nodes[-1].name
         shape = shapes[source]

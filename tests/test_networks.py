@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import random_networks
 from checked_graphs import network_of, residual
+from test_random_networks import micro
 
 from hwconv.cli import main
 from hwconv.errors import FormatError, SpecError, UnsupportedError
@@ -61,6 +63,33 @@ def test_every_known_output_and_every_tensor_is_exact(name, material):
     for each in result.tensors:
         assert each.mismatches == 0
         assert each.values >= len(x) * sizes[each.name]
+
+
+def test_a_model_of_every_operator_that_moves_or_averages_is_exact_in_hardware(tmp_path):
+    """Frames enlarged in both ways, axes in another order, means along one axis after the other; known from TensorFlow
+    Lite Micro.
+    """
+    network = random_networks.Network(np.random.default_rng(12))
+    network.tensor((1, 4, 3, 4), scales=[0.05], zero_points=[-9])
+    random_networks.convolution(network, channels=8, shrink=False)
+    shape = {"DEPTH_TO_SPACE": (1, 8, 6, 2), "RESIZE_NEAREST_NEIGHBOR": (1, 8, 18, 2), "TRANSPOSE": (1, 2, 8, 18)}
+    network.append("DEPTH_TO_SPACE", [network.last], shape["DEPTH_TO_SPACE"], {"BlockSize": 2}, like=network.last)
+    for name, numbers in (("RESIZE_NEAREST_NEIGHBOR", (8, 18)), ("TRANSPOSE", (0, 3, 1, 2))):
+        network.append(name, [network.last, network.constant(numbers)], shape[name], like=network.last)
+    for axis, left in ((3, (1, 2, 8)), (2, (1, 2))):
+        network.append("MEAN", [network.last, network.constant([axis])], left, {"KeepDims": False},
+                       scales=[0.02 * axis], zero_points=[axis])  # fmt: skip
+    path, content = tmp_path / "moved.tflite", network.content()
+    path.write_bytes(content)
+    x = random_networks.frames(network, 5)
+    known = micro(content, x)
+    assert len(np.unique(known)) > 4
+    result = compare_network(path, input=x, expected=known, simulator="icarus", every_tensor=True)
+    assert not result.failure, result.describe()
+    assert result.expected_outputs == known.size
+    made = ("conv_2d", "depth_to_space", "resize_nearest_neighbor", "", "mean", "mean")
+    computed = {f"op{index}_{name}" for index, name in enumerate(made) if name}
+    assert {each.name for each in result.tensors} == {"input", *computed}
 
 
 def test_a_tensor_that_differs_is_named(monkeypatch):

@@ -22,6 +22,7 @@ SAMPLE = (
     "weights stay those of the first layer",
     "a sum that wraps is one bit short",
     "a concatenation's turn is one beat short",
+    "a pixel's place is free before its last line is read",
     "an image of another engine counts",
     "a number that is the threshold is dropped",
 )

@@ -1,10 +1,11 @@
 """What pooling engines and graphs of engines compute, in words: the first lines of their Verilog and READMEs."""
 
 from hwconv.emit.describe import STREAMS, describe_kind
-from hwconv.graph import Add, Concat, Conv, Graph, Reshape
+from hwconv.graph import Add, Concat, Conv, Graph, Reshape, Upscale
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.pool import PoolPlan
 from hwconv.pool import PoolSpec
+from hwconv.upscale import UpscaleSpec
 
 
 def describe_pool(spec: PoolSpec) -> str:
@@ -12,13 +13,24 @@ def describe_pool(spec: PoolSpec) -> str:
     padding = " padding {} {} {} {},".format(*spec.padding) if any(spec.padding) else ""
     before, after = (" x ".join(map(str, shape)) for shape in (spec.input_shape, spec.output_shape))
     kernel, stride = ("x".join(map(str, pair)) for pair in (spec.kernel, spec.stride))
+    if spec.kind == "mean":
+        return f"{kernel} rescaled mean, stride {stride}, {before} int8 in, {after} int8 out"
     return f"{kernel} {spec.kind} pooling, stride {stride},{padding} {before} int8 in, {after} int8 out"
+
+
+def describe_upscale(spec: UpscaleSpec) -> str:
+    """Returns a few words: how a frame is enlarged."""
+    factor = "{}x{}".format(*spec.factor)
+    if spec.kind == "nearest":
+        return f"every pixel {factor} times"
+    return f"channels as {factor} pixels ({spec.order})"
 
 
 def pool_header(plan: PoolPlan, version: str) -> str:
     """Returns the comment that a pooling engine's Verilog begins with."""
     spec, cycles = plan.spec, plan.cycles
-    means = {"max": "the largest element of each window", "average": "the mean of each window, half away from zero"}
+    means = {"max": "the largest element of each window", "average": "the mean of each window, half away from zero",
+             "mean": "the sum over each window, scaled as TensorFlow Lite's MEAN"}  # fmt: skip
     return f"""\
 {plan.top_name}: {describe_pool(spec)}
 
@@ -47,6 +59,8 @@ def node_lines(graph: Graph) -> list[str]:
                 what = "another shape"
             case Add():
                 what = "sum"
+            case Upscale():
+                what = describe_upscale(node.spec)
             case Conv():
                 what = describe_kind(node.spec)
             case _:

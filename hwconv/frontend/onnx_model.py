@@ -15,17 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, SpecError, UnsupportedError, one_of
-from ..graph import INPUT, MAX_NODES, Add, Concat, Conv, Graph, Network, Pool, Reshape, Tensor, result_of
+from ..graph import INPUT, MAX_NODES, Add, Concat, Conv, Graph, Network, Pool, Reshape, Tensor, Upscale, result_of
 from ..graph import Node as GraphNode
 from ..host import Dequantise, Quantise
 from ..layer import Layer
 from ..model import HostStep, Model, OperatorRecord, Survey
 from ..pool import PoolSpec
 from ..spec import ConvSpec, dtype_range
+from ..upscale import ORDERS, UpscaleSpec
 from .onnx_file import Node, OnnxFile, contained
 from .onnx_nodes import Clamp, FloatValue, FrameValue, NodeReader, Value, WeightValue, channels_rows_columns
 from .onnx_operator import QUANTISED_TRANSPOSE, OnnxOperator, layer_of
 from .onnx_steps import Quantisation, add_of, check_mean, mean_of_all, quantised, window_of
+from .onnx_upscale import RESIZE, check_repetition, check_resize, factors_of
 
 
 def load_model(path: str | Path) -> Model:
@@ -51,7 +53,7 @@ def survey_model(path: str | Path) -> Survey:
         return _Surveyor(OnnxFile(path)).survey()
 
 
-def _shape_of(spec: ConvSpec | PoolSpec, like: tuple[int, ...]) -> tuple[int, ...]:
+def _shape_of(spec: ConvSpec | PoolSpec | UpscaleSpec, like: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a result in the file: of as many extents as what is read."""
     height, width, channels = spec.output_shape
     return (1, channels, *(height, width)[4 - len(like) :])
@@ -67,8 +69,9 @@ class _Surveyor(NodeReader):
             "QLinearMatMul": self._qlinear_matmul, "Conv": self._conv, "ConvTranspose": self._conv,
             "Gemm": self._gemm, "MatMul": self._matmul, "Add": self._add, "Relu": self._clamp, "Clip": self._clamp,
             "MaxPool": self._max_pool, "AveragePool": self._average_pool,
-            "GlobalAveragePool": self._global_average_pool, "Concat": self._concat,
-            "Flatten": self._flatten, "Reshape": self._flatten,
+            "GlobalAveragePool": self._global_average_pool, "ReduceMean": self._reduce_mean, "Concat": self._concat,
+            "Flatten": self._flatten, "Reshape": self._flatten, "Resize": self._resize,
+            "DepthToSpace": self._depth_to_space,
         }  # fmt: skip
         self._take_ends()
         for node in self.file.nodes:
@@ -127,7 +130,7 @@ class _Surveyor(NodeReader):
         for node in self.file.nodes:
             if not node.inputs or node.inputs[0] not in same:
                 continue
-            if node.operator in ("MaxPool", "Concat", "Flatten", "Reshape"):
+            if node.operator in ("MaxPool", "Concat", "Flatten", "Reshape", "Resize", "DepthToSpace"):
                 same |= set(node.outputs)
             elif node.operator in ("DequantizeLinear", "QLinearConv", "QLinearMatMul"):
                 point = self.optional(node, 2)
@@ -451,6 +454,23 @@ class _Surveyor(NodeReader):
 
     def _global_average_pool(self, node: Node) -> None:
         self.attributes(node)
+        self._mean(node, keepdims=True)
+
+    def _reduce_mean(self, node: Node) -> None:
+        attributes = self.attributes(node, axes=None, keepdims=1, noop_with_empty_axes=0)
+        axes = attributes["axes"]
+        if self.optional(node, 1):
+            axes = [int(axis) for axis in self.constant(node, 1, "axes").reshape(-1)[:8]]
+        rank = len(self.picture(node, 0).shape)
+        spatial = list(range(2, rank))
+        if axes is None or sorted(axis % rank for axis in axes) != spatial or not spatial:
+            self.refuse(
+                node, "axes", axes, f"all but batch and channels, {one_of(spatial) or 'of which there are none'}"
+            )
+        self._mean(node, keepdims=bool(attributes["keepdims"]))
+
+    def _mean(self, node: Node, *, keepdims: bool) -> None:
+        """Of each channel."""
         frame, read = self.real(node, 0)
         if len(frame.shape) < 3:
             self.refuse(node, "shape of the input", frame.shape, "rows and columns, or a length")
@@ -459,7 +479,48 @@ class _Surveyor(NodeReader):
             layer = mean_of_all(self._node_name(node), frame.tensor.shape, read, made, clamp)
             return self._take_convolution(node, layer, frame.name, frame.tensor)
 
-        self._make(node, FloatValue(node, (*frame.shape[:2], *(1,) * (len(frame.shape) - 2)), finish))
+        ones = (1,) * (len(frame.shape) - 2) if keepdims else ()
+        self._make(node, FloatValue(node, (*frame.shape[:2], *ones), finish))
+
+    def _resize(self, node: Node) -> None:
+        attributes, label = self.attributes(node, **RESIZE), self.label(node)
+        check_resize(label, attributes)
+        frame = self.picture(node, 0)
+        scales, sizes = (self.constant(node, at, what) if self.optional(node, at) else None
+                         for at, what in ((2, "scales"), (3, "sizes")))  # fmt: skip
+        given = scales if scales is not None and scales.size else None  # which is empty where sizes count
+        factors = factors_of(label, frame.shape, given, sizes)
+        down, across = (1, 1, *factors[2:])[-2:]
+        height, width, channels = frame.tensor.shape
+        spec = UpscaleSpec(name=self._node_name(node), kind="nearest", height=height, width=width, channels=channels,
+                           factor=(down, across))  # fmt: skip
+        for extent, each in zip((height, width), spec.factor, strict=True):
+            check_repetition(label, attributes, extent, each)
+        self._enlarge(node, frame, spec)
+
+    def _depth_to_space(self, node: Node) -> None:
+        attributes = self.attributes(node, blocksize=0, mode="DCR")
+        block, frame = attributes["blocksize"], self.picture(node, 0)
+        if attributes["mode"] not in ORDERS:
+            self.refuse(node, "mode", attributes["mode"], one_of(ORDERS))
+        if len(frame.shape) != 4:
+            self.refuse(node, "shape of the input", frame.shape, "four extents")
+        if not isinstance(block, int) or block < 1 or frame.shape[1] % (block * block):
+            self.refuse(node, "blocksize", block, f"one whose square divides the channels, {frame.shape[1]}")
+        height, width, channels = frame.tensor.shape
+        spec = UpscaleSpec(name=self._node_name(node), kind="depth_to_space", height=height, width=width,
+                           channels=channels, factor=(block, block), order=attributes["mode"])  # fmt: skip
+        self._enlarge(node, frame, spec)
+
+    def _enlarge(self, node: Node, frame: FrameValue, spec: UpscaleSpec) -> None:
+        """Values as they are, as int8 or as the floats that these stand for."""
+        if spec.pieces == 1:
+            self.places[node.index] = ("free", None, "the same frame")
+            self._make(node, frame)
+            return
+        self._take(Upscale(input=frame.name, spec=spec), [frame.tensor])
+        self.places[node.index] = ("engine", spec.name, "")
+        self._make(node, replace(frame, name=spec.name, shape=_shape_of(spec, frame.shape)))
 
     def _concat(self, node: Node) -> None:
         axis = self.attributes(node, axis=None)["axis"]

@@ -1,4 +1,4 @@
-"""Engines side by side and one after the other: guard, forks, queues, additions, concatenations."""
+"""Engines side by side and one after the other: guard, forks, queues, additions, enlarged frames, concatenations."""
 
 from typing import Any
 
@@ -12,13 +12,15 @@ from hwconv.gateware.engine import EngineCore, tap
 from hwconv.gateware.frame_guard import FrameGuard
 from hwconv.gateware.stream import Beat, PlainBeat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.stream_queue import StreamQueue
+from hwconv.gateware.upscale import Upscaler
 from hwconv.gateware.winograd_engine import WinogradCore
-from hwconv.graph import INPUT, Add, Concat
+from hwconv.graph import INPUT, Add, Concat, Upscale
 from hwconv.plan.add import AddPlan
 from hwconv.plan.engine_plan import module_name
 from hwconv.plan.graph_plan import MARKS_MARGIN, GraphPlan
 from hwconv.plan.graph_schedule import GUARD_ROOM, Edge
 from hwconv.plan.partition import Block
+from hwconv.plan.upscale import UpscalePlan
 from hwconv.plan.winograd_config import WinogradConfig
 
 GUARD_QUEUE = 16
@@ -133,6 +135,8 @@ class GraphCore(wiring.Component):
                 given[node.name] = self._concatenate(m, label, node, inputs)
             elif isinstance(node, Add):
                 given[node.name] = self._add(m, label, node.name, inputs)
+            elif isinstance(node, Upscale):
+                given[node.name] = self._upscale(m, label, node.name, inputs[0])
             else:
                 given[node.name] = self._engine(m, label, block, inputs[0])
         for name, readers in sinks.items():
@@ -176,7 +180,7 @@ class GraphCore(wiring.Component):
     def _engine(self, m: Module, label: str, block: Block, sink: Stream) -> Stream:
         plan, name, source = self._plan, block.name, block.inputs[0]
         engine = plan.engines[name]
-        assert not isinstance(engine, AddPlan)
+        assert not isinstance(engine, AddPlan | UpscalePlan)
         config = engine.config
         core: EngineCore | WinogradCore
         if isinstance(config, WinogradConfig):
@@ -219,6 +223,14 @@ class GraphCore(wiring.Component):
         for index, sink in enumerate(inputs):
             self._connect(m, sink, getattr(addition, f"i_{index}"))
         return addition.o
+
+    def _upscale(self, m: Module, label: str, name: str, sink: Stream) -> Stream:
+        plan = self._plan.engines[name]
+        assert isinstance(plan, UpscalePlan)
+        upscaler = ResetInserter(self.resetting)(Upscaler(plan.config))
+        m.submodules[label] = upscaler
+        self._connect(m, sink, upscaler.i)
+        return upscaler.o
 
     def _hand_on(self, m: Module, name: str, source: Stream, readers: list[tuple[Edge, Stream]]) -> None:
         """To the only reader, or to all of them in the same cycle, which is when all have room."""

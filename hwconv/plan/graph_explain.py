@@ -12,6 +12,7 @@ from ..spec import ConvSpec
 from .add import AddPlan
 from .engine_plan import EnginePlan
 from .graph_plan import GraphPlan
+from .upscale import UpscalePlan
 from .winograd import WinogradPlan
 
 DEFAULT_CLOCK_MHZ = 100.0
@@ -135,6 +136,10 @@ def _engines(plan: GraphPlan) -> Table:
         engine = plan.engines[node.name]
         if isinstance(engine, AddPlan):
             table.add_row(*row, f"{engine.config.beat_bytes} adders", f"{engine.cycles.interval:,}")
+            continue
+        if isinstance(engine, UpscalePlan):
+            kind = "repeated pixels" if engine.spec.kind == "nearest" else "channels as pixels"
+            table.add_row(*row, f"{kind}, block RAMs: {engine.block_rams}", f"{engine.cycles.interval:,}")
             continue
         array = f"{engine.config.pixels} x {engine.config.columns}"
         if isinstance(engine, WinogradPlan):

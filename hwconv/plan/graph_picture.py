@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..graph import INPUT, Add, Concat, Conv, Reshape
+from ..graph import INPUT, Add, Concat, Conv, Reshape, Upscale
 from .add import AddPlan
 from .engine_plan import EnginePlan
 from .svg import BOLD, COLOURS, LETTER, OUTSIDE, arrow, box, document, line, text
+from .upscale import UpscalePlan
 
 if TYPE_CHECKING:
     from .graph_plan import GraphPlan
@@ -129,6 +130,10 @@ def _words(plan: "GraphPlan", name: str) -> list[str]:
     engine = plan.engines[name]
     if isinstance(engine, AddPlan) or isinstance(node, Add):
         return [name, "sum", shape, f"{plan.beats[name]} adders, {engine.cycles.interval:,} cycles"]
+    if isinstance(node, Upscale):
+        kind = "{} {} x {}".format(node.spec.kind.replace("_", " "), *node.spec.factor)
+        return [name, kind, shape, f"{engine.cycles.interval:,} cycles"]
+    assert not isinstance(engine, UpscalePlan)
     kernel = "{} x {}".format(*node.spec.kernel)
     if isinstance(node, Conv):
         kind = "depthwise" if node.spec.depthwise else "convolution"

@@ -7,7 +7,7 @@ from math import ceil, gcd
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import SpecError, UnsupportedError, one_of
-from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool
+from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool, Upscale
 from .add import AddPlan, plan_add
 from .area import Area
 from .array import divisors
@@ -20,6 +20,7 @@ from .pool import PoolPlan, plan_pool
 from .program import make_program
 from .queue_depths import QueueDepths, queue_depths
 from .rom import RomImage
+from .upscale import UpscalePlan, plan_upscale
 from .winograd import WinogradPlan, make_winograd_plan
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ MARKS_MARGIN = 5
 CLOSE, MOST_COMPARED = 1.3, 5
 """Choices of a solver that are planned and compared: those so close to the best estimate, and so many at most."""
 
-NodePlan = EnginePlan | PoolPlan | AddPlan
+NodePlan = EnginePlan | PoolPlan | AddPlan | UpscalePlan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -242,7 +243,7 @@ def plan_graph(
     graph = network.graph
     balanced: Balance | None = None
     shared = check_programs(graph, programs)
-    if target is None:
+    if target is None or (multipliers is None and not network.layers):  # no arrays that could share it
         shares = _shares(graph, multipliers, shared)
         chosen = algorithms or {}
         for name in chosen:
@@ -284,13 +285,15 @@ def plan_graph(
     )
 
 
-def _other_area(node: Pool | Add | Concat, *, quick: bool) -> Area:
+def _other_area(node: Pool | Add | Upscale | Concat, *, quick: bool) -> Area:
     """What a node without multipliers takes, roughly; `quick`: latency counts."""
     match node:
         case Pool():
             return Area(luts=1200, ffs=1200) * (2 if quick else 1)
         case Add():
             return Area(luts=250, ffs=350) * LEAST_BEAT_BYTES
+        case Upscale():
+            return plan_upscale(node.spec).area
     return Area(luts=150, ffs=100)
 
 
@@ -305,20 +308,19 @@ def _balanced(
     quick = optimise == "latency"
     others = [_other_area(node, quick=quick) for node in graph.computed if not isinstance(node, Conv)]
     partitions = partitions_of(graph, partition)
-    taken = 0
+    taken = rams = 0
     while True:
-        budget = budget_of(target, others, other_hard=taken)
+        budget = budget_of(target, others, rams, other_hard=taken)
         found = balance(graph.name, network.layers, budget, optimise, partitions)
         least = found[0].length(optimise)
         close = [each for each in found if each.length(optimise) <= CLOSE * least][:MOST_COMPARED]
         planned = [(each, *_planned(network, each, quick=quick)) for each in close]
-        blocks = [
-            sum(engine.requantiser_multipliers for engine in engines.values() if not isinstance(engine, EnginePlan))
-            for _, _, engines in planned
-        ]
-        if max(blocks) <= taken:
+        blocks = [[each for each in plans.values() if not isinstance(each, EnginePlan)] for _, _, plans in planned]
+        needed = max(sum(each.requantiser_multipliers for each in group) for group in blocks)
+        held = max(sum(each.block_rams for each in group if isinstance(each, UpscalePlan)) for group in blocks)
+        if needed <= taken and held <= rams:
             break
-        taken = max(blocks)
+        taken, rams = max(needed, taken), max(held, rams)
 
     def length(each: tuple[Balance, dict[str, int], dict[str, NodePlan]]) -> int:
         streams = streams_of(graph, each[2], each[1], each[0].programs)
@@ -378,6 +380,10 @@ def _engines(
         engine: NodePlan
         if isinstance(node, Add):
             engine = plan_add(node.spec, beat_bytes=beats[node.name])
+            engines[node.name] = _named(graph, node.name, engine)
+            continue
+        if isinstance(node, Upscale):
+            engine = plan_upscale(node.spec, beat_bytes=beats[node.name])
             engines[node.name] = _named(graph, node.name, engine)
             continue
         widths = {"input_beat_bytes": beats[node.input], "output_beat_bytes": beats[node.name]}
@@ -505,7 +511,7 @@ class _Beats:
                         expected = f"{self._fixed[name]}, those of the program that gives it"
                         raise UnsupportedError(block.name, f"bytes of a beat of {name}", beat, expected)
         for node in graph.computed:
-            if isinstance(node, Concat | Add):
+            if isinstance(node, Concat | Add | Upscale):
                 for name in graph.origins(node):
                     self._family[self._head(name)] = self._head(node.name)
 
@@ -528,7 +534,7 @@ class _Beats:
         tensors = [self._graph.tensors[name] for name in members]
         joined = (name for node in self._graph.computed if isinstance(node, Concat) for name in node.inputs)
         pixels = [self._graph.tensors[name] for name in joined if self._graph.origin(name) in members]
-        channels = reduce(gcd, (tensor.channels for tensor in (*tensors, *pixels)))
+        channels = reduce(gcd, (*map(self._run, members), *(tensor.channels for tensor in pixels)))
         value_bytes = tensors[0].bytes // (tensors[0].pixels * tensors[0].channels)
         choices = [value_bytes * each for each in divisors(channels) if value_bytes * each <= MAX_BEAT_BYTES]
         makers = [self._drafts[name] for name in members if name in self._drafts]
@@ -547,6 +553,11 @@ class _Beats:
         least = max(each for each in choices if each <= max(choices[0], LEAST_BEAT_BYTES))
         wide = [each for each in choices if each >= least]
         return min(wide, key=lambda beat: (max(self._cycles(members, beat), self._pace), beat))
+
+    def _run(self, name: str) -> int:
+        """Of how many values beside each other a beat of a tensor is a part."""
+        node = None if name == INPUT else self._graph.node(name)
+        return node.spec.run if isinstance(node, Upscale) else self._graph.tensors[name].channels
 
     def _cycles(self, members: list[str], beat: int) -> int:
         """Cycles of a frame in the slowest stream of a family, or reader of one."""

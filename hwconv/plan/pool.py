@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError
-from ..golden.pool import divide
+from ..golden.pool import divide, rescaled
 from ..pool import PoolSpec
 from ..spec import ConvSpec
 from .array import Folding, depthwise_foldings
@@ -174,12 +174,14 @@ def window_spec(spec: PoolSpec) -> ConvSpec:
 
 
 def _requantiser(spec: PoolSpec) -> RequantiserPlan:
-    """A unit that clamps, or that divides by each count that windows have; proven like that of a convolution."""
+    """A unit that clamps, scales, or divides by each count that windows have; proven like that of a convolution."""
 
     def clamped(values: Int64) -> Int64:
         return np.clip(values, spec.activation_min, spec.activation_max)
 
     def mean_of(count: int) -> Definition:
+        if spec.kind == "mean":
+            return lambda total: clamped(rescaled(spec, total))
         return lambda total: clamped(divide(total, count))
 
     if spec.kind == "max":
@@ -194,9 +196,10 @@ def _requantiser(spec: PoolSpec) -> RequantiserPlan:
             definition=mean_of(count),
             low=-128 * count,
             high=127 * count,
-            zero=0,
+            zero=count * spec.input_zero_point,
             out_min=spec.activation_min,
             out_max=spec.activation_max,
+            exact=(spec.multiplier, spec.shift, spec.output_zero_point) if spec.kind == "mean" else None,
         )
         for count in spec.counts
     ]

@@ -21,6 +21,7 @@ from faults import (
     results,
     streams,
     tiles,
+    upscale,
 )
 from faults.edits import Described, Misfit
 from faults.equivalence import reason
@@ -39,6 +40,7 @@ DESCRIBED: tuple[Described, ...] = (
     *phases.FAULTS,
     *tiles.FAULTS,
     *graphs.FAULTS,
+    *upscale.FAULTS,
     *loading.FAULTS,
     *masks.FAULTS,
 )
