@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal,
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, range_shape
+from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed, range_shape
 from hwconv.gateware.sequencer import row_phase_shape
 from hwconv.plan.config import EngineConfig, PassConfig
 
@@ -65,8 +65,8 @@ class WeightSupply(wiring.Component):
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self.latency = ROM_LATENCY + (1 if config.depthwise else 0)
         self.program = ProgramCounter("weights", config.passes)
+        self.latency = ROM_LATENCY + (1 if config.depthwise or not self.program.single else 0)
         # How the layers share the columns out among the groups of a word; () where all columns work in all steps.
         self._sharings = list(dict.fromkeys([(), *(config.column_groups(item) for item in config.passes)]))
         self._group_bits = range_shape(0, max(item.word_groups for item in config.passes) - 1).width
@@ -132,6 +132,8 @@ class WeightSupply(wiring.Component):
             read = weights
             if group_of_word is not None:
                 read = self._of_group(m, cluster, weights, group_of_word)
+            if not program.single:  # weights of many layers lie in many block RAMs, far from each other
+                read = delayed(m, f"chosen_{cluster}", read, 1, reset=False)
             m.d.comb += Cat(*(self.o[first + index].as_unsigned() for index in range(config.cluster_lanes))).eq(read)
         return m
 

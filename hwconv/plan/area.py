@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .requantiser_config import RequantiserPlan
 
 if TYPE_CHECKING:
+    from .config import EngineConfig
     from .engine_plan import EnginePlan
 
 
@@ -62,7 +63,22 @@ def estimate_area(plan: "EnginePlan") -> Area:
     drain = Area(luts=2 * width, ffs=width) * choices
     requantisers = requantiser_area(config.requantiser) * config.requantisers
     total: Area = array + supply + Area(luts=0, ffs=hops + marks) + drain + requantisers + _PORT * config.ports
-    return total + _CONTROL
+    return total + _CONTROL + (Area(luts=0, ffs=0) if config.ring else _program_area(config))
+
+
+def _program_area(config: "EngineConfig") -> Area:
+    """What an engine of several layers has beside that: deep ROMs and wide arrays make it noticeable."""
+    layers = len(config.passes)
+    weights = config.operands.lane_bits * config.weight_lanes
+    masks = config.columns if any(item.word_groups > 1 for item in config.passes) else 0
+    addresses = config.clusters * config.weight_depth.bit_length()
+    waiting = config.requantiser.output_width * sum(config.skews[-1] - skew for skew in config.skews)
+    tables = config.requantisers * config.requantiser.entry_width
+    banks = weights * -(-config.weight_depth // 1024)
+    return Area(
+        luts=banks + (weights + 2 * masks if masks else 0) + 60 * layers,
+        ffs=2 * weights + 2 * masks + 2 * addresses + waiting + tables,
+    )
 
 
 def estimate_winograd(plan: "EnginePlan") -> Area:
