@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_networks
-from checked_graphs import network_of, residual
+from checked_graphs import graph_plan, network_of, residual
 from test_random_networks import micro
 
 from hwconv.cli import main
@@ -90,6 +90,43 @@ def test_a_model_of_every_operator_that_moves_or_averages_is_exact_in_hardware(t
     made = ("conv_2d", "depth_to_space", "resize_nearest_neighbor", "", "mean", "mean")
     computed = {f"op{index}_{name}" for index, name in enumerate(made) if name}
     assert {each.name for each in result.tensors} == {"input", *computed}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "target", "optimise"),
+    [
+        ("ad01_int8", TARGET, "latency"),
+        ("kws_ref_model", "lfe5u-25f-6", "latency"),
+        ("kws_ref_model", "lfe5u-12f-6", "interval"),
+        ("vww_96_int8", TARGET, "latency"),
+    ],
+)
+def test_layers_that_share_an_engine_give_every_known_output_and_every_tensor(name, target, optimise, material):
+    path = material / MODELS[name]
+    x, y = known_of(material, name)
+    loaded = load_network(path)
+    assert loaded.model is not None
+    assert plan_network(loaded, target=target, optimise=optimise).programs
+    result = compare_network(
+        path,
+        input=x.reshape(len(x), *loaded.model.input.shape[1:]),
+        expected=y.reshape(len(y), *loaded.model.output.shape[1:]),
+        target=target,
+        optimise=optimise,
+        every_tensor=True,
+    )
+    assert not result.failure, result.describe()
+    assert {each.name for each in result.tensors} == {node.name for node in loaded.network.graph.computed} | {"input"}
+    assert not any(each.mismatches for each in result.tensors)
+
+
+def test_what_goes_from_layer_to_layer_of_one_engine_is_compared_too():
+    result = compare_graph(graph_plan("shared"), simulator="icarus", every_tensor=True)
+    assert not result.failure, result.describe()
+    sizes = {each.name: each.values for each in result.tensors}
+    assert sizes.keys() == {"input", "first", "channels", "points", "halves", "flat", "pooled", "full", "both"}
+    assert sizes["points"] >= 4 * 5 * 6 * 8
 
 
 def test_a_tensor_that_differs_is_named(monkeypatch):
