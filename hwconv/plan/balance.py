@@ -162,7 +162,9 @@ def balance(
             lacking, count = missing, len(tables)
     if not found:
         said = ", ".join(f"{needed:,} {what} of {there:,}" for what, (needed, there) in lacking.items())
-        engines = f"an engine for each of {count} layers takes" if count == len(layers) else f"{count} engines take"
+        apart = f"an engine for each of {count} layers takes"
+        shared = "one engine for all layers takes" if count == 1 else f"{count} engines for {len(layers)} layers take"
+        engines = apart if count == len(layers) else shared
         raise FitError(f"{name}: {engines} {said}: take a larger target")
     return sorted(found, key=lambda each: each.length(optimise))
 

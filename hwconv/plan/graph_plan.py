@@ -30,6 +30,8 @@ MOST_LANES = 64
 """Elements of a pooling engine at most."""
 POOL_SHARE, QUICK_POOL_SHARE = 8, 16
 """How much faster than other engines one for pooling is, which has no multipliers; the second where latency counts."""
+QUICK_POOL_LUTS = 30_000
+"""A target of fewer look-up tables has none to spare for such pooling."""
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
 
@@ -305,7 +307,7 @@ def _balanced(
     Of the choices that are best by estimate, the schedule decides.
     """
     graph = network.graph
-    quick = optimise == "latency"
+    quick = optimise == "latency" and target.luts >= QUICK_POOL_LUTS
     others = [_other_area(node, quick=quick) for node in graph.computed if not isinstance(node, Conv)]
     partitions = partitions_of(graph, partition)
     taken = rams = 0
@@ -325,7 +327,7 @@ def _balanced(
     def length(each: tuple[Balance, dict[str, int], dict[str, NodePlan]]) -> int:
         streams = streams_of(graph, each[2], each[1], each[0].programs)
         schedule = streams.schedule(dict.fromkeys(streams.edges, UNBOUNDED))
-        return schedule.latency if quick else schedule.interval
+        return schedule.latency if optimise == "latency" else schedule.interval
 
     chosen = min(planned, key=length) if len(planned) > 1 else planned[0]
     if not chosen[0].programs:
