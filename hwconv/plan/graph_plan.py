@@ -315,8 +315,18 @@ def _balanced(
         budget = budget_of(target, others, rams, other_hard=taken)
         found = balance(graph.name, network.layers, budget, optimise, partitions)
         least = found[0].length(optimise)
-        close = [each for each in found if each.length(optimise) <= CLOSE * least][:MOST_COMPARED]
-        planned = [(each, *_planned(network, each, quick=quick)) for each in close]
+        planned: list[tuple[Balance, dict[str, int], dict[str, NodePlan]]] = []
+        refused: UnsupportedError | None = None
+        for each in found:
+            if planned and (len(planned) == MOST_COMPARED or each.length(optimise) > CLOSE * least):
+                break
+            try:
+                planned.append((each, *_planned(network, each, quick=quick)))
+            except UnsupportedError as error:  # programs whose beats are not those of what they meet
+                refused = error
+        if not planned:
+            assert refused is not None
+            raise refused
         blocks = [[each for each in plans.values() if not isinstance(each, EnginePlan)] for _, _, plans in planned]
         needed = max(sum(each.requantiser_multipliers for each in group) for group in blocks)
         held = max(sum(each.block_rams for each in group if isinstance(each, UpscalePlan)) for group in blocks)
