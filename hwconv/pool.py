@@ -1,4 +1,4 @@
-"""What a pooling layer is: the maximum or the mean of windows of each channel, int8 in and out."""
+"""What a pooling layer is: the maximum or the mean of windows of each channel, of one type in and out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from .fields import check_keys, check_name, field_names, integer, integers, to_j
 from .spec import MAX_ELEMENTS, MAX_EXTENT, Padding, dtype_range, same_padding
 
 POOL_KINDS = ("max", "average")
+POOL_DTYPES = ("int8", "uint8", "int16")
+MAX_WINDOW_16 = 1 << 15
+"""Elements of a window of int16 at most: TensorFlow Lite's sums have 32 bits."""
 _NO_PADDING = Padding()
 
 
@@ -21,7 +24,7 @@ class PoolSpec:
 
     ``max``: the largest. ``average``: their sum divided by their number, rounded half away from zero; what lies outside
     is neither added nor counted. Both are then clamped (tensorflow/lite/kernels/internal/reference/integer_ops/
-    pooling.h). Input and output have the same scale and zero point.
+    pooling.h, and reference/pooling.h for uint8). Input and output have the same type, scale and zero point.
 
     Parameters
     ----------
@@ -36,8 +39,10 @@ class PoolSpec:
     padding:
         A :class:`~hwconv.spec.Padding`, four integers, ``"same"`` or ``"valid"``; every pad is smaller than the kernel,
         so that no window is empty.
+    dtype:
+        One of :data:`POOL_DTYPES`, of input and output.
     activation_min, activation_max:
-        The clamp; default: the range of int8.
+        The clamp; default: the range of the type.
 
     Raises
     ------
@@ -53,8 +58,9 @@ class PoolSpec:
     kernel: tuple[int, int]
     stride: tuple[int, int] = cast(tuple[int, int], None)
     padding: Padding = _NO_PADDING
-    activation_min: int = -128
-    activation_max: int = 127
+    dtype: str = "int8"
+    activation_min: int = cast(int, None)
+    activation_max: int = cast(int, None)
 
     if TYPE_CHECKING:  # the generated constructor takes more than the fields' types say
 
@@ -69,14 +75,17 @@ class PoolSpec:
             name: str = "pool",
             stride: Sequence[int] | None = None,
             padding: "Padding | str | Sequence[int]" = _NO_PADDING,
-            activation_min: int = -128,
-            activation_max: int = 127,
+            dtype: str = "int8",
+            activation_min: int | None = None,
+            activation_max: int | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
         check_name("pool", self.name)
         if not isinstance(self.kind, str) or self.kind not in POOL_KINDS:
             raise SpecError(self.name, "kind", self.kind, f"one of {one_of(POOL_KINDS)}")
+        if not isinstance(self.dtype, str) or self.dtype not in POOL_DTYPES:
+            raise SpecError(self.name, "dtype", self.dtype, f"one of {one_of(POOL_DTYPES)}")
         for field in ("height", "width", "channels"):
             self._store(field, integer(self.name, field, getattr(self, field), 1, MAX_EXTENT))
         self._store("kernel", integers(self.name, "kernel", self.kernel, 2, 1, MAX_EXTENT))
@@ -85,9 +94,10 @@ class PoolSpec:
             "stride", integers(self.name, "stride", self.kernel if stride is None else stride, 2, 1, MAX_EXTENT)
         )
         self._store("padding", self._resolve_padding(self.padding))
-        low, high = dtype_range("int8")
-        for field in ("activation_min", "activation_max"):
-            self._store(field, integer(self.name, field, getattr(self, field), low, high))
+        low, high = dtype_range(self.dtype)
+        for field, default in (("activation_min", low), ("activation_max", high)):
+            value: object = getattr(self, field)  # None only until here
+            self._store(field, integer(self.name, field, default if value is None else value, low, high))
         if self.activation_min > self.activation_max:
             expected = f"at most activation_max = {self.activation_max}"
             raise SpecError(self.name, "activation_min", self.activation_min, expected)
@@ -120,6 +130,8 @@ class PoolSpec:
         elements = self.height * self.width * self.channels
         if elements >= MAX_ELEMENTS:
             raise SpecError(self.name, "height x width x channels", elements, f"below {MAX_ELEMENTS} elements")
+        if self.kind == "average" and self.dtype == "int16" and max(self.counts) > MAX_WINDOW_16:
+            raise SpecError(self.name, "kernel", self.kernel, f"at most {MAX_WINDOW_16} elements of int16")
 
     def _out_size(self, axis: int) -> int:
         pads = sum(self.padding[2 * axis : 2 * axis + 2])

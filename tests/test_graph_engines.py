@@ -25,6 +25,7 @@ from hwconv.plan.winograd import WinogradPlan
 from hwconv.plan.winograd_schedule import WinogradSchedule, schedule_of
 from hwconv.pool import PoolSpec
 from hwconv.simulation import Stalls
+from hwconv.spec import dtype_range
 
 PAGE = (Path(__file__).parent.parent / "docs" / "graphs.md").read_text(encoding="utf-8")
 EXAMPLES = ("separable", "inception", "pyramid", "factorised")
@@ -66,14 +67,18 @@ POOLS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16"])
 @pytest.mark.parametrize("name", POOLS)
-def test_pooling_engines_are_exact_and_as_fast_as_predicted(name):
+def test_pooling_engines_are_exact_and_as_fast_as_predicted(name, dtype):
     fields, lanes = POOLS[name]
-    spec = PoolSpec(name=name, **fields)
+    low, high = dtype_range(dtype)
+    moved = {key: value + 128 * (dtype == "uint8") for key, value in fields.items() if "activation" in key}
+    spec = PoolSpec(name=name, dtype=dtype, **{**fields, **moved})
     plan, random = plan_pool(spec, lanes=lanes), np.random.default_rng(7)
-    x = random.integers(-128, 128, (4, *spec.input_shape)).astype(np.int8)
-    x[1], x[2] = -128, 127
-    x[3] = random.integers(-2, 3, spec.input_shape)  # many ties
+    x = random.integers(low, high + 1, (4, *spec.input_shape)).astype(dtype)
+    x[1], x[2] = low, high
+    middle = (low + high + 1) // 2
+    x[3] = random.integers(middle - 2, middle + 3, spec.input_shape)  # many ties
     result = simulation.run(simulation.build(design_of(plan), "icarus"), x, golden_pool.run(spec, x))
     assert result.passed, simulation.explain(result)
     assert (result.latency, result.interval) == (plan.cycles.latency, plan.cycles.interval)
@@ -111,10 +116,13 @@ def test_a_row_and_a_column_stand_for_a_square_kernel(tmp_path):
 # Whatever source and sink do.
 
 
-@pytest.mark.parametrize("name", ["skip", "pyramid"])
+@pytest.mark.parametrize("name", ["skip", "pyramid", "unsigned", "words", "mixed"])
 def test_pauses_damaged_frames_and_resets(name, tmp_path):
-    plan = plan_graph(network_of(skip(5, 4))) if name == "skip" else graphs.plan_file(write_example(name, tmp_path))
-    simulator = "icarus" if name == "skip" else "verilator"
+    if name in GRAPHS:
+        plan = plan_graph(network_of(skip(5, 4))) if name == "skip" else graph_plan(name)
+    else:
+        plan = graphs.plan_file(write_example(name, tmp_path))
+    simulator = "icarus" if name in GRAPHS else "verilator"
     check_trials(plan, design_of(plan), simulator)
 
 

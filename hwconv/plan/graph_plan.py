@@ -77,10 +77,9 @@ class GraphPlan:
     @property
     def frame(self) -> FrameConfig:
         """The stream that comes in."""
-        graph = self.graph
-        return FrameConfig(
-            elements=graph.tensors[INPUT].bytes, beat_bytes=self.beats[INPUT], zero_point=graph.zero_point
-        )
+        tensor = self.graph.tensors[INPUT]
+        return FrameConfig(elements=tensor.bytes, beat_bytes=self.beats[INPUT], zero_point=tensor.zero_point,
+                           value_bytes=tensor.value_bytes)  # fmt: skip
 
     @property
     def settled(self) -> int:
@@ -330,7 +329,7 @@ def streams_of(graph: Graph, engines: Mapping[str, NodePlan], beats: Mapping[str
     for node in graph.computed:
         inputs = graph.origins(node)
         if isinstance(node, Concat):
-            parts = tuple(graph.tensors[name].channels // beats[name] for name in node.inputs)
+            parts = tuple(graph.tensors[name].pixel_bytes // beats[name] for name in node.inputs)
             pixels = graph.tensors[node.name].pixels
             stages.append(Stage(name=node.name, inputs=inputs, parts=parts, pixels=pixels))
             continue
@@ -420,7 +419,7 @@ class _Beats:
         joined = (name for node in self._graph.computed if isinstance(node, Concat) for name in node.inputs)
         pixels = [self._graph.tensors[name] for name in joined if self._graph.origin(name) in members]
         channels = reduce(gcd, (tensor.channels for tensor in (*tensors, *pixels)))
-        value_bytes = tensors[0].bytes // (tensors[0].pixels * tensors[0].channels)
+        value_bytes = tensors[0].value_bytes  # of all of them
         choices = [value_bytes * each for each in divisors(channels) if value_bytes * each <= MAX_BEAT_BYTES]
         makers = [self._drafts[name] for name in members if name in self._drafts]
         whole = [beat for beat in choices if all(beat % maker.config.result_bytes == 0 for maker in makers)]
