@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, SpecError, one_of
-from ..graph import INPUT, Concat, Conv, Graph, Network, Node, Pool, Tensor, result_of
+from ..graph import INPUT, STREAM_DTYPES, Concat, Conv, Graph, Network, Node, Pool, Tensor, result_of
 from ..layer import LayerParameters
 from ..pool import PoolSpec
 from ..spec import dtype_range
@@ -19,7 +19,7 @@ from .toml_file import read_toml
 
 TABLE = "layer"
 KINDS = ("conv", "max_pool", "average_pool", "concat")
-_OWN = ("name", "height", "width", "channels", "zero_point", "input", "expected", TABLE)
+_OWN = ("name", "height", "width", "channels", "dtype", "zero_point", "input", "expected", TABLE)
 _POOL_KEYS = ("kernel", "stride", "padding", "activation_min", "activation_max")
 _TENSORS_OF_FILES = ("expected", "height", "width", "length", "in_channels", "inputs", "outputs")
 
@@ -33,7 +33,7 @@ class GraphFile:
     network:
         The network.
     input, expected:
-        ``(N, H, W, C)`` int8 and what must come out for it, in the output's type, or ``None``.
+        ``(N, H, W, C)`` in the graph's type and what must come out for it, in the output's type, or ``None``.
     """
 
     network: Network
@@ -82,7 +82,10 @@ def load_graph(path: str | Path, *, name: str | None = None) -> GraphFile:
     for key, value in {**frame, "zero_point": zero_point}.items():
         if isinstance(value, bool) or not isinstance(value, int):
             raise SpecError(label, key, value, "an integer")
-    tensors = {INPUT: Tensor(**frame, dtype="int8", zero_point=zero_point)}
+    dtype = values.get("dtype", "int8")
+    if dtype not in STREAM_DTYPES:
+        raise SpecError(label, "dtype", dtype, f"one of {one_of(STREAM_DTYPES)}")
+    tensors = {INPUT: Tensor(**frame, dtype=dtype, zero_point=zero_point)}
     nodes: list[Node] = []
     parameters: dict[str, LayerParameters] = {}
     for table in tables:
@@ -93,7 +96,7 @@ def load_graph(path: str | Path, *, name: str | None = None) -> GraphFile:
         if own is not None:
             parameters[node.name] = own
         tensors[node.name] = result_of(node, [tensors[each] for each in node.inputs])
-    network = Network(Graph(name=label, **frame, zero_point=zero_point, nodes=tuple(nodes)), parameters)
+    network = Network(Graph(name=label, **frame, dtype=dtype, zero_point=zero_point, nodes=tuple(nodes)), parameters)
     source = TensorSource(path, label)
     given = _frames(source, label, "input", values, tensors[INPUT])
     expected = _frames(source, label, "expected", values, tensors[network.graph.output])
@@ -125,7 +128,8 @@ def _node(
             if key in table:
                 raise SpecError(name, "key", key, f"absent: the layer reads {source}")
         shape = {"height": before.height, "width": before.width, "in_channels": before.channels}
-        layer = layer_of(path, {**table, **shape, "input_zero_point": table.get("input_zero_point", before.zero_point)})
+        read = {"input_dtype": before.dtype, "input_zero_point": before.zero_point}
+        layer = layer_of(path, {**read, **table, **shape})
         return Conv(input=source, spec=layer.spec), layer.parameters
     _only(name, table, ("name", *_POOL_KEYS))
     if "kernel" not in table:
@@ -134,7 +138,7 @@ def _node(
     for key in ("kernel", "stride"):
         if key in given and not isinstance(given[key], list):
             given[key] = [given[key], given[key]]
-    given |= {"height": before.height, "width": before.width, "channels": before.channels}
+    given |= {"height": before.height, "width": before.width, "channels": before.channels, "dtype": before.dtype}
     spec = PoolSpec.from_dict({"name": name, "kind": kind.removesuffix("_pool"), **given})
     return Pool(input=source, spec=spec), None
 

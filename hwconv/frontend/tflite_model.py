@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import FormatError, HwconvError, SpecError, UnsupportedError, one_of
-from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool, Reshape, result_of
+from ..graph import INPUT, STREAM_DTYPES, Add, Concat, Conv, Graph, Network, Node, Pool, Reshape, result_of
 from ..graph import Tensor as Frame
 from ..host import Reshape as HostReshape
 from ..layer import Layer, LayerParameters
@@ -209,7 +209,8 @@ class _Surveyor:
             what = f"made by operator {maker} ({self.model.operator_name(maker)}) on the host"
             reader.refuse(f"tensor {number}", what, "the host's operators after all others")
         height, width, channels = reader.frame(tensor)
-        frame = Frame(height=height, width=width, channels=channels, dtype="int8", zero_point=reader.zero_point(tensor))
+        zero_point = reader.zero_point(tensor)
+        frame = Frame(height=height, width=width, channels=channels, dtype=tensor.dtype, zero_point=zero_point)
         return self.names.get(number, f"tensor_{number}"), frame
 
     def _add_node(self, reader: OperatorReader, node: Node, inputs: Sequence[Frame], output: Tensor) -> None:
@@ -217,8 +218,9 @@ class _Surveyor:
         result, expected = result_of(node, inputs), reader.frame(output)
         if result.shape != expected:
             reader.contradicts(f"makes frames of {result.shape}; tensor {output.index} is one of {expected}")
-        if result.zero_point != reader.zero_point(output):
-            reader.contradicts(f"makes zero point {result.zero_point}, not that of tensor {output.index}")
+        if (result.dtype, result.zero_point) != (output.dtype, reader.zero_point(output)):
+            made = f"makes {result.dtype} with zero point {result.zero_point}"
+            reader.contradicts(f"{made}; tensor {output.index} is {output.dtype} with {reader.zero_point(output)}")
         self.nodes.append(node)
         self.names[output.index] = node.name
 
@@ -314,10 +316,13 @@ class _Surveyor:
     def _host(self, reader: OperatorReader) -> _Place:
         inputs, output = reader.tensors(1, 2)
         x = inputs[0]
-        first = reader.operator == "QUANTIZE" and x.index in self.inputs and x.dtype != "int8"
+        other_type = reader.operator == "QUANTIZE" and x.dtype != output.dtype
+        alone = x.dtype == "float32" or self.readers[x.index] == [reader.index]
+        first = other_type and x.index in self.inputs and alone
         if not first and x.index not in self.of_host:
             source, frame = self._source(reader, x.index)
-            if reader.operator == "QUANTIZE" and output.dtype == "int8":
+            last = other_type and output.index in self.outputs
+            if reader.operator == "QUANTIZE" and not last and output.dtype in STREAM_DTYPES:
                 return self._rescaled(reader, source, frame, output)
         step = HostStep(
             index=reader.index,
@@ -332,13 +337,14 @@ class _Surveyor:
         return _Place("host", note="before the hardware" if first else "")
 
     def _rescaled(self, reader: OperatorReader, source: str, frame: Frame, output: Tensor) -> _Place:
-        """int8 at another scale: a depthwise convolution with weights of 1."""
+        """The same at another scale, or in another type: a depthwise convolution with weights of 1."""
         reader.frame(output)
         (x,), _ = reader.tensors(1, 1)
         layer = rescaled(reader, f"op{reader.index}_quantize", x, output)
         self._add_node(reader, Conv(input=source, spec=layer.spec), [frame], output)
         self.parameters[layer.spec.name] = layer.parameters
-        return _Place("engine", layer.spec.name, "at another scale", layer)
+        note = "at another scale" if x.dtype == output.dtype else f"as {output.dtype}"
+        return _Place("engine", layer.spec.name, note, layer)
 
     def _host_step(self, reader: OperatorReader, step: HostStep, *, first: bool = False) -> None:
         number = step.input.number
@@ -361,8 +367,8 @@ class _Surveyor:
         reader = OperatorReader(self.model, self.readers[first][0])
         height, width, channels = reader.frame(tensor)
         zero_point = reader.zero_point(tensor)
-        graph = Graph(name=self.name, height=height, width=width, channels=channels, zero_point=zero_point,
-                      nodes=tuple(self.nodes))  # fmt: skip
+        graph = Graph(name=self.name, height=height, width=width, channels=channels, dtype=tensor.dtype,
+                      zero_point=zero_point, nodes=tuple(self.nodes))  # fmt: skip
         return Model(
             name=self.name,
             network=Network(graph, self.parameters),
