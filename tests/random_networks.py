@@ -164,12 +164,20 @@ def concatenation(network: Network) -> None:
 
 
 def pooling(network: Network) -> None:
-    x, shape = network.last, network.x.shape
+    shape = network.x.shape
     kernel = [int(network.random.integers(1, min(4, extent + 1))) for extent in shape[1:3]]
     stride = tuple(int(each) for each in network.random.integers(1, 3, 2))
     options, extents = window(network, shape, kernel, network.chance(0.5), stride)
-    options |= {"FilterHeight": kernel[0], "FilterWidth": kernel[1], **network.activation()}
-    kind = "MAX_POOL_2D" if network.chance(0.5) else "AVERAGE_POOL_2D"
+    options |= network.activation()
+    window_of(network, "MAX_POOL_2D" if network.chance(0.5) else "AVERAGE_POOL_2D", kernel, options, extents)
+
+
+def window_of(network: Network, kind: str, kernel, options=None, extents=None) -> None:
+    """Pooling; by default with a stride of 1, and inside the frame."""
+    x, shape = network.last, network.x.shape
+    if options is None:
+        options, extents = window(network, shape, kernel, False)
+    options |= {"FilterHeight": kernel[0], "FilterWidth": kernel[1]}
     network.append(kind, [x], (1, *extents, shape[3]), options, like=x)
 
 

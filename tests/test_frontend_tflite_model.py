@@ -294,6 +294,7 @@ def then_convolution(name, first, *more, options=None, x=ACTIVATION, others=(), 
 
 SECOND = like((1, 4, 4, 2), scales=[0.25])
 WORD = like(dtype="int16", zero_points=[0])
+BYTE = like(dtype="uint8", zero_points=[3])
 CONV = [like(), weights((2, 1, 1, 2)), like()]
 REFUSED = {
     "unknown operator": (one("RELU", like()), "operator 0 (RELU): operator = 'RELU'"),
@@ -307,9 +308,9 @@ REFUSED = {
                     "operator 0 (MAX_POOL_2D): type of tensor 1 = 'uint8' is not supported (supported: int16, that of"),
     "sum of int16": (build([WORD, WORD], [Operator("ADD", [0, 0], [1])]),
                      "operator 0 (ADD): type of tensor 0 = 'int16' is not supported (supported: int8, uint8, the same"),
-    "sum's type": (build([like(zero_points=[0]), like(dtype="uint8", zero_points=[3])], [Operator("ADD", [0, 0], [1])]),
+    "sum's type": (build([like(zero_points=[0]), BYTE], [Operator("ADD", [0, 0], [1])]),
                    "operator 0 (ADD): type of tensor 1 = 'uint8' is not supported"),
-    "weights of uint8": (build([like(dtype="uint8", zero_points=[3]), weights((2, 1, 1, 2)), like(dtype="uint8", zero_points=[4])],
+    "weights of uint8": (build([BYTE, weights((2, 1, 1, 2)), BYTE],
                                [Operator("CONV_2D", [0, 1, -1], [2], WINDOW)]),
                          "operator 0 (CONV_2D): weight type = 'int8' is not supported (supported: uint8 with uint8"),
     "softmax of int16": (one("SOFTMAX", Tensor((1, 4), "int16", [2.0**-15]), options={"Beta": 1.0},
@@ -318,7 +319,7 @@ REFUSED = {
     "softmax of uint8": (one("SOFTMAX", Tensor((1, 4), "uint8", [1 / 256], [128]), options={"Beta": 1.0},
                              x=Tensor((1, 4), "uint8", [0.1])),
                          "operator 0 (SOFTMAX): scale and zero point of the output = (0.00390625, 128)"),
-    "uint8 to int16": (one("QUANTIZE", WORD, x=like(dtype="uint8", zero_points=[3])),
+    "uint8 to int16": (one("QUANTIZE", WORD, x=BYTE),
                        "operator 0 (QUANTIZE): types = 'uint8 to int16' is not supported (supported: int8 to int8,"),
     "dynamic": (one("MAX_POOL_2D", like((1, 3, 3, 2)), options=POOL, x=like(signature=(-1, -1, 4, 2))),
                 "operator 0 (MAX_POOL_2D): shape of tensor 0 = (-1, -1, 4, 2)"),

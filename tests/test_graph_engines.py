@@ -267,7 +267,15 @@ def test_an_engine_alone_has_the_schedule_that_its_closed_form_says(seed):
 # Random graphs.
 
 
-def random_graph(random: np.random.Generator) -> Graph:
+TYPES = {
+    "int8": {},
+    "uint8": {"input_dtype": "uint8", "weight_dtype": "uint8", "output_dtype": "uint8", "weight_zero_point": 130},
+    "int16": {"input_dtype": "int16", "output_dtype": "int16", "requantisation": "tflite16"},
+}
+
+
+def random_graph(random: np.random.Generator, dtype: str = "int8") -> Graph:
+    types = TYPES[dtype]
     height, width = (int(each) for each in random.integers(3, 8, 2))
     channels = int(random.choice([2, 3, 4, 6]))
     nodes, shapes = [], {"input": (height, width, channels)}
@@ -285,7 +293,7 @@ def random_graph(random: np.random.Generator) -> Graph:
         if random.random() < 0.3:
             kind = str(random.choice(["max", "average"]))
             spec = PoolSpec(name=f"n{index}", kind=kind, height=shape[0], width=shape[1], channels=shape[2],
-                            kernel=(3, 2), stride=(1, 1), padding="same")  # fmt: skip
+                            kernel=(3, 2), stride=(1, 1), padding="same", dtype=dtype)  # fmt: skip
             add(Pool(input=source, spec=spec), shape, source)
             continue
         outputs = int(random.choice([2, 4, 6]))
@@ -293,6 +301,7 @@ def random_graph(random: np.random.Generator) -> Graph:
         groups = {}
         if random.random() < 0.3:
             outputs, groups = shape[2], {"groups": shape[2]}
+        groups |= types
         dilation = (int(random.integers(1, 3)), 1)
         spec = convolution(f"n{index}", shape, outputs, kernel, padding="same", dilation=dilation, **groups)
         add(Conv(input=source, spec=spec), (*shape[:2], outputs), source)
@@ -303,20 +312,54 @@ def random_graph(random: np.random.Generator) -> Graph:
     if random.random() < 0.5 or not nodes:
         source = nodes[-1].name
         shape = shapes[source]
-        spec = convolution("last", shape, 4, (2, 2), stride=(2, 1), padding=(0, 1, 1, 0))
+        spec = convolution("last", shape, 4, (2, 2), stride=(2, 1), padding=(0, 1, 1, 0), **types)
         add(Conv(input=source, spec=spec), spec.output_shape, source)
-    return Graph(name="random", height=height, width=width, channels=channels, zero_point=3, nodes=tuple(nodes))
+    frame = {"height": height, "width": width, "channels": channels, "dtype": dtype, "zero_point": 3}
+    return Graph(name="random", **frame, nodes=tuple(nodes))
 
 
-@pytest.mark.parametrize("case", range(6))
-def test_random_graphs_are_exact_and_as_fast_as_predicted(seed, case):
+@pytest.mark.parametrize(("case", "dtype"), [(case, "int8") for case in range(6)] + [(6, "uint8"), (7, "int16")])
+def test_random_graphs_are_exact_and_as_fast_as_predicted(seed, case, dtype):
     random = np.random.default_rng([seed, case, 11])
-    graph = random_graph(random)
+    graph = random_graph(random, dtype)
     multipliers = int(random.integers(len(list(graph.convolutions)), 60))
     plan = plan_graph(network_of(graph, case), multipliers=multipliers)
     check(plan)
     result = run(plan, random_frames(graph, 4, case), stalls=Stalls(input=100, output=80, burst=3, seed=case + 1))
     assert result.passed, f"{graph.to_json()}: {simulation.explain(result)}"
+
+
+def test_a_description_says_the_type_of_its_frames(tmp_path):
+    """Layers and pooling take it from what they read."""
+    path = tmp_path / "typed.toml"
+    path.write_text("""
+height = 5
+width = 4
+channels = 2
+dtype = "uint8"
+zero_point = 131
+input = { seed = 3, frames = 2 }
+
+[[layer]]
+name = "most"
+kind = "max_pool"
+kernel = 2
+stride = 1
+
+[[layer]]
+name = "wide"
+kernel = 1
+out_channels = 3
+output_dtype = "int16"
+weights = { seed = 1 }
+""")
+    read = graphs.load_graph(path)
+    graph = read.network.graph
+    assert [tensor.dtype for tensor in graph.tensors.values()] == ["uint8", "uint8", "int16"]
+    assert graph.node("wide").spec.input_zero_point == 131
+    assert (read.input.dtype, read.input.shape) == (np.uint8, (2, 5, 4, 2))
+    result = graphs.compare_graph(plan_graph(read.network), given=read.input, simulator="icarus")
+    assert not result.failure, result.describe()
 
 
 # What is refused.
@@ -344,6 +387,9 @@ def test_refusals_name_what_is_wrong(tmp_path):
         ("height = 9", "", "height"),
         ("height = 9", "height = 9.5", "height"),
         ("height = 9", "height = 9\nheigth = 8", "heigth"),
+        ("height = 9", 'height = 9\ndtype = "int32"', "dtype"),
+        ("height = 9", "height = 9\ndtype = [8]", "dtype"),
+        ('name = "three"', 'name = "three"\ninput_dtype = "int16"', "input_dtype"),
         ('name = "three"', 'name = "three"\nin_channels = 4', "in_channels"),
         ('name = "pooled"', 'name = "pooled"\ngroups = 2', "groups"),
         ('name = "mixed"', "", "name of a layer"),
