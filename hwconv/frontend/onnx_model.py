@@ -6,26 +6,21 @@ arithmetic is meant where floats leave a choice.
 """
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import FormatError, SpecError, UnsupportedError, one_of
-from ..graph import INPUT, MAX_NODES, Add, Concat, Conv, Graph, Network, Pool, Reshape, Tensor, result_of
-from ..graph import Node as GraphNode
+from ..graph import INPUT, Add, Concat, Graph, Network, Pool, Reshape
 from ..host import Dequantise, Quantise
-from ..layer import Layer
 from ..model import HostStep, Model, OperatorRecord, Survey
 from ..pool import PoolSpec
-from ..spec import ConvSpec, dtype_range
 from .onnx_file import Node, OnnxFile, contained
-from .onnx_nodes import Clamp, FloatValue, FrameValue, NodeReader, Value, WeightValue, channels_rows_columns
-from .onnx_operator import QUANTISED_TRANSPOSE, OnnxOperator, layer_of
-from .onnx_steps import Quantisation, add_of, check_mean, mean_of_all, quantised, window_of
+from .onnx_layers import LayerReader, shape_of
+from .onnx_nodes import Clamp, FloatValue, FrameValue, WeightValue, channels_rows_columns
+from .onnx_steps import Quantisation, add_of, check_mean, quantised, window_of
 
 
 def load_model(path: str | Path) -> Model:
@@ -51,23 +46,17 @@ def survey_model(path: str | Path) -> Survey:
         return _Surveyor(OnnxFile(path)).survey()
 
 
-def _shape_of(spec: ConvSpec | PoolSpec, like: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a result in the file: of as many extents as what is read."""
-    height, width, channels = spec.output_shape
-    return (1, channels, *(height, width)[4 - len(like) :])
-
-
-class _Surveyor(NodeReader):
+class _Surveyor(LayerReader):
     """One model, read node after node."""
 
     def survey(self) -> Survey:
         """Everything put together."""
         operators = {
-            "QuantizeLinear": self._quantise, "DequantizeLinear": self._dequantise, "QLinearConv": self._qlinear_conv,
-            "QLinearMatMul": self._qlinear_matmul, "Conv": self._conv, "ConvTranspose": self._conv,
-            "Gemm": self._gemm, "MatMul": self._matmul, "Add": self._add, "Relu": self._clamp, "Clip": self._clamp,
+            "QuantizeLinear": self._quantise, "DequantizeLinear": self._dequantise, "QLinearConv": self.qlinear_conv,
+            "QLinearMatMul": self.qlinear_matmul, "Conv": self.conv, "ConvTranspose": self.conv,
+            "Gemm": self.gemm, "MatMul": self.matmul, "Add": self._add, "Relu": self._clamp, "Clip": self._clamp,
             "MaxPool": self._max_pool, "AveragePool": self._average_pool,
-            "GlobalAveragePool": self._global_average_pool, "Concat": self._concat,
+            "GlobalAveragePool": self.global_average_pool, "Concat": self._concat,
             "Flatten": self._flatten, "Reshape": self._flatten,
         }  # fmt: skip
         self._take_ends()
@@ -151,26 +140,6 @@ class _Surveyor(NodeReader):
                 return False
         return True
 
-    # What nodes make
-
-    def _make(self, node: Node, value: Value) -> None:
-        name = node.outputs[0]
-        self.values[name] = value
-        self.shapes[name] = value.values.shape if isinstance(value, WeightValue) else value.shape
-        floats = not isinstance(value, FrameValue) or value.real is not None
-        self.dtypes[name] = "float32" if floats else "int8"
-
-    def _take(self, node: GraphNode, inputs: Sequence[Tensor]) -> Tensor:
-        """Takes a node of the network up."""
-        if len(self.nodes) >= MAX_NODES:
-            raise SpecError(self.name, "nodes", f"more than {MAX_NODES}", f"from 1 to {MAX_NODES}")
-        result = result_of(node, inputs)
-        self.nodes.append(node)
-        return result
-
-    def _node_name(self, node: Node) -> str:
-        return f"op{node.index}_{node.operator.lower()}"
-
     def _quantise(self, node: Node) -> None:
         attributes = self.attributes(node, axis=1, saturate=1, output_dtype=0, block_size=0, precision=0)
         for field, accepted in (("output_dtype", (0, 3)), ("block_size", (0,)), ("precision", (0,))):  # 3: INT8
@@ -183,12 +152,12 @@ class _Surveyor(NodeReader):
                 said = (float(made.scale), made.zero_point)
                 expected = f"{float(value.real.scale)} and {value.real.zero_point}, those of its input"
                 self.refuse(node, "scale and zero point", said, expected)
-            self._make(node, replace(value, real=None))
+            self.make(node, replace(value, real=None))
             return
         if self.readers[name] != 1 or name in self.ends:
             self.refuse(node, name, "read by other nodes too", "quantised, and read by nothing else")
         if name in self.floats:
-            self._make(node, FrameValue(INPUT, self.shapes[name], made.zero_point))
+            self.make(node, FrameValue(INPUT, self.shapes[name], made.zero_point))
             self.places[node.index] = ("host", None, "before the hardware")
             operation = Quantise(scale=float(made.scale), zero_point=made.zero_point, ties="even")
             self.before.append(self._host_step(node, operation))
@@ -205,7 +174,7 @@ class _Surveyor(NodeReader):
             self.lost.add(node.outputs[0])
             return
         self.places[value.node.index] = ("engine", taken.name, "")
-        self._make(node, FrameValue(taken.name, value.shape, made.zero_point))
+        self.make(node, FrameValue(taken.name, value.shape, made.zero_point))
 
     def _host_step(self, node: Node, operation: Quantise | Dequantise) -> HostStep:
         tensors = {"input": self.about(node.inputs[0]), "output": self.about(node.outputs[0])}
@@ -224,151 +193,20 @@ class _Surveyor(NodeReader):
                 self.refuse(node, "scale", f"{scale.dtype} of shape {scale.shape}", "float32, finite and positive")
             if not values.ndim or (scale.size != 1 and scale.size not in values.shape):
                 self.refuse(node, "scales", scale.size, "one, or one per channel")
-            self._make(node, WeightValue(values, scale, point, attributes["axis"]))
+            self.make(node, WeightValue(values, scale, point, attributes["axis"]))
             return
         frame, said = self.frame(node, 0), self.quantisation(node, 1)
         if frame.real is not None:
             self.refuse(node, name, "floats", "int8")
         if said.zero_point != frame.zero_point:
             self.refuse(node, "zero point of the input", said.zero_point, f"{frame.zero_point}, that of what it reads")
-        self._make(node, replace(frame, real=said))
+        self.make(node, replace(frame, real=said))
         if node.outputs[0] in self.ends:
             if self.readers[name] != 1 or self.readers[node.outputs[0]]:
                 self.refuse(node, name, "read elsewhere too", "one reader where the host begins")
             self.places[node.index] = ("host", None, "")
             operation = Dequantise(scale=float(said.scale), zero_point=said.zero_point)
             self.after.append(self._host_step(node, operation))
-
-    def _qlinear_conv(self, node: Node) -> None:
-        read, made = self.quantisation(node, 1), self.quantisation(node, 6)
-        frame = self.bytes(node, 0, read)
-        constants = {
-            "w": self.constant(node, 3, "weights"),
-            "w_scale": self.constant(node, 4, "scale of the weights"),
-            "w_zero_point": self.constant(node, 5, "zero point of the weights"),
-            "B": self.constant(node, 8, "bias") if self.optional(node, 8) else None,
-        }
-        layer = self._layer(node, frame.shape[1:], read, made, constants, node.attributes, dtype_range("int8"))
-        taken = self._take_convolution(node, layer, frame.name, frame.tensor)
-        self.places[node.index] = ("engine", taken.name, "")
-        self._make(node, FrameValue(taken.name, _shape_of(layer.spec, frame.shape), made.zero_point))
-
-    def _qlinear_matmul(self, node: Node) -> None:
-        self.attributes(node)
-        read, made = self.quantisation(node, 1), self.quantisation(node, 6)
-        frame = self.bytes(node, 0, read, vector=True)
-        weights = WeightValue(self.constant(node, 3, "weights"), self.constant(node, 4, "scale of the weights"),
-                           self.constant(node, 5, "zero point of the weights"), 1)  # fmt: skip
-        shape = self._vector(node, frame, weights, transposed=False)
-        self._take_product(node, frame, read, made, weights, None, dtype_range("int8"), transposed=False)
-        self.places[node.index] = ("engine", self._node_name(node), "")
-        self._make(node, FrameValue(self._node_name(node), shape, made.zero_point))
-
-    def _layer(
-        self, node: Node, frame: tuple[int, ...], read: Quantisation, made: Quantisation, constants: dict[str, Any],
-        attributes: Mapping[str, Any], clamp: Clamp, operator: str = "QLinearConv",
-    ) -> Layer:  # fmt: skip
-        """A convolution as QLinearConv has it: the sum is exact, and scaled in float32."""
-        said: dict[str, NDArray[Any] | None] = {
-            **{f"{key}_scale": np.array(each.scale, np.float32) for key, each in (("x", read), ("y", made))},
-            **{f"{key}_zero_point": np.array(each.zero_point, np.int8) for key, each in (("x", read), ("y", made))},
-        }
-        taken = OnnxOperator(
-            name=self._node_name(node),
-            operator=operator,
-            attributes=attributes,
-            frame=frame,
-            input_dtype="int8",
-            constants={**constants, **said},
-        )
-        layer = layer_of(taken, f"{self.file.path.name}, node {node.index} ({node.operator})")
-        spec = replace(layer.spec, activation_min=clamp[0], activation_max=clamp[1])
-        return Layer(spec, layer.parameters, layer.origin)
-
-    def _take_convolution(self, node: Node, layer: Layer, source: str, read: Tensor) -> Conv:
-        taken = Conv(input=source, spec=layer.spec)
-        self._take(taken, [read])
-        self.layers[node.index] = layer
-        return taken
-
-    def _conv(self, node: Node) -> None:
-        frame, read = self.real(node, 0)
-        transposed = node.operator == "ConvTranspose"
-        weights = self.weights(node, 1, int(transposed))
-        if transposed:
-            weights = self._of_all_groups(node, weights)
-        bias = self.bias(node, 2, read, weights)
-        operator = QUANTISED_TRANSPOSE if transposed else "QLinearConv"
-        constants = {"w": weights.values, "w_scale": weights.scale, "w_zero_point": weights.zero_point, "B": bias}
-
-        def layer(made: Quantisation, clamp: Clamp) -> Layer:
-            return self._layer(node, frame.shape[1:], read, made, constants, node.attributes, clamp, operator)
-
-        def finish(made: Quantisation, clamp: Clamp) -> Conv:
-            return self._take_convolution(node, layer(made, clamp), frame.name, frame.tensor)
-
-        spec = layer(Quantisation(np.float32(1), 0), dtype_range("int8")).spec  # of the right shape, at any scale
-        self._make(node, FloatValue(node, _shape_of(spec, frame.shape), finish))
-
-    def _of_all_groups(self, node: Node, weights: WeightValue) -> WeightValue:
-        """Weights of a transposed convolution, whose scales count the output channels of one group."""
-        groups = node.attributes.get("group", 1)
-        if weights.scale.size == 1 or not isinstance(groups, int) or not 1 < groups <= len(weights.values):
-            return weights
-        point = weights.zero_point
-        tiled = point if point is None or point.size == 1 else np.tile(point, groups)
-        return replace(weights, scale=np.tile(weights.scale, groups), zero_point=tiled)
-
-    def _gemm(self, node: Node) -> None:
-        attributes = self.attributes(node, alpha=1.0, beta=1.0, transA=0, transB=0)
-        for field, expected in (("alpha", 1.0), ("beta", 1.0), ("transA", 0)):
-            if attributes[field] != expected:
-                self.refuse(node, field, attributes[field], str(expected))
-        self._product(node, bool(attributes["transB"]))
-
-    def _matmul(self, node: Node) -> None:
-        self.attributes(node)
-        self._product(node, False)
-
-    def _product(self, node: Node, transposed: bool) -> None:
-        frame, read = self.real(node, 0, vector=True)
-        weights = self.weights(node, 1, 0 if transposed else 1)
-        bias = self.bias(node, 2, read, weights)
-        shape = self._vector(node, frame, weights, transposed=transposed)
-
-        def finish(made: Quantisation, clamp: Clamp) -> Conv:
-            return self._take_product(node, frame, read, made, weights, bias, clamp, transposed=transposed)
-
-        self._make(node, FloatValue(node, shape, finish))
-
-    def _vector(self, node: Node, frame: FrameValue, weights: WeightValue, *, transposed: bool) -> tuple[int, ...]:
-        """The shape of a product of a vector and a matrix, once they fit."""
-        if len(frame.shape) != 2 or weights.values.ndim != 2:
-            self.refuse(node, "shapes", (frame.shape, weights.values.shape), "a vector of two extents and a matrix")
-        inputs, outputs = weights.values.shape[::-1] if transposed else weights.values.shape
-        if inputs != frame.shape[1]:
-            problem = f"{self.label(node)} multiplies {frame.shape} by {weights.values.shape}"
-            raise FormatError(self.file.path, problem)
-        return (1, outputs)
-
-    def _take_product(
-        self, node: Node, frame: FrameValue, read: Quantisation, made: Quantisation, weights: WeightValue,
-        bias: NDArray[np.int32] | None, clamp: Clamp, *, transposed: bool,
-    ) -> Conv:  # fmt: skip
-        """A 1x1 convolution; of pixels in a row the weights are put in the order of the frame."""
-        matrix = weights.values if transposed else weights.values.T
-        source = frame.name
-        if frame.chw is not None:
-            channels, height, width = frame.chw
-            matrix = matrix.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(matrix), -1)
-            vector = Reshape(name=f"op{node.index}_vector", input=source, height=1, width=1, channels=matrix.shape[1])
-            self._take(vector, [frame.tensor])
-            source = vector.name
-        constants = {"w": np.ascontiguousarray(matrix)[:, :, None, None], "w_scale": weights.scale.reshape(-1),
-                     "w_zero_point": weights.zero_point, "B": bias}  # fmt: skip
-        layer = self._layer(node, (matrix.shape[1], 1, 1), read, made, constants, {}, clamp)
-        tensor = Tensor(height=1, width=1, channels=matrix.shape[1], dtype="int8", zero_point=frame.zero_point)
-        return self._take_convolution(node, layer, source, tensor)
 
     def _add(self, node: Node) -> None:
         self.attributes(node)
@@ -380,12 +218,12 @@ class _Surveyor(NodeReader):
 
         def finish(made: Quantisation, clamp: Clamp) -> Add:
             shape = a.tensor.shape
-            spec = add_of(self.label(node), self._node_name(node), shape, [of_a, of_b], made, clamp)
+            spec = add_of(self.label(node), self.node_name(node), shape, [of_a, of_b], made, clamp)
             taken = Add(inputs=(a.name, b.name), spec=spec)
-            self._take(taken, [a.tensor, b.tensor])
+            self.take(taken, [a.tensor, b.tensor])
             return taken
 
-        self._make(node, FloatValue(node, a.shape, finish))
+        self.make(node, FloatValue(node, a.shape, finish))
 
     def _clamp(self, node: Node) -> None:
         self.attributes(node)
@@ -409,14 +247,14 @@ class _Surveyor(NodeReader):
         if low > high:
             self.refuse(node, "bounds", (low, high), "the lower one first")
         self.places[node.index] = ("free", None, "a clamp")
-        self._make(node, replace(value, low=low, high=high))
+        self.make(node, replace(value, low=low, high=high))
 
     def _max_pool(self, node: Node) -> None:
         pooled = self._pooled(node, "max", storage_order=0)
         frame = self.picture(node, 0)
-        self._take(pooled, [frame.tensor])
+        self.take(pooled, [frame.tensor])
         self.places[node.index] = ("engine", pooled.name, "")
-        self._make(node, replace(frame, name=pooled.name, shape=_shape_of(pooled.spec, frame.shape)))
+        self.make(node, replace(frame, name=pooled.name, shape=shape_of(pooled.spec, frame.shape)))
 
     def _average_pool(self, node: Node) -> None:
         frame, read = self.real(node, 0)
@@ -432,10 +270,10 @@ class _Surveyor(NodeReader):
                 self.refuse(node, "scale and zero point of the output", said, expected)
             spec = replace(pooled.spec, activation_min=clamp[0], activation_max=clamp[1])
             taken = Pool(input=frame.name, spec=spec)
-            self._take(taken, [frame.tensor])
+            self.take(taken, [frame.tensor])
             return taken
 
-        self._make(node, FloatValue(node, _shape_of(pooled.spec, frame.shape), finish))
+        self.make(node, FloatValue(node, shape_of(pooled.spec, frame.shape), finish))
 
     def _pooled(self, node: Node, kind: str, **more: Any) -> Pool:
         frame = self.picture(node, 0)
@@ -445,21 +283,9 @@ class _Surveyor(NodeReader):
         attributes = self.attributes(node, auto_pad="NOTSET", ceil_mode=0, **window, **more)
         height, width, channels = frame.tensor.shape
         kernel, stride, padding = window_of(self.label(node), attributes, len(frame.shape) - 2)
-        spec = PoolSpec(name=self._node_name(node), kind=kind, height=height, width=width, channels=channels,
+        spec = PoolSpec(name=self.node_name(node), kind=kind, height=height, width=width, channels=channels,
                         kernel=kernel, stride=stride, padding=padding)  # fmt: skip
         return Pool(input=frame.name, spec=spec)
-
-    def _global_average_pool(self, node: Node) -> None:
-        self.attributes(node)
-        frame, read = self.real(node, 0)
-        if len(frame.shape) < 3:
-            self.refuse(node, "shape of the input", frame.shape, "rows and columns, or a length")
-
-        def finish(made: Quantisation, clamp: Clamp) -> Conv:
-            layer = mean_of_all(self._node_name(node), frame.tensor.shape, read, made, clamp)
-            return self._take_convolution(node, layer, frame.name, frame.tensor)
-
-        self._make(node, FloatValue(node, (*frame.shape[:2], *(1,) * (len(frame.shape) - 2)), finish))
 
     def _concat(self, node: Node) -> None:
         axis = self.attributes(node, axis=None)["axis"]
@@ -473,12 +299,12 @@ class _Surveyor(NodeReader):
                     node, f"quantisation of {name}", _shown(frame), f"{_shown(first)}, that of {node.inputs[0]}"
                 )
         if len(frames) == 1:
-            self._make(node, first)
+            self.make(node, first)
             return
-        taken = Concat(name=self._node_name(node), inputs=tuple(frame.name for frame in frames))
-        result = self._take(taken, [frame.tensor for frame in frames])
+        taken = Concat(name=self.node_name(node), inputs=tuple(frame.name for frame in frames))
+        result = self.take(taken, [frame.tensor for frame in frames])
         self.places[node.index] = ("free", taken.name, "")
-        self._make(node, replace(first, name=taken.name, shape=(1, result.channels, *first.shape[2:])))
+        self.make(node, replace(first, name=taken.name, shape=(1, result.channels, *first.shape[2:])))
 
     def _flatten(self, node: Node) -> None:
         """Pixels in a row, channel after channel."""
@@ -495,7 +321,7 @@ class _Surveyor(NodeReader):
                 self.refuse(node, "shape", asked, f"[1, {inputs}], all but the batch in a row")
         chw = frame.chw or (None if math.prod(frame.shape[2:]) == 1 else channels_rows_columns(frame.shape))
         self.places[node.index] = ("free", None, "the same frame" if chw is None else "an order of weights")
-        self._make(node, replace(frame, shape=(1, inputs), chw=chw))
+        self.make(node, replace(frame, shape=(1, inputs), chw=chw))
 
     def _model(self, operators: tuple[OperatorRecord, ...]) -> Model:
         first = self.before[-1].output.label if self.before else self.file.inputs[0].name
