@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError, SpecError, UnsupportedError, one_of
-from ..graph import INPUT, Add, Concat, Graph, Network, Pool, Reshape
+from ..graph import INPUT, Add, Concat, Graph, Network, Pool
 from ..host import Dequantise, Quantise
 from ..model import HostStep, Model, OperatorRecord, Survey
 from ..pool import PoolSpec
@@ -75,23 +75,12 @@ class _Surveyor(LayerReader):
             if value.node.outputs[0] == name:  # and not the result of a clamp behind it
                 what, expected = "floats that are not quantised", "QuantizeLinear behind it"
                 self.lose(value.node, UnsupportedError(self.label(value.node), name, what, expected))
-        records = tuple(map(self.record, self.file.nodes))
-        if not self.problems and all(isinstance(node, Reshape) for node in self.nodes):
-            self.problem("nodes", one_of(node.operator for node in self.file.nodes[:8]), "one at least for an engine")
-        model = None
-        if not self.problems:
-            try:
-                model = self._model(records)
-            except (SpecError, UnsupportedError) as error:
-                self.problems.append(error)
-        return Survey(name=self.name, operators=records, problems=tuple(self.problems), model=model)
+        return self.concluded(tuple(map(self.record, self.file.nodes)), self._model)
 
     def _take_ends(self) -> None:
         if self.file.sparse:
             self.problem("sparse initializers", self.file.sparse, "none")
-        for what, ends in (("inputs", self.file.inputs), ("outputs", self.file.outputs)):
-            if len(ends) != 1:
-                self.problem(what, len(ends), "one")
+        self.check_ends(self.file.inputs, self.file.outputs)
         for value in self.file.inputs:
             self.number(value.name)
             shape = (1, *value.shape[1:])

@@ -13,7 +13,8 @@ from ..errors import FormatError, HwconvError, UnsupportedError, one_of
 from ..graph import Node as GraphNode
 from ..graph import Tensor
 from ..layer import Layer
-from ..model import HostStep, ModelTensor, OperatorRecord
+from ..model import ModelTensor, OperatorRecord
+from .model_reader import ModelReader
 from .onnx_file import Node, OnnxFile
 from .onnx_steps import Quantisation
 
@@ -69,13 +70,12 @@ def channels_rows_columns(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return channels, height, width
 
 
-class NodeReader:
+class NodeReader(ModelReader):
     """One model, and what is known of its values so far."""
 
     def __init__(self, file: OnnxFile) -> None:
+        super().__init__(file.path, "nodes")
         self.file = file
-        stem = "".join(letter if letter.isprintable() else "_" for letter in file.path.stem)
-        self.name = stem[:100] or "model"
         self.values: dict[str, Value] = {}
         self.lost: set[str] = set()  # results of refused nodes
         self.floats: set[str] = set()  # inputs of the model
@@ -89,14 +89,10 @@ class NodeReader:
             if name in taken or file.is_constant(name):
                 raise FormatError(file.path, f"value {name} is made more than once")
             taken.add(name)
-        self.nodes: list[GraphNode] = []
         self.layers: dict[int, Layer] = {}
         self.places: dict[int, tuple[str, str | None, str]] = {}
         self.errors: dict[int, HwconvError] = {}
         self.finished: set[int] = set()
-        self.before: list[HostStep] = []
-        self.after: list[HostStep] = []
-        self.problems: list[HwconvError] = []
 
     # What is said of nodes
 
@@ -108,9 +104,6 @@ class NodeReader:
 
     def refuse(self, node: Node, field: str, value: object, supported: str) -> NoReturn:
         raise UnsupportedError(self.label(node), field, value, supported)
-
-    def problem(self, field: str, value: object, supported: str) -> None:
-        self.problems.append(UnsupportedError(self.file.path.name, field, value, supported))
 
     def lose(self, node: Node, error: HwconvError) -> None:
         self.errors[node.index] = error

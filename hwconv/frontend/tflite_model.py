@@ -16,6 +16,7 @@ from ..host import Reshape as HostReshape
 from ..layer import Layer, LayerParameters
 from ..model import HostStep, Model, ModelTensor, OperatorRecord, Survey
 from ..spec import Padding
+from .model_reader import ModelReader
 from .tflite_convolution import CONVOLUTIONS, ConvolutionReader
 from .tflite_file import NUMBER_COST, ModelFile, Tensor, contained, vector_of
 from .tflite_operator import OperatorReader, label_of, tensors_of
@@ -68,13 +69,12 @@ class _Place(NamedTuple):
     layer: Layer | None = None
 
 
-class _Surveyor:
+class _Surveyor(ModelReader):
     """One model, read operator after operator."""
 
     def __init__(self, model: ModelFile) -> None:
+        super().__init__(model.path, "operators")
         self.model = model
-        stem = "".join(letter if letter.isprintable() else "_" for letter in model.path.stem)
-        self.name = stem[:100] or "model"
         self.calls = [tensors_of(model, index) for index in range(len(model))]
         self.inputs, self.outputs = (
             self._ends(vector) for vector in (model.graph.InputsAsNumpy(), model.graph.OutputsAsNumpy())
@@ -99,11 +99,7 @@ class _Surveyor:
         self.names: dict[int, str] = {}
         self.of_host: set[int] = set()
         self.padded: dict[int, tuple[int, Padding]] = {}
-        self.nodes: list[Node] = []
         self.parameters: dict[str, LayerParameters] = {}
-        self.before: list[HostStep] = []
-        self.after: list[HostStep] = []
-        self.problems: list[HwconvError] = []
 
     def _ends(self, vector: object) -> tuple[int, ...]:
         numbers = vector_of(vector)
@@ -115,33 +111,19 @@ class _Surveyor:
         self._check_ends()
         if self.inputs:
             self.names[self.inputs[0]] = INPUT
-        operators = tuple(self._record(index) for index in range(len(self.model)))
-        if not self.problems and all(isinstance(node, Reshape) for node in self.nodes):
-            self._problem("operators", one_of(record.name for record in operators[:8]), "one at least for an engine")
-        model = None
-        if not self.problems:
-            try:
-                model = self._model(operators)
-            except (SpecError, UnsupportedError) as error:
-                self.problems.append(error)
-        return Survey(name=self.name, operators=operators, problems=tuple(self.problems), model=model)
-
-    def _problem(self, field: str, value: object, supported: str) -> None:
-        self.problems.append(UnsupportedError(self.model.path.name, field, value, supported))
+        return self.concluded(tuple(self._record(index) for index in range(len(self.model))), self._model)
 
     def _check_ends(self) -> None:
         graphs = int(self.model.model.SubgraphsLength())
         if graphs != 1:
-            self._problem("subgraphs", graphs, "one: no control flow, no initialisation of variables")
-        for what, numbers in (("inputs", self.inputs), ("outputs", self.outputs)):
-            if len(numbers) != 1:
-                self._problem(what, len(numbers), "one")
+            self.problem("subgraphs", graphs, "one: no control flow, no initialisation of variables")
+        self.check_ends(self.inputs, self.outputs)
         for number in self.inputs[:1]:
             if number not in self.readers:
-                self._problem("input", f"tensor {number}, which no operator reads", "one that is read")
+                self.problem("input", f"tensor {number}, which no operator reads", "one that is read")
         for number in self.outputs[:1]:
             if number not in self.makers:
-                self._problem("output", f"tensor {number}, which no operator makes", "one that is computed")
+                self.problem("output", f"tensor {number}, which no operator makes", "one that is computed")
 
     def _tensor(self, number: int) -> Tensor:
         if number not in self.known:
