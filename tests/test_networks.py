@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx_networks
 import pytest
 import random_networks
 from checked_graphs import network_of, residual
@@ -109,6 +110,27 @@ def test_networks_of_other_types_are_exact_in_hardware(dtype, seed, tmp_path, ca
         assert f"{side}_VALUE_BYTES {value_bytes}\n" in header
         assert f"{side}_BYTES {value_bytes * values}\n" in header
     assert f"8 x 7 x 4 {dtype}, zero point" in (tmp_path / "package" / "README.md").read_text()
+
+
+def test_an_onnx_network_of_uint8_is_exact_in_hardware(tmp_path):
+    """onnxruntime's outputs, with weights of both types."""
+    network = onnx_networks.start(np.random.default_rng(11), real=False, dtype="uint8")
+    network.given = network.shape = (1, 3, 7, 6)
+    onnx_networks.convolution(network, channels=4, shrink=False)
+    onnx_networks.max_pool(network)
+    onnx_networks.concatenation(network)
+    onnx_networks.convolution(network, channels=5)
+    path, x, model = tmp_path / "network.onnx", onnx_networks.frames(network, 4), network.model()
+    path.write_bytes(model.SerializeToString())
+    known, _ = onnx_networks.run_oracles(model, x, alone=True)
+    assert known.dtype == np.uint8
+    assert len(np.unique(known)) > 8
+    result = compare_network(path, input=x, expected=known, multipliers=24, simulator="icarus", every_tensor=True)
+    assert not result.failure, result.describe()
+    assert result.expected_outputs == known.size
+    graph = load_network(path).network.graph
+    assert {tensor.dtype for tensor in graph.tensors.values()} == {"uint8"}
+    assert {node.spec.weight_dtype for node in graph.convolutions} == {"int8", "uint8"}
 
 
 def test_a_tensor_that_differs_is_named(monkeypatch):

@@ -32,8 +32,7 @@ class LayerReader(NodeReader):
         name = node.outputs[0]
         self.values[name] = value
         self.shapes[name] = value.values.shape if isinstance(value, WeightValue) else value.shape
-        floats = not isinstance(value, FrameValue) or value.real is not None
-        self.dtypes[name] = "float32" if floats else "int8"
+        self.dtypes[name] = value.dtype if isinstance(value, FrameValue) and value.real is None else "float32"
 
     def take(self, node: GraphNode, inputs: Sequence[Tensor]) -> Tensor:
         """Takes a node of the network up."""
@@ -55,10 +54,10 @@ class LayerReader(NodeReader):
             "w_zero_point": self.constant(node, 5, "zero point of the weights"),
             "B": self.constant(node, 8, "bias") if self.optional(node, 8) else None,
         }
-        layer = self._layer(node, frame.shape[1:], read, made, constants, node.attributes, dtype_range("int8"))
+        layer = self._layer(node, frame.shape[1:], read, made, constants, node.attributes, dtype_range(made.dtype))
         taken = self.take_convolution(node, layer, frame.name, frame.tensor)
         self.places[node.index] = ("engine", taken.name, "")
-        self.make(node, FrameValue(taken.name, shape_of(layer.spec, frame.shape), made.zero_point))
+        self.make(node, FrameValue(taken.name, shape_of(layer.spec, frame.shape), made.zero_point, made.dtype))
 
     def qlinear_matmul(self, node: Node) -> None:
         self.attributes(node)
@@ -67,9 +66,9 @@ class LayerReader(NodeReader):
         weights = WeightValue(self.constant(node, 3, "weights"), self.constant(node, 4, "scale of the weights"),
                            self.constant(node, 5, "zero point of the weights"), 1)  # fmt: skip
         shape = self._vector(node, frame, weights, transposed=False)
-        self._take_product(node, frame, read, made, weights, None, dtype_range("int8"), transposed=False)
+        self._take_product(node, frame, read, made, weights, None, dtype_range(made.dtype), transposed=False)
         self.places[node.index] = ("engine", self.node_name(node), "")
-        self.make(node, FrameValue(self.node_name(node), shape, made.zero_point))
+        self.make(node, FrameValue(self.node_name(node), shape, made.zero_point, made.dtype))
 
     def _layer(
         self, node: Node, frame: tuple[int, ...], read: Quantisation, made: Quantisation, constants: dict[str, Any],
@@ -78,14 +77,14 @@ class LayerReader(NodeReader):
         """A convolution as QLinearConv has it: the sum is exact, and scaled in float32."""
         said: dict[str, NDArray[Any] | None] = {
             **{f"{key}_scale": np.array(each.scale, np.float32) for key, each in (("x", read), ("y", made))},
-            **{f"{key}_zero_point": np.array(each.zero_point, np.int8) for key, each in (("x", read), ("y", made))},
+            **{f"{key}_zero_point": np.array(each.zero_point, each.dtype) for key, each in (("x", read), ("y", made))},
         }
         taken = OnnxOperator(
             name=self.node_name(node),
             operator=operator,
             attributes=attributes,
             frame=frame,
-            input_dtype="int8",
+            input_dtype=read.dtype,
             constants={**constants, **said},
         )
         layer = layer_of(taken, f"{self.file.path.name}, node {node.index} ({node.operator})")
@@ -174,7 +173,7 @@ class LayerReader(NodeReader):
         constants = {"w": np.ascontiguousarray(matrix)[:, :, None, None], "w_scale": weights.scale.reshape(-1),
                      "w_zero_point": weights.zero_point, "B": bias}  # fmt: skip
         layer = self._layer(node, (matrix.shape[1], 1, 1), read, made, constants, {}, clamp)
-        tensor = Tensor(height=1, width=1, channels=matrix.shape[1], dtype="int8", zero_point=frame.zero_point)
+        tensor = Tensor(height=1, width=1, channels=matrix.shape[1], dtype=frame.dtype, zero_point=frame.zero_point)
         return self.take_convolution(node, layer, source, tensor)
 
     def global_average_pool(self, node: Node) -> None:

@@ -1,8 +1,8 @@
 """A whole ``.onnx`` model: the network that hardware computes, and what is left to the host.
 
-Models that are quantised to int8, with ``QLinearConv`` and ``QLinearMatMul`` or with ``DequantizeLinear`` before and
-``QuantizeLinear`` behind each operator of floats. docs/networks.md says what each operator becomes, and which
-arithmetic is meant where floats leave a choice.
+Models that are quantised to int8 or uint8, with ``QLinearConv`` and ``QLinearMatMul`` or with ``DequantizeLinear``
+before and ``QuantizeLinear`` behind each operator of floats. docs/networks.md says what each operator becomes, and
+which arithmetic is meant where floats leave a choice.
 """
 
 import math
@@ -20,7 +20,7 @@ from ..pool import PoolSpec
 from .onnx_file import Node, OnnxFile, contained
 from .onnx_layers import LayerReader, shape_of
 from .onnx_nodes import Clamp, FloatValue, FrameValue, WeightValue, channels_rows_columns
-from .onnx_steps import Quantisation, add_of, check_mean, quantised, window_of
+from .onnx_steps import BYTES, Quantisation, add_of, check_mean, quantised, window_of
 
 
 def load_model(path: str | Path) -> Model:
@@ -88,16 +88,19 @@ class _Surveyor(LayerReader):
             if not 2 <= len(value.shape) <= 4 or value.shape[0] not in (1, -1) or min(shape) < 1:
                 self.problem(f"shape of {value.name}", value.shape, "a batch of 1, then one to three fixed extents")
                 self.lost.add(value.name)
-            elif value.dtype == "int8":
-                self.values[value.name] = FrameValue(INPUT, shape, self._zero_point_of_input(value.name))
+            elif value.dtype in BYTES:
+                point = self._zero_point_of_input(value.name)
+                self.values[value.name] = FrameValue(INPUT, shape, point, value.dtype)
             elif value.dtype == "float32":
                 self.floats.add(value.name)
             else:
-                self.problem(f"type of {value.name}", value.dtype, "int8, or float32 that is quantised to int8 first")
+                supported = f"{one_of(BYTES)}, or float32 that is quantised first"
+                self.problem(f"type of {value.name}", value.dtype, supported)
                 self.lost.add(value.name)
         for value in self.file.outputs:
-            if value.dtype not in ("int8", "float32"):
-                self.problem(f"type of {value.name}", value.dtype, "int8, or float32 behind DequantizeLinear")
+            if value.dtype not in (*BYTES, "float32"):
+                supported = f"{one_of(BYTES)}, or float32 behind DequantizeLinear"
+                self.problem(f"type of {value.name}", value.dtype, supported)
 
     def _zero_point_of_input(self, name: str) -> int:
         """What the first node says that reads the model's input as it is, or else 0."""
@@ -131,24 +134,27 @@ class _Surveyor(LayerReader):
 
     def _quantise(self, node: Node) -> None:
         attributes = self.attributes(node, axis=1, saturate=1, output_dtype=0, block_size=0, precision=0)
-        for field, accepted in (("output_dtype", (0, 3)), ("block_size", (0,)), ("precision", (0,))):  # 3: INT8
+        types = {0: "uint8", 2: "uint8", 3: "int8"}  # of onnx.proto; 0: that of the zero point
+        for field, accepted in (("output_dtype", tuple(types)), ("block_size", (0,)), ("precision", (0,))):
             if attributes[field] not in accepted:
                 self.refuse(node, field, attributes[field], one_of(accepted))
-        made, name = self.quantisation(node, 1), self.input(node, 0)
+        said = types[attributes["output_dtype"]]
+        made, name = self.quantisation(node, 1, said), self.input(node, 0)
+        if attributes["output_dtype"] and made.dtype != said:
+            self.refuse(node, "output_dtype", said, f"{made.dtype}, the type of the zero point")
         value = self.values.get(name)
         if isinstance(value, FrameValue) and value.real is not None:
             if value.real != made:
-                said = (float(made.scale), made.zero_point)
-                expected = f"{float(value.real.scale)} and {value.real.zero_point}, those of its input"
-                self.refuse(node, "scale and zero point", said, expected)
+                self.refuse(node, "scale, zero point and type", made.shown, f"{value.real.shown}, those of its input")
             self.make(node, replace(value, real=None))
             return
         if self.readers[name] != 1 or name in self.ends:
             self.refuse(node, name, "read by other nodes too", "quantised, and read by nothing else")
         if name in self.floats:
-            self.make(node, FrameValue(INPUT, self.shapes[name], made.zero_point))
+            self.make(node, FrameValue(INPUT, self.shapes[name], made.zero_point, made.dtype))
             self.places[node.index] = ("host", None, "before the hardware")
-            operation = Quantise(scale=float(made.scale), zero_point=made.zero_point, ties="even")
+            scale, point, dtype = made.shown
+            operation = Quantise(scale=scale, zero_point=point, ties="even", output_dtype=dtype)
             self.before.append(self._host_step(node, operation))
             return
         if not isinstance(value, FloatValue):
@@ -163,7 +169,7 @@ class _Surveyor(LayerReader):
             self.lost.add(node.outputs[0])
             return
         self.places[value.node.index] = ("engine", taken.name, "")
-        self.make(node, FrameValue(taken.name, value.shape, made.zero_point))
+        self.make(node, FrameValue(taken.name, value.shape, made.zero_point, made.dtype))
 
     def _host_step(self, node: Node, operation: Quantise | Dequantise) -> HostStep:
         tensors = {"input": self.about(node.inputs[0]), "output": self.about(node.outputs[0])}
@@ -184,11 +190,11 @@ class _Surveyor(LayerReader):
                 self.refuse(node, "scales", scale.size, "one, or one per channel")
             self.make(node, WeightValue(values, scale, point, attributes["axis"]))
             return
-        frame, said = self.frame(node, 0), self.quantisation(node, 1)
+        frame = self.frame(node, 0)
+        said = self.quantisation(node, 1, frame.dtype)
         if frame.real is not None:
-            self.refuse(node, name, "floats", "int8")
-        if said.zero_point != frame.zero_point:
-            self.refuse(node, "zero point of the input", said.zero_point, f"{frame.zero_point}, that of what it reads")
+            self.refuse(node, name, "floats", one_of(BYTES))
+        self.check_said(node, frame, said)
         self.make(node, replace(frame, real=said))
         if node.outputs[0] in self.ends:
             if self.readers[name] != 1 or self.readers[node.outputs[0]]:
@@ -254,9 +260,8 @@ class _Surveyor(LayerReader):
 
         def finish(made: Quantisation, clamp: Clamp) -> Pool:
             if made != read:
-                said = (float(made.scale), made.zero_point)
-                expected = f"{float(read.scale)} and {read.zero_point}, those of its input"
-                self.refuse(node, "scale and zero point of the output", said, expected)
+                expected = f"{read.shown}, those of its input"
+                self.refuse(node, "scale, zero point and type of the output", made.shown, expected)
             spec = replace(pooled.spec, activation_min=clamp[0], activation_max=clamp[1])
             taken = Pool(input=frame.name, spec=spec)
             self.take(taken, [frame.tensor])
@@ -273,7 +278,7 @@ class _Surveyor(LayerReader):
         height, width, channels = frame.tensor.shape
         kernel, stride, padding = window_of(self.label(node), attributes, len(frame.shape) - 2)
         spec = PoolSpec(name=self.node_name(node), kind=kind, height=height, width=width, channels=channels,
-                        kernel=kernel, stride=stride, padding=padding)  # fmt: skip
+                        kernel=kernel, stride=stride, padding=padding, dtype=frame.dtype)  # fmt: skip
         return Pool(input=frame.name, spec=spec)
 
     def _concat(self, node: Node) -> None:
@@ -283,7 +288,7 @@ class _Surveyor(LayerReader):
         if axis not in (1, 1 - len(first.shape)):
             self.refuse(node, "axis", axis, "the channels, 1")
         for name, frame in zip(node.inputs, frames, strict=True):
-            if (frame.real, frame.zero_point, len(frame.shape)) != (first.real, first.zero_point, len(first.shape)):
+            if (_shown(frame), len(frame.shape)) != (_shown(first), len(first.shape)):
                 self.refuse(
                     node, f"quantisation of {name}", _shown(frame), f"{_shown(first)}, that of {node.inputs[0]}"
                 )
@@ -317,12 +322,13 @@ class _Surveyor(LayerReader):
         last = self.after[0].input.label if self.after else self.file.outputs[0].name
         frame, end = self.values[first], self.values.get(last)
         if not isinstance(frame, FrameValue):
-            raise UnsupportedError(self.file.path.name, "input", first, "one that is quantised to int8")
+            raise UnsupportedError(self.file.path.name, "input", first, f"one that is quantised to {one_of(BYTES)}")
         if not isinstance(end, FrameValue) or end.real is not None or (end.chw is not None):
-            raise UnsupportedError(self.file.path.name, "output", last, "int8, or floats behind DequantizeLinear")
+            supported = f"{one_of(BYTES)}, or floats behind DequantizeLinear"
+            raise UnsupportedError(self.file.path.name, "output", last, supported)
         height, width, channels = frame.tensor.shape
-        graph = Graph(name=self.name, height=height, width=width, channels=channels, zero_point=frame.zero_point,
-                      nodes=tuple(self.nodes))  # fmt: skip
+        graph = Graph(name=self.name, height=height, width=width, channels=channels, dtype=frame.dtype,
+                      zero_point=frame.zero_point, nodes=tuple(self.nodes))  # fmt: skip
         parameters = {layer.spec.name: layer.parameters for layer in self.layers.values()}
         tensors = {name: value for name, value in self.values.items()
                    if isinstance(value, FrameValue) and value.real is None and value.chw is None}  # fmt: skip
@@ -340,5 +346,5 @@ class _Surveyor(LayerReader):
         )
 
 
-def _shown(frame: FrameValue) -> tuple[float | None, int]:
-    return None if frame.real is None else float(frame.real.scale), frame.zero_point
+def _shown(frame: FrameValue) -> tuple[float | None, int, str]:
+    return None if frame.real is None else float(frame.real.scale), frame.zero_point, frame.dtype
