@@ -125,9 +125,9 @@ ATTRIBUTES = (
         name="activations",
         values=", ".join(INPUT_DTYPES),
         choices=INPUT_DTYPES,
-        except_for=f"{_PROGRAM}: int8 only",
+        except_for=f"{_PROGRAM}: int8 only; int4 in graphs",
         tested=(_VECTORS, "SEANet vectors", "DeepLab's uint8 layer", _TFLM, _ORT),
-        files=("test_vectors_golden.py", "test_oracles.py", "test_engine_formats.py"),
+        files=("test_vectors_golden.py", "test_oracles.py", "test_engine_formats.py", "test_random_networks.py"),
     ),
     Attribute(
         fields=("weight_dtype",),
