@@ -99,7 +99,7 @@ def residual() -> Graph:
     )  # fmt: skip
 
 
-def unsigned() -> Graph:
+def octets() -> Graph:
     """uint8 through every kind of node, with weights that have a zero point of their own."""
     shape = (5, 6, 4)
     types = {"input_dtype": "uint8", "weight_dtype": "uint8", "output_dtype": "uint8", "weight_zero_point": 120}
@@ -109,7 +109,7 @@ def unsigned() -> Graph:
     window = {"height": 5, "width": 6, "channels": 4, "dtype": "uint8", "stride": (1, 1), "padding": "same"}
     full = convolution("full", (1, 1, 240), 5, **types, input_zero_point=131, output_zero_point=7)
     return Graph(
-        name="unsigned", height=5, width=6, channels=4, dtype="uint8", zero_point=131,
+        name="octets", height=5, width=6, channels=4, dtype="uint8", zero_point=131,
         nodes=(
             Conv(input="input", spec=around),
             Pool(input="around", spec=PoolSpec(name="mean", kind="average", kernel=(3, 2), **window)),
@@ -130,13 +130,13 @@ def words() -> Graph:
     """int16 with int8 weights through every kind of node that takes it."""
     shape = (5, 6, 4)
     types = {"input_dtype": "int16", "output_dtype": "int16", "requantisation": "tflite16"}
-    points = {"input_zero_point": 0, "output_zero_point": 0}
+    points = {"input_zero_point": -700, "output_zero_point": 0}
     around = convolution("around", shape, 4, (3, 3), padding="same", **types, **points)
     deep = convolution("deep", shape, 4, (3, 1), groups=4, padding="same", **types, **points)
     window = {"height": 5, "width": 6, "channels": 4, "dtype": "int16", "stride": (1, 1), "padding": "same"}
-    full = convolution("full", (1, 1, 360), 5, **types, **points, activation_min=0)
+    full = convolution("full", (1, 1, 360), 5, **types, input_zero_point=0, output_zero_point=0, activation_min=0)
     return Graph(
-        name="words", height=5, width=6, channels=4, dtype="int16",
+        name="words", height=5, width=6, channels=4, dtype="int16", zero_point=-700,
         nodes=(
             Conv(input="input", spec=around),
             Pool(input="around", spec=PoolSpec(name="mean", kind="average", kernel=(3, 2), **window)),
@@ -177,7 +177,7 @@ def uneven() -> Graph:
     )  # fmt: skip
 
 
-GRAPHS = {"skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "unsigned": unsigned,
+GRAPHS = {"skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "octets": octets,
           "words": words, "mixed": mixed}  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import tflite
-from checked_graphs import addition, mixed, unsigned, words
+from checked_graphs import addition, mixed, octets, words
 from tflite_builder import Operator, Tensor, build
 
 from hwconv.errors import SpecError, UnsupportedError
@@ -139,9 +139,9 @@ def test_a_graph_survives_json_and_knows_its_tensors():
     graph = inception()
     assert Graph.from_json(graph.to_json()) == graph
     assert hash(Graph.from_json(graph.to_json())) == hash(graph)
-    for make in (unsigned, words, mixed):
+    for make in (octets, words, mixed):
         assert Graph.from_json(make().to_json()) == make()
-    assert {each.dtype for each in unsigned().tensors.values()} == {"uint8"}
+    assert {each.dtype for each in octets().tensors.values()} == {"uint8"}
     assert [each.dtype for each in mixed().tensors.values()] == ["uint8", "int8", "int16", "int8"]
     assert graph.tensors["together"].shape == (5, 6, 13)
     assert graph.output == "last"

@@ -59,6 +59,7 @@ POOLS = {
         dict(kind="average", height=6, width=5, channels=20, kernel=(2, 3), stride=(1, 1), padding=(1, 0, 2, 1)), 20,
     ),
     "average_whole": (dict(kind="average", height=7, width=7, channels=8, kernel=(7, 7)), 4),
+    "average_large": (dict(kind="average", height=25, width=24, channels=2, kernel=(24, 24), stride=(1, 1)), 2),
     "max_one_channel": (
         dict(kind="max", height=7, width=6, channels=1, kernel=(3, 2), stride=(2, 2), padding="same",
              activation_min=-20, activation_max=90), 2,
@@ -116,7 +117,7 @@ def test_a_row_and_a_column_stand_for_a_square_kernel(tmp_path):
 # Whatever source and sink do.
 
 
-@pytest.mark.parametrize("name", ["skip", "pyramid", "unsigned", "words", "mixed"])
+@pytest.mark.parametrize("name", ["skip", "pyramid", "octets", "words", "mixed"])
 def test_pauses_damaged_frames_and_resets(name, tmp_path):
     if name in GRAPHS:
         plan = plan_graph(network_of(skip(5, 4))) if name == "skip" else graph_plan(name)
@@ -375,6 +376,9 @@ def test_refusals_name_what_is_wrong(tmp_path):
     pool = PoolSpec(name="pooled", kind="max", height=4, width=4, channels=3, kernel=(2, 2))
     with pytest.raises(SpecError, match="lanes"):
         plan_pool(pool, lanes=0)
+    wide = PoolSpec(name="wide", kind="average", height=91, width=91, channels=1, kernel=(91, 91), dtype="int16")
+    with pytest.raises(UnsupportedError, match=r"wide: elements of a window = 8281 is not supported .*8192"):
+        plan_pool(wide)
 
 
 @pytest.mark.parametrize(

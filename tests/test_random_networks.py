@@ -110,6 +110,25 @@ def test_random_networks_of_uint8_equal_tflite_micro_on_the_same_ones_of_int8(se
         assert seen[kind] > 3, kind
 
 
+def test_uint8_frames_that_become_int8_in_several_places_equal_tflite_micro(seed, tmp_path):
+    """The input is read by a QUANTIZE for each of two scales, as hardware does where the host has no place."""
+    path, random = tmp_path / "network.tflite", np.random.default_rng([seed, 88])
+    for case in range(20):
+        network = Network(random)
+        network.tensor((1, 4, 5, 3), "uint8", [0.1], [int(random.integers(0, 256))])
+        parts = []
+        for _ in range(2):
+            network.append("QUANTIZE", [0], (1, 4, 5, 3), scales=[float(np.float32(random.uniform(0.03, 0.4)))])
+            random_networks.convolution(network, channels=2, shrink=False)
+            parts.append(network.last)
+        network.append("ADD", parts, (1, 4, 5, 2), scales=[4.0])
+        content, x = network.content(), random.integers(0, 256, (9, 4, 5, 3)).astype(np.uint8)
+        path.write_bytes(content)
+        model = load_model(path)
+        assert [record.note for record in model.operators if record.name == "QUANTIZE"] == ["as int8"] * 2
+        np.testing.assert_array_equal(run_model(model, x), micro(content, x), err_msg=f"case {case}", strict=True)
+
+
 def sum_of(scales, points, activation="NONE") -> bytes:
     """Both channels of a frame, each at its own scale and zero point, added.
 

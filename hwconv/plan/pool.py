@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import SpecError, UnsupportedError
 from ..golden.pool import divide
 from ..pool import PoolSpec
 from ..spec import ConvSpec, dtype_bits, dtype_range
@@ -23,6 +23,8 @@ from .rom import RomImage
 from .staircase import Definition, Int64
 
 DEFAULT_LANES = 4
+LARGEST_WINDOW_16 = 1 << 13
+"""Elements of a window of int16 whose mean is taken at most: the product has 60 bits then."""
 LOGIC_STYLE_COUNT = 16
 """Windows of so many elements are divided by products in look-up tables, larger ones by hard multipliers."""
 
@@ -118,6 +120,8 @@ def plan_pool(
     ------
     SpecError
         A number out of range; an output beat that no folding's words divide.
+    UnsupportedError
+        An average of int16 over more than :data:`LARGEST_WINDOW_16` elements.
     """
     for field, value in (("input_beat_bytes", input_beat_bytes), ("output_beat_bytes", output_beat_bytes)):
         if value is not None and not 1 <= value <= 128:
@@ -203,6 +207,9 @@ def _requantiser(spec: PoolSpec) -> RequantiserPlan:
         whole = channel(spec.name, lambda values: clamped(values + offset), 1, (2, 1, 0))
         return plan_channels([whole], bits, "logic", bits)
     largest = max(spec.counts)
+    if bits == 16 and largest > LARGEST_WINDOW_16:
+        supported = f"at most {LARGEST_WINDOW_16} with averages of int16"
+        raise UnsupportedError(spec.name, "elements of a window", largest, supported)
     channels = [
         channel(f"{spec.name}, windows of {count}", mean_of(count), count, _quotient(count)) for count in spec.counts
     ]
