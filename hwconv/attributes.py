@@ -4,9 +4,10 @@
 specification accepts its ends and refuses what is beyond, and that every field of a specification has a row.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .add import ADD_DTYPES
+from .pool import POOL_DTYPES
 from .spec import (
     INPUT_DTYPES,
     MAX_ELEMENTS,
@@ -15,6 +16,7 @@ from .spec import (
     REQUANTISATIONS,
     WEIGHT_DTYPES,
 )
+from .upscale import UPSCALE_DTYPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Attribute:
     Attributes
     ----------
     fields : tuple of str
-        Fields of :class:`~hwconv.spec.ConvSpec`.
+        Fields of :class:`~hwconv.spec.ConvSpec`, or of the specification of another node of a graph.
     name, values : str
         For people: what it is called, and what it may be, in golden model and hardware alike.
     limits : tuple of int, optional
@@ -125,7 +127,7 @@ ATTRIBUTES = (
         name="activations",
         values=", ".join(INPUT_DTYPES),
         choices=INPUT_DTYPES,
-        except_for=f"{_PROGRAM}: int8 only; int4 in graphs",
+        except_for=f"{_PROGRAM}: int8 and uint8 only; int4 in graphs",
         tested=(_VECTORS, "SEANet vectors", "DeepLab's uint8 layer", _TFLM, _ORT),
         files=("test_vectors_golden.py", "test_oracles.py", "test_engine_formats.py", "test_random_networks.py"),
     ),
@@ -149,7 +151,7 @@ ATTRIBUTES = (
         name="requantisation",
         values=", ".join(REQUANTISATIONS) + ", per channel or not",
         choices=REQUANTISATIONS,
-        except_for=f"`onnx` with int16 outputs; {_PROGRAM}: tflite and shift only",
+        except_for=f"`onnx` with int16 outputs; {_PROGRAM}: tflite, onnx and shift only",
         tested=(_VECTORS, _TFLM, _ORT, "proof of every threshold by the plan"),
         files=("test_oracles.py", "test_golden_requantise.py", "test_plan_requantise.py", "test_engine_formats.py"),
     ),
@@ -170,6 +172,120 @@ ATTRIBUTES = (
 )
 
 
+_NODES = "random graphs"
+_LOWER = "uint8 as int8 128 lower"
+
+NODES = {
+    "max_pool, average_pool": (
+        Attribute(
+            fields=("kernel", "stride", "padding"),
+            name="window",
+            values=f"1 to {MAX_EXTENT:,} each way; pads smaller than the kernel, counted by neither",
+            except_for="`.onnx`: see docs/networks.md",
+            tested=(_TFLM, _ORT, _NODES),
+            files=("test_golden_graph.py", "test_graph_engines.py", "test_frontend_onnx_model.py"),
+        ),
+        Attribute(
+            fields=("activation_min", "activation_max"),
+            name="clamp",
+            values="any within the type; one scale and zero point in and out",
+            tested=(_TFLM,),
+            files=("test_golden_graph.py",),
+        ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(POOL_DTYPES),
+            except_for="averages of int16 over more than 8,192 elements",
+            tested=(_TFLM, _LOWER, _NODES),
+            files=("test_random_networks.py", "test_golden_graph.py", "test_graph_engines.py"),
+        ),
+    ),
+    "mean": (
+        Attribute(
+            fields=("kernel", "stride"),
+            name="window",
+            values="any, without pads; of models the whole height, width or both",
+            except_for="other axes, axes that are computed",
+            tested=(_TFLM, "MCUNet"),
+            files=("test_mean.py", "test_frontend_tflite_model.py", "test_random_networks.py"),
+        ),
+        Attribute(
+            fields=("input_zero_point", "output_zero_point", "multiplier", "shift"),
+            name="scale",
+            values="any of input and output",
+            except_for="a sum that, shifted left, leaves int32",
+            tested=(_TFLM, "every sum of a window in hardware", "proof of every threshold by the plan"),
+            files=("test_mean.py",),
+        ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(POOL_DTYPES),
+            tested=(_TFLM, _LOWER),
+            files=("test_mean.py", "test_random_networks.py", "test_graph_engines.py"),
+        ),
+    ),
+    "add": (
+        Attribute(
+            fields=(
+                "input_zero_points", "multipliers", "shifts", "output_zero_point", "output_multiplier", "output_shift",
+            ),
+            name="scales",
+            values="any of both operands and the sum",
+            except_for="broadcasting, a sum that is scaled up",
+            tested=("tflite-micro, all pairs of operands", "all pairs in hardware"),
+            files=("test_random_networks.py", "test_graph_add.py"),
+        ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(ADD_DTYPES),
+            except_for="int16",
+            tested=(_TFLM, _LOWER, "all pairs in hardware"),
+            files=("test_random_networks.py", "test_graph_add.py", "test_graph_engines.py"),
+        ),
+    ),
+    "nearest": (
+        Attribute(
+            fields=("factor",),
+            name="factors",
+            values=f"1 to {MAX_EXTENT:,} each way, every pixel repeated alike",
+            except_for="coordinates by which pixels are not all repeated alike, other sizes",
+            tested=(_TFLM, "onnxruntime and the reference of onnx, every way of coordinates", _NODES),
+            files=("test_upscale.py", "test_upscale_models.py", "test_random_networks.py", "test_graph_engines.py"),
+        ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(UPSCALE_DTYPES),
+            except_for="int16 in `.onnx`",
+            tested=(_TFLM, _LOWER, _NODES),
+            files=("test_upscale.py", "test_upscale_models.py", "test_random_networks.py", "test_graph_engines.py"),
+        ),
+    ),
+    "depth_to_space": (
+        Attribute(
+            fields=("factor", "order"),
+            name="block",
+            values="any whose area divides the channels, also unequal each way; DCR and CRD, which takes a value a "
+            "beat unless one channel is left",
+            tested=(_TFLM, _ORT, _NODES),
+            files=("test_upscale.py", "test_upscale_models.py", "test_random_networks.py", "test_graph_engines.py"),
+        ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(UPSCALE_DTYPES),
+            except_for="int16 in `.onnx`",
+            tested=(_TFLM, _LOWER, _NODES),
+            files=("test_upscale.py", "test_upscale_models.py", "test_random_networks.py", "test_graph_engines.py"),
+        ),
+    ),
+}  # fmt: skip
+"""Of nodes of a graph that are no convolutions, by what descriptions call them."""
+
+
 _INTRODUCTION = """\
 # Attributes
 
@@ -182,13 +298,24 @@ says which number formats go together.
 """
 
 
+_INTRODUCTION_OF_NODES = """
+## Nodes of a graph that are no convolutions
+
+docs/graphs.md describes them, docs/networks.md what becomes of a model's operators. `concat` and `reshape` have no
+attributes but shapes.
+
+| node | attribute | fields | values | refused by name | tested against | tests |
+|---|---|---|---|---|---|---|"""
+
+
 def attribute_page() -> str:
     """The table as a page of `docs/`."""
-    return _INTRODUCTION + "".join(f"{row}\n" for row in _rows())
+    nodes = [f"| {node} {row}" for node, items in NODES.items() for row in map(_row, items)]
+    lines = [*map(_row, ATTRIBUTES), _INTRODUCTION_OF_NODES, *nodes]
+    return _INTRODUCTION + "".join(f"{line}\n" for line in lines)
 
 
-def _rows() -> Iterator[str]:
-    for item in ATTRIBUTES:
-        fields = ", ".join(f"`{field}`" for field in item.fields)
-        files = ", ".join(f"`{name}`" for name in item.files)
-        yield f"| {item.name} | {fields} | {item.values} | {item.except_for} | {', '.join(item.tested)} | {files} |"
+def _row(item: Attribute) -> str:
+    fields = ", ".join(f"`{field}`" for field in item.fields)
+    files = ", ".join(f"`{name}`" for name in item.files)
+    return f"| {item.name} | {fields} | {item.values} | {item.except_for} | {', '.join(item.tested)} | {files} |"

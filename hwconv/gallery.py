@@ -18,6 +18,7 @@ from .plan.graph_picture import draw_graph
 from .plan.graph_plan import GraphPlan, plan_graph
 from .plan.loop_nest import Loop, loop_nest, winograd_loop_nest
 from .plan.memories import memories
+from .plan.partition import Programs
 from .plan.picture import draw_plan
 from .plan.winograd import WinogradPlan, make_winograd_plan
 from .plan.winograd_picture import draw_winograd
@@ -84,11 +85,14 @@ class TiledVariant(Variant):
 
 @dataclass(frozen=True, kw_only=True)
 class GraphVariant:
-    """Several layers that belong together; the attributes are those of a :class:`Variant`."""
+    """Several layers that belong together; the attributes are those of a :class:`Variant`, and layers that share an
+    engine.
+    """
 
     title: str
     about: str
     graph: Graph
+    programs: Programs = ()
 
 
 def _conv(name: str, **fields: object) -> ConvSpec:
@@ -269,6 +273,19 @@ GRAPHS = (
             _graph_conv("row", "column", 8, kernel=(5, 1)),
         ),
     ),
+    GraphVariant(
+        title="Layers that share an engine",
+        about="One array computes one layer after the other; results between them come back to its memory. Groups of a "
+        "depthwise layer lie side by side in a word, and each column works in the steps of its own. See "
+        "[programs.md](programs.md).",
+        graph=_graph(
+            "program",
+            _graph_conv(INPUT, "first", 8),
+            _graph_conv("first", "depthwise", 8, groups=8),
+            _graph_conv("depthwise", "pointwise", 8, kernel=(1, 1), out_channels=16),
+        ),
+        programs=(("first", "depthwise", "pointwise"),),
+    ),
 )  # fmt: skip
 
 
@@ -292,7 +309,7 @@ def tiled_plan_of(variant: TiledVariant) -> WinogradPlan:
 def graph_plan_of(variant: GraphVariant) -> GraphPlan:
     """The graph that is drawn."""
     parameters = {node.name: _parameters(node.spec) for node in variant.graph.convolutions}
-    return plan_graph(Network(variant.graph, parameters), multipliers=MULTIPLIERS)
+    return plan_graph(Network(variant.graph, parameters), multipliers=MULTIPLIERS, programs=variant.programs)
 
 
 def gallery_files() -> Mapping[str, str]:
@@ -349,7 +366,7 @@ def _graph_section(variant: GraphVariant, plan: GraphPlan) -> Iterator[str]:
     yield from _headed(variant, graph.name, "engines, streams, queues")
     rows = []
     for name, engine in plan.engines.items():
-        products = f"{engine.spec.macs:,} | {engine.multipliers}" if isinstance(engine, EnginePlan) else "0 | 0"
+        products = f"{engine.macs:,} | {engine.multipliers}" if isinstance(engine, EnginePlan) else "0 | 0"
         rows.append(f"| {name} | {products} | {engine.cycles.interval:,} | {engine.config.requantisers} |")
     yield "| engine | MACs | multipliers | cycles of a frame | requantisers |\n|---|---|---|---|---|"
     yield "\n".join(rows) + "\n"

@@ -1,5 +1,5 @@
-"""Layers that read each other's results: a graph of convolutions, pooling, additions and concatenations, from one input
-to one output.
+"""Layers that read each other's results: a graph of convolutions, pooling, additions, enlarged frames and
+concatenations, from one input to one output.
 
 A :class:`Graph` is a value, like the specifications in it; a :class:`Network` is a graph with the layers' parameters.
 """
@@ -16,6 +16,7 @@ from .fields import check_keys, check_name, integer
 from .layer import Layer, LayerParameters
 from .pool import PoolSpec
 from .spec import MAX_EXTENT, ConvSpec, dtype_bits, dtype_range
+from .upscale import UpscaleSpec
 
 STREAM_DTYPES = ("int8", "uint8", "int16")
 """Types of values that engines hand on."""
@@ -46,6 +47,22 @@ class Pool:
 
     input: str
     spec: PoolSpec
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upscale:
+    """A larger frame of the values of one tensor; it has the specification's name."""
+
+    input: str
+    spec: UpscaleSpec
 
     @property
     def name(self) -> str:
@@ -103,10 +120,12 @@ class Reshape:
         return (self.input,)
 
 
-Node = Conv | Pool | Add | Concat | Reshape
-Computed = Conv | Pool | Add | Concat
+Node = Conv | Pool | Add | Upscale | Concat | Reshape
+Computed = Conv | Pool | Add | Upscale | Concat
 """What makes a tensor, rather than to call one otherwise."""
-_KINDS: Mapping[str, type[Node]] = {"conv": Conv, "pool": Pool, "add": Add, "concat": Concat, "reshape": Reshape}
+_KINDS: Mapping[str, type[Node]] = {
+    "conv": Conv, "pool": Pool, "add": Add, "upscale": Upscale, "concat": Concat, "reshape": Reshape,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,11 +354,13 @@ def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
         return _reshaped(node, first)
     if isinstance(node, Add):
         return _sum(node, inputs)
-    if not isinstance(node.spec, ConvSpec | PoolSpec):
-        raise SpecError(node.name, "spec", type(node.spec).__name__, "a ConvSpec or a PoolSpec")
+    if not isinstance(node.spec, ConvSpec | PoolSpec | UpscaleSpec):
+        raise SpecError(node.name, "spec", type(node.spec).__name__, "a ConvSpec, a PoolSpec or an UpscaleSpec")
     if node.spec.input_shape != first.shape:
         raise SpecError(node.name, "input shape", node.spec.input_shape, f"{first.shape}, that of {node.input}")
     if isinstance(node, Pool):
+        return _pooled(node, first)
+    if isinstance(node, Upscale):
         if node.spec.dtype != first.dtype:
             raise SpecError(node.name, "dtype", node.spec.dtype, f"{first.dtype}, that of {node.input}")
         height, width, channels = node.spec.output_shape
@@ -355,6 +376,18 @@ def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
     height, width, channels = spec.output_shape
     zero_point = spec.output_zero_point
     return Tensor(height=height, width=width, channels=channels, dtype=spec.output_dtype, zero_point=zero_point)
+
+
+def _pooled(node: Pool, first: Tensor) -> Tensor:
+    spec, zero_point = node.spec, first.zero_point
+    if spec.dtype != first.dtype:
+        raise SpecError(node.name, "dtype", spec.dtype, f"{first.dtype}, that of {node.input}")
+    if spec.kind == "mean":
+        if spec.input_zero_point != zero_point:
+            raise SpecError(node.name, "input_zero_point", spec.input_zero_point, f"{zero_point}, that of {node.input}")
+        zero_point = spec.output_zero_point
+    height, width, channels = spec.output_shape
+    return Tensor(height=height, width=width, channels=channels, dtype=spec.dtype, zero_point=zero_point)
 
 
 def _reshaped(node: Reshape, first: Tensor) -> Tensor:
@@ -400,4 +433,6 @@ def _node(label: str, values: object) -> Node:
         raise SpecError(label, "spec", values["spec"], "an object")
     if values["kind"] == "conv":
         return Conv(input=values["input"], spec=ConvSpec.from_dict(values["spec"]))
+    if values["kind"] == "upscale":
+        return Upscale(input=values["input"], spec=UpscaleSpec.from_dict(values["spec"]))
     return Pool(input=values["input"], spec=PoolSpec.from_dict(values["spec"]))

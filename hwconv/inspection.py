@@ -8,7 +8,7 @@ from typing import Any
 
 from hwconv.errors import HwconvError
 from hwconv.frontend import survey_model
-from hwconv.graph import INPUT, Conv, Graph, Pool, Reshape
+from hwconv.graph import INPUT, Conv, Graph, Pool, Reshape, Upscale
 from hwconv.model import OperatorRecord, Survey
 
 _ROWS = 64
@@ -192,6 +192,8 @@ def _read(graph: Graph, node: object, name: str, axis: int, made: Interval) -> I
         if before.shape[:2] == (node.height, node.width):
             return made
         return 0, before.shape[axis] - 1
+    if isinstance(node, Upscale):
+        return low // node.spec.factor[axis], high // node.spec.factor[axis]
     if not isinstance(node, Conv | Pool):
         return made
     spec = node.spec

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwconv import flow, graphs
-from hwconv.api import GenerateResult, is_graph, is_model
 from hwconv.comparison import ComparisonResult
 from hwconv.emit.package import check_directory, engine_files
 from hwconv.errors import FormatError, SpecError
@@ -29,10 +28,14 @@ from hwconv.graph import Network
 from hwconv.graphs.run import Frames
 from hwconv.model import Model
 from hwconv.plan.graph_plan import GraphPlan, plan_graph
+from hwconv.plan.partition import partitions_of
+from hwconv.results import GenerateResult
+from hwconv.sources import is_graph, is_model
 from hwconv.targets import load_target
 
 Values = NDArray[Any]
 Optimise = Literal["interval", "latency"]
+Partition = Literal["auto", "engines", "program"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,6 +81,7 @@ def plan_network(
     target: str | None = None,
     multipliers: int | None = None,
     optimise: Optimise = "interval",
+    partition: Partition = "auto",
 ) -> GraphPlan:
     """Decides how a network is computed.
 
@@ -86,6 +90,8 @@ def plan_network(
         target: the FPGA that its engines share; they are as fast together as its estimates allow.
         multipliers: of all arrays together, instead of what the target has.
         optimise: `interval` or `latency`: what is to be as short as the target allows.
+        partition: which layers share an engine: `engines`, none; `program`, all convolutions in a row; `auto`, what is
+            best on the target, and none without one.
 
     Raises:
         HwconvError: as :func:`load_network`; a target that is too small: by how much.
@@ -94,9 +100,10 @@ def plan_network(
     if optimise != "interval" and (target is None or multipliers is not None):
         expected = "interval, unless a target is shared, without multipliers"
         raise SpecError(loaded.network.graph.name, "optimise", optimise, expected)
-    if multipliers is not None:
-        return plan_graph(loaded.network, multipliers=multipliers)
-    return plan_graph(loaded.network, target=None if target is None else load_target(target), optimise=optimise)
+    if target is None or multipliers is not None:
+        programs = partitions_of(loaded.network.graph, "program")[0] if partition == "program" else ()
+        return plan_graph(loaded.network, multipliers=multipliers, programs=programs)
+    return plan_graph(loaded.network, target=load_target(target), optimise=optimise, partition=partition)
 
 
 def compile_network(
@@ -106,20 +113,21 @@ def compile_network(
     target: str | None = None,
     multipliers: int | None = None,
     optimise: Optimise = "interval",
+    partition: Partition = "auto",
     clock_mhz: float | None = None,
     force: bool = False,
 ) -> tuple[GraphPlan, GenerateResult]:
     """Plans a network and writes its package: everything, or nothing.
 
     Parameters:
-        source, target, multipliers, optimise: as for :func:`plan_network`.
+        source, target, multipliers, optimise, partition: as for :func:`plan_network`.
         directory: the folder to write; it must not exist or be empty.
         clock_mhz: what the constraints ask for.
         force: whether a folder that is not empty is replaced.
     """
     check_directory(Path(directory), force=force)
     loaded = load_network(source)
-    plan = plan_network(loaded, target=target, multipliers=multipliers, optimise=optimise)
+    plan = plan_network(loaded, target=target, multipliers=multipliers, optimise=optimise, partition=partition)
     family = "generic" if target is None else load_target(target).family
     result = graphs.generate_graph(plan, directory, given=loaded.input, family=family, clock_mhz=clock_mhz, force=force)
     return plan, result
@@ -133,6 +141,7 @@ def compare_network(
     target: str | None = None,
     multipliers: int | None = None,
     optimise: Optimise = "interval",
+    partition: Partition = "auto",
     simulator: str = "verilator",
     frames: int | None = None,
     seed: int = 1,
@@ -143,7 +152,7 @@ def compare_network(
     """Simulates a network's Verilog and compares it with the golden model, bit for bit. A difference raises nothing.
 
     Parameters:
-        source, target, multipliers, optimise: as for :func:`plan_network`.
+        source, target, multipliers, optimise, partition: as for :func:`plan_network`.
         input: of the model, in its type and shape (the batch first), or an .npy file of it; random frames follow.
         expected: outputs of the model for these, known from elsewhere, the host's steps included.
         simulator: `verilator` or `icarus`.
@@ -154,7 +163,7 @@ def compare_network(
         every_tensor: compare what moves between the engines as well.
     """
     loaded = load_network(source)
-    plan = plan_network(loaded, target=target, multipliers=multipliers, optimise=optimise)
+    plan = plan_network(loaded, target=target, multipliers=multipliers, optimise=optimise, partition=partition)
     name = plan.graph.name
     given, values = loaded.input, None
     if input is not None:
@@ -187,13 +196,14 @@ def build_network(
     target: str,
     multipliers: int | None = None,
     optimise: Optimise = "interval",
+    partition: Partition = "auto",
     clock_mhz: float | None = None,
     seeds: tuple[int, ...] = (1,),
     progress: Callable[[], None] | None = None,
 ) -> flow.BuildResult:
     """Synthesises, places and routes a network; the parameters are those of :func:`plan_network` and `api.build`."""
     chosen = load_target(target)
-    plan = plan_network(source, target=target, multipliers=multipliers, optimise=optimise)
+    plan = plan_network(source, target=target, multipliers=multipliers, optimise=optimise, partition=partition)
     files = engine_files(plan, chosen.family)
     return flow.build(files, plan.top_name, chosen, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
 

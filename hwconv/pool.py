@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from .errors import SpecError, one_of
 from .fields import check_keys, check_name, field_names, integer, integers, to_json_values
+from .layer import INT32
 from .spec import MAX_ELEMENTS, MAX_EXTENT, Padding, dtype_range, same_padding
 
-POOL_KINDS = ("max", "average")
+POOL_KINDS = ("max", "average", "mean")
 POOL_DTYPES = ("int8", "uint8", "int16")
 MAX_WINDOW_16 = 1 << 15
 """Elements of a window of int16 at most: TensorFlow Lite's sums have 32 bits."""
+_SHIFTS = (-31, 30)
 _NO_PADDING = Padding()
 
 
@@ -25,6 +27,11 @@ class PoolSpec:
     ``max``: the largest. ``average``: their sum divided by their number, rounded half away from zero; what lies outside
     is neither added nor counted. Both are then clamped (tensorflow/lite/kernels/internal/reference/integer_ops/
     pooling.h, and reference/pooling.h for uint8). Input and output have the same type, scale and zero point.
+
+    ``mean``: ``m(sum - n * input_zero_point) + output_zero_point`` of windows of ``n`` elements, where ``m`` scales by
+    ``multiplier * 2**(shift - 31)`` as the mode ``tflite`` does; input and output may differ in scale and zero point
+    (``QuantizedMeanOrSum`` in tensorflow/lite/kernels/internal/reference/reduce.h; the division is in the multiplier:
+    :func:`~hwconv.golden.pool.mean_multiplier`). Without padding.
 
     Parameters
     ----------
@@ -43,6 +50,8 @@ class PoolSpec:
         One of :data:`POOL_DTYPES`, of input and output.
     activation_min, activation_max:
         The clamp; default: the range of the type.
+    input_zero_point, output_zero_point, multiplier, shift:
+        Of ``mean`` only: the zero points, a Q31 multiplier and its exponent, from -31 to 30.
 
     Raises
     ------
@@ -61,6 +70,10 @@ class PoolSpec:
     dtype: str = "int8"
     activation_min: int = cast(int, None)
     activation_max: int = cast(int, None)
+    input_zero_point: int = 0
+    output_zero_point: int = 0
+    multiplier: int = 0
+    shift: int = 0
 
     if TYPE_CHECKING:  # the generated constructor takes more than the fields' types say
 
@@ -78,6 +91,10 @@ class PoolSpec:
             dtype: str = "int8",
             activation_min: int | None = None,
             activation_max: int | None = None,
+            input_zero_point: int = 0,
+            output_zero_point: int = 0,
+            multiplier: int = 0,
+            shift: int = 0,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -102,6 +119,7 @@ class PoolSpec:
             expected = f"at most activation_max = {self.activation_max}"
             raise SpecError(self.name, "activation_min", self.activation_min, expected)
         self._check_size()
+        self._check_scale()
 
     def _store(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)
@@ -132,6 +150,23 @@ class PoolSpec:
             raise SpecError(self.name, "height x width x channels", elements, f"below {MAX_ELEMENTS} elements")
         if self.kind == "average" and self.dtype == "int16" and max(self.counts) > MAX_WINDOW_16:
             raise SpecError(self.name, "kernel", self.kernel, f"at most {MAX_WINDOW_16} elements of int16")
+
+    def _check_scale(self) -> None:
+        own = dtype_range(self.dtype)
+        limits = {"input_zero_point": own, "output_zero_point": own, "multiplier": (0, INT32[1]), "shift": _SHIFTS}
+        for field, (low, high) in limits.items():
+            value = integer(self.name, field, getattr(self, field), low, high)
+            if value and self.kind != "mean":
+                raise SpecError(self.name, field, value, f"absent with {self.kind}")
+            self._store(field, value)
+        if self.kind != "mean":
+            return
+        if any(self.padding):
+            raise SpecError(self.name, "padding", tuple(self.padding), "none with mean")
+        farthest = max(self.input_zero_point - own[0], own[1] - self.input_zero_point)
+        largest = self.kernel[0] * self.kernel[1] * farthest << max(self.shift, 0)
+        if largest > INT32[1]:
+            raise SpecError(self.name, "largest sum, shifted left", largest, f"at most {INT32[1]}")
 
     def _out_size(self, axis: int) -> int:
         pads = sum(self.padding[2 * axis : 2 * axis + 2])

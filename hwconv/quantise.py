@@ -31,7 +31,7 @@ FORMS = ("qdq", "qoperator")
 TAKEN = {
     "qdq": (
         "Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePool",
-        "GlobalAveragePool", "Concat", "Flatten", "Reshape",
+        "GlobalAveragePool", "Resize", "DepthToSpace", "Concat", "Flatten", "Reshape",
     ),
     "qoperator": ("Conv", "MatMul", "Relu", "Clip", "MaxPool", "Flatten", "Reshape"),
 }  # fmt: skip
@@ -252,7 +252,9 @@ def _simplify(model: Any, path: Path) -> None:
     opset = max(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
     if opset < SMALLEST_OPSET:
         model = onnx.version_converter.convert_version(model, SMALLEST_OPSET)
-    quant_pre_process(model, str(path), skip_symbolic_shape=True)
+    given = path.with_name("given.onnx")  # of a model as a value the constants would be out of shape inference's sight
+    onnx.save(model, given)
+    quant_pre_process(str(given), str(path), skip_symbolic_shape=True)
 
 
 def _named(path: Path) -> list[Any]:
@@ -317,11 +319,15 @@ def _quantise(simple: Path, frames: Floats, made: Path, form: str) -> None:
 
 
 def _shared_ranges(model: Any, frames: Floats) -> dict[str, tuple[np.float32, np.float32]]:
-    """The range of every tensor that must have the scale of another one: parts of a concatenation, and its result."""
+    """The range of every tensor that must have the scale of another one: parts of a concatenation, and its result.
+
+    Channels as pixels are a concatenation of one part, to which the quantiser gives a scale of its own as well.
+    """
     groups: list[set[str]] = []
-    same = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type in ("MaxPool", "AveragePool")}
+    kept = ("MaxPool", "AveragePool", "Resize")
+    same = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type in kept}
     for node in model.graph.node:
-        if node.op_type != "Concat":
+        if node.op_type not in ("Concat", "DepthToSpace"):
             continue
         joined = {node.output[0], *node.input}
         joined |= {same[name] for name in joined if name in same}

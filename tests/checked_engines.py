@@ -51,7 +51,7 @@ EXACT = ("exact_unit",)
 @functools.cache
 def engine(name: str) -> EnginePlan:
     fields, multipliers, beat = ENGINES[name]
-    spec = ConvSpec(**{"name": name, "input_zero_point": -5, "output_zero_point": 9, **fields})  # type: ignore[arg-type]
+    spec = ConvSpec(**{"name": name, "input_zero_point": -5, "output_zero_point": 9, **fields})
     layer = random_layer(np.random.default_rng(3), spec)
     folding = None
     if name == "grouped_shift":  # two channel blocks and two column tiles in each group, the last one partial

@@ -5,12 +5,14 @@ import functools
 import numpy as np
 
 from hwconv.add import AddSpec
+from hwconv.golden.pool import mean_multiplier
 from hwconv.golden.requantise import quantise_multiplier
-from hwconv.graph import Add, Concat, Conv, Graph, Network, Pool, Reshape
+from hwconv.graph import Add, Concat, Conv, Graph, Network, Pool, Reshape, Upscale
 from hwconv.layer import LayerParameters
 from hwconv.plan.graph_plan import GraphPlan, plan_graph
 from hwconv.pool import PoolSpec
 from hwconv.spec import ConvSpec, dtype_bits, dtype_range, storage_dtype
+from hwconv.upscale import UpscaleSpec
 
 
 def convolution(name, before, outputs, kernel=(1, 1), **fields):
@@ -177,10 +179,76 @@ def uneven() -> Graph:
     )  # fmt: skip
 
 
-GRAPHS = {"skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "octets": octets,
-          "words": words, "mixed": mixed}  # fmt: skip
+def shared(dtype: str = "int8") -> Graph:
+    """Layers that share an engine, between one that does not and two that read what they give."""
+    offset = 128 if dtype == "uint8" else 0
+    kinds = {"input_dtype": dtype, "output_dtype": dtype, "weight_dtype": dtype}
+    of = {**kinds, "input_zero_point": 3 + offset, "output_zero_point": 3 + offset, "weight_zero_point": offset}
+    first = convolution("first", (5, 6, 3), 4, (2, 2), padding="same", **of)
+    channels = convolution("channels", (5, 6, 4), 4, (3, 3), groups=4, padding="same", **of)
+    points = convolution("points", (5, 6, 4), 8, **of)
+    halves = convolution("halves", (5, 6, 8), 4, (3, 2), groups=2, stride=(2, 2), padding=(1, 0, 1, 0), **of)
+    flat = convolution("flat", (1, 6, 4), 8, (1, 3), padding="same", **{**of, "output_zero_point": offset - 7})
+    pooled = PoolSpec(name="pooled", kind="max", height=1, width=6, channels=8, kernel=(1, 3), stride=(1, 1),
+                      padding="same", dtype=dtype)  # fmt: skip
+    full = convolution("full", (1, 6, 8), 8, **{**of, "input_zero_point": offset - 7, "output_zero_point": offset - 7})
+    return Graph(
+        name="shared" if dtype == "int8" else f"shared_{dtype}", height=5, width=6, channels=3, dtype=dtype,
+        zero_point=3 + offset,
+        nodes=(
+            Conv(input="input", spec=first),
+            Conv(input="first", spec=channels),
+            Conv(input="channels", spec=points),
+            Conv(input="points", spec=halves),
+            Reshape(name="line", input="halves", height=1, width=6, channels=4),
+            Conv(input="line", spec=flat),
+            Pool(input="flat", spec=pooled),
+            Conv(input="flat", spec=full),
+            Concat(name="both", inputs=("full", "pooled")),
+        ),
+    )  # fmt: skip
+
+
+def enlarged() -> Graph:
+    """A frame made smaller, enlarged again in both ways, beside what it was; the mean of every column."""
+    small = convolution("small", (6, 4, 4), 4, (2, 2), stride=(2, 2))
+    again = UpscaleSpec(name="again", kind="nearest", height=3, width=2, channels=4, factor=(2, 2))
+    spread = UpscaleSpec(name="spread", kind="depth_to_space", height=3, width=2, channels=8, factor=(2, 2))
+    multiplier, shift = mean_multiplier(1.3, 6)
+    columns = PoolSpec(name="columns", kind="mean", height=6, width=4, channels=10, kernel=(6, 1),
+                       input_zero_point=3, output_zero_point=-20, multiplier=multiplier, shift=shift)  # fmt: skip
+    return Graph(
+        name="enlarged", height=6, width=4, channels=4, zero_point=3,
+        nodes=(
+            Conv(input="input", spec=small),
+            Upscale(input="small", spec=again),
+            Conv(input="small", spec=convolution("many", (3, 2, 4), 8)),
+            Upscale(input="many", spec=spread),
+            Concat(name="together", inputs=("again", "spread", "input")),
+            Pool(input="together", spec=columns),
+        ),
+    )  # fmt: skip
+
+
+def woven() -> Graph:
+    """Channels as pixels in the other order, and each of these pixels three times side by side."""
+    pixels = UpscaleSpec(
+        name="pixels", kind="depth_to_space", height=2, width=3, channels=12, factor=(3, 2), order="CRD"
+    )
+    wide = UpscaleSpec(name="wide", kind="nearest", height=6, width=6, channels=2, factor=(1, 3))
+    return Graph(name="woven", height=2, width=3, channels=12, zero_point=3,
+                 nodes=(Upscale(input="input", spec=pixels), Upscale(input="pixels", spec=wide)))  # fmt: skip
+
+
+GRAPHS = {
+    "skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "octets": octets, "words": words,
+    "mixed": mixed, "enlarged": enlarged, "woven": woven, "shared": shared,
+    "shared_octets": functools.partial(shared, "uint8"),
+}  # fmt: skip
+PROGRAMS = dict.fromkeys(("shared", "shared_octets"), (("channels", "points", "halves", "flat"),))
+"""Layers of a graph that share an engine."""
 
 
 @functools.cache
 def graph_plan(name: str) -> GraphPlan:
-    return plan_graph(network_of(GRAPHS[name]()))
+    return plan_graph(network_of(GRAPHS[name]()), programs=PROGRAMS.get(name, ()))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from engines import describe, engine_design, random_frames
+from requantiser_bench import in_digits, outputs_by_cycle
 
 from hwconv import golden
 from hwconv.golden.requantise import requantise_channel
@@ -89,16 +90,13 @@ def bench_of(plan: EnginePlan, simulator: Simulator = "icarus", initial_seed: in
 def outputs_of(plan: EnginePlan, frames: np.ndarray) -> np.ndarray:
     """What the plan's layers compute one after the other."""
     for layer in plan.layers:
-        frames = golden.run(layer, frames)
+        frames = golden.run(layer, frames.reshape(len(frames), *layer.spec.input_shape))
     return frames
 
 
 def cycles_of(plan: EnginePlan) -> tuple[int, int]:
-    """Latency and interval; of a program, roughly: the steps of its layers."""
-    if len(plan.layers) == 1:
-        return plan.cycles.latency, plan.cycles.interval
-    steps = sum(-(-item.out_pixels // plan.config.pixels) * item.tile_cycles for item in plan.config.passes)
-    return steps, steps
+    """Latency and interval."""
+    return plan.cycles.latency, plan.cycles.interval
 
 
 def beats_of(plan: EnginePlan) -> int:
@@ -125,18 +123,30 @@ def check_free(bench: Bench) -> None:
     frames = random_frames(plan.spec, 4, np.random.default_rng(1))
     result = bench.send(stimulus(frames, plan.input_beat_bytes))
     assert result.passed, f"{describe(plan)}: {explain(result)}"
-    if len(plan.layers) == 1:
-        assert (result.latency, result.interval) == cycles_of(plan), f"{describe(plan)}: latency and interval"
+    assert (result.latency, result.interval) == cycles_of(plan), f"{describe(plan)}: latency and interval"
 
 
-def check_tables(bench: Bench) -> None:
-    """The requantisers' tables as they are written mean the golden function of their channels, for every sum.
+@dataclass(frozen=True, kw_only=True)
+class TableEntry:
+    """An entry of a requantiser's table as it is written.
 
-    Frames of a few thousand values do not find a threshold that is a little off. `tests/test_gateware_requantise.py`
-    shows that the unit computes what `evaluate` says.
+    Members:
+        channel: whose it is. requantiser: which one reads it. entry: its word.
+        sums: all that the channel's weights can add up to, without zero points and bias, in ascending order.
+        right: what the golden function makes of each.
     """
-    config, unit = bench.plan.config, bench.plan.config.requantiser
-    for layer, item in zip(bench.plan.layers, config.passes, strict=True):
+
+    channel: int
+    requantiser: int
+    entry: int
+    sums: np.ndarray
+    right: np.ndarray
+
+
+def table_entries(plan: EnginePlan, design: Design) -> Iterator[TableEntry]:
+    """The entries of all layers, phases and channels."""
+    config = plan.config
+    for layer, item in zip(plan.layers, config.passes, strict=True):
         spec, per_group = layer.spec, layer.spec.out_channels // item.groups
         phases = [(row, column) for row in spec.phase_taps(0) for column in spec.phase_taps(1)]
         for (number, (rows, columns)), channel in itertools.product(enumerate(phases), range(spec.out_channels)):
@@ -144,15 +154,75 @@ def check_tables(bench: Bench) -> None:
             tile, place = divmod(inside, config.columns)
             turn, requantiser = divmod(place, config.requantisers)
             fold = (number * item.groups + group) * item.tiles + tile
-            lines = bench.design.files[f"{config.name}_table_{requantiser}.mem"].split()
-            entry = int(lines[item.table_base + fold * config.drain + turn], 16)
+            lines = design.files[f"{config.name}_table_{requantiser}.mem"].split()
             weights = layer.parameters.weights[channel][list(rows)][:, list(columns)].astype(np.int64)
             ends = -128 * weights, 127 * weights
             sums = np.arange(np.minimum(*ends).sum(), np.maximum(*ends).sum() + 1)
             offset = int(layer.parameters.biases[channel]) - spec.input_zero_point * int(weights.sum())
-            right = requantise_channel(spec, layer.parameters, channel, sums + offset)
-            wrong = np.flatnonzero(evaluate(unit, entry, sums) != right)
-            assert not len(wrong), f"{spec.name}: the table entry of channel {channel} is wrong for {sums[wrong[0]]}"
+            yield TableEntry(
+                channel=channel,
+                requantiser=requantiser,
+                entry=int(lines[item.table_base + fold * config.drain + turn], 16),
+                sums=sums,
+                right=requantise_channel(spec, layer.parameters, channel, sums + offset).astype(np.int64),
+            )
+
+
+def check_tables(bench: Bench) -> None:
+    """The requantisers' tables as they are written mean the golden function of their channels, for every sum.
+
+    Frames of a few thousand values do not find a threshold that is a little off.
+    """
+    plan = bench.plan
+    for each in table_entries(plan, bench.design):
+        wrong = np.flatnonzero(evaluate(plan.config.requantiser, each.entry, each.sums) != each.right)
+        assert not len(wrong), (
+            f"{plan.spec.name}: the table entry of channel {each.channel} is wrong for {each.sums[wrong[0]]}"
+        )
+
+
+def check_requantisers(bench: Bench, every_sum: bool = False) -> int:
+    """The requantisers as they are written compute the golden function on both sides of every change of the output.
+
+    They run by themselves, a channel's sum after that of another, so that no frame has to be found for a sum.
+
+    Parameters:
+        every_sum: try all that the weights can add up to.
+
+    Returns:
+        how many sums were tried, over all channels.
+    """
+    plan, unit = bench.plan, bench.plan.config.requantiser
+    tried: dict[int, list[tuple[int, int, int]]] = {}
+    for each in table_entries(plan, bench.design):
+        chosen = np.arange(len(each.sums)) if every_sum else _turns(each.right)
+        rows = zip(each.sums[chosen].tolist(), each.right[chosen].tolist(), strict=True)
+        tried.setdefault(each.requantiser, []).extend((each.entry, a, value) for a, value in rows)
+    sources = {name: text for name, text in bench.design.files.items() if name.endswith(".v")}
+    for requantiser, rows in tried.items():
+        np.random.default_rng(4).shuffle(rows)
+        lines = outputs_by_cycle(unit, sources, _requantiser_module(bench, requantiser), [row[:2] for row in rows])
+        got = lines[unit.latency : unit.latency + len(rows)]
+        for line, wanted, (_, a, _) in zip(got, in_digits(unit, [row[2] for row in rows]), rows, strict=True):
+            assert line == wanted, f"{plan.spec.name}: requantiser {requantiser} makes {line} of {a}, not {wanted}"
+    return sum(len(rows) for rows in tried.values())
+
+
+def _turns(right: np.ndarray) -> np.ndarray:
+    """Both ends, both sides of every change of the output, and some in between; where each sum has an output of its
+    own, only the ends and the latter."""
+    changes = np.flatnonzero(np.diff(right))
+    if len(changes) == len(right) - 1:
+        changes = changes[:0]
+    between = np.linspace(0, len(right) - 1, min(len(right), 300)).astype(np.int64)
+    return np.unique(np.concatenate([changes, changes + 1, between]))
+
+
+def _requantiser_module(bench: Bench, number: int) -> str:
+    """The module of a requantiser: those that are equal are one module, whose name has no number."""
+    merged = f"{bench.plan.top_name}_requantiser"
+    alone = f"{merged}_{number}"
+    return alone if f"\nmodule {alone}(" in bench.design.files[f"{bench.design.top}.v"] else merged
 
 
 def check_extreme_tiles(bench: Bench) -> None:

@@ -45,7 +45,7 @@ def plan_of(layer: Layer, folding: Folding | None = None, **options: int | None)
     """Plans with a folding chosen by hand, or with what else `make_plan` takes."""
     if folding is not None:
         options = {"multipliers": folding.multipliers, **options}
-    return make_plan(layer, folding=folding, **options)  # type: ignore[arg-type]
+    return make_plan(layer, folding=folding, **options)
 
 
 def random_frames(spec: ConvSpec, count: int, random: np.random.Generator) -> np.ndarray:

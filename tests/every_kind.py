@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from engines import plan_of
 from format_layers import format_layer
-from random_engines import exact_requantisers, random_layer
+from random_engines import exact_requantisers, lively_layer, random_layer
 
 from hwconv import golden
 from hwconv.plan.engine_plan import EnginePlan
@@ -69,10 +69,11 @@ _KINDS: dict[str, tuple[list[dict[str, Any]], int]] = {
     "loadable": ([dict(height=3, width=3, in_channels=4, out_channels=4, kernel=(1, 2), padding=(0, 0, 1, 0))], 8),
     "program": (
         [
-            dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(3, 3), padding="same"),
-            dict(height=6, width=5, in_channels=8, out_channels=4, kernel=(1, 1)),
+            dict(height=6, width=5, in_channels=4, out_channels=4, groups=4, kernel=(3, 3), padding="same"),
+            dict(height=6, width=5, in_channels=4, out_channels=8, kernel=(1, 1)),
+            dict(height=1, width=1, in_channels=240, out_channels=4, kernel=(1, 1)),
         ],
-        12,
+        16,
     ),
 }
 LUT_MULTIPLIERS = {"look_up_tables": 5}
@@ -106,7 +107,7 @@ def engine_of(kind: str) -> EnginePlan:
         return make_winograd_plan(layer, algorithm=algorithm, multipliers=multipliers)
     layers, multipliers = _KINDS[kind]
     random = np.random.default_rng(len(kind))
-    draw = format_layer if kind in FORMATS else random_layer
+    draw = format_layer if kind in FORMATS else lively_layer if len(layers) > 1 else random_layer
     made = [
         draw(random, ConvSpec(name=f"{kind}_{index}", input_zero_point=7 if kind == "uint8" else index - 7, **fields))
         for index, fields in enumerate(layers)
@@ -122,5 +123,5 @@ def outputs_of(plan: EnginePlan, frames: np.ndarray) -> np.ndarray:
     """What an engine must give for frames: its layers' golden models, one after the other."""
     values = frames.astype(storage_dtype(plan.spec.input_dtype))
     for layer in plan.layers:
-        values = golden.run(layer, values)
+        values = golden.run(layer, values.reshape(len(values), *layer.spec.input_shape))
     return values

@@ -272,6 +272,35 @@ def max_pool(network: Network) -> None:
     network.quantise(name, (*network.shape[:2], *extents), network.scale, network.point)
 
 
+def resize(network: Network) -> None:
+    shape, rank = network.shape, len(network.shape)
+    factor = [1, 1, *(int(each) for each in network.random.integers(1, 4, rank - 2))]
+    made = tuple(extent * each for extent, each in zip(shape, factor, strict=True))
+    if max(made[2:]) > 20:
+        return convolution(network)
+    ways = (
+        {}, {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+        {"coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"},
+    )  # fmt: skip
+    attributes = ways[int(network.random.integers(len(ways)))]
+    if network.chance(0.5):
+        more = [network.constant(np.array(factor, np.float32))]
+    else:
+        more = ["", network.constant(np.array(made, np.int64))]
+    name = network.node("Resize", [network.real(), "", *more], **attributes)
+    network.quantise(name, made, network.scale, network.point)
+
+
+def depth_to_space(network: Network) -> None:
+    if len(network.shape) != 4 or max(network.shape[2:]) > 8:
+        return convolution(network)
+    convolution(network, channels=4 * int(network.random.integers(1, 4)))
+    attributes = {"mode": str(network.random.choice(["DCR", "CRD"]))} if network.chance(0.7) else {}
+    name = network.node("DepthToSpace", [network.real()], blocksize=2, **attributes)
+    _, channels, height, width = network.shape
+    network.quantise(name, (1, channels // 4, 2 * height, 2 * width), network.scale, network.point)
+
+
 def average_pool(network: Network) -> None:
     kernel = [3 if extent >= 3 else 1 for extent in network.shape[2:]]
     extents = [extent - size + 1 for extent, size in zip(network.shape[2:], kernel, strict=True)]
@@ -280,8 +309,15 @@ def average_pool(network: Network) -> None:
 
 
 def global_average_pool(network: Network) -> None:
-    name = network.node("GlobalAveragePool", [network.real()])
-    ones = (1,) * (len(network.shape) - 2)
+    rank = len(network.shape)
+    ones = (1,) * (rank - 2)
+    if network.chance(0.5):
+        name = network.node("GlobalAveragePool", [network.real()])
+    else:
+        axes = network.constant(np.arange(2, rank) - (rank if network.chance(0.5) else 0))
+        keep = network.chance(0.5)
+        name = network.node("ReduceMean", [network.real(), axes], **({} if keep else {"keepdims": 0}))
+        ones = ones if keep else ()
     network.quantise(name, (*network.shape[:2], *ones), network.scale * network.random.uniform(0.3, 1), 7)
 
 
@@ -311,6 +347,7 @@ def draw_real(random, dtype: str = "int8") -> Network:
     """Operators on floats, with DequantizeLinear before and QuantizeLinear behind each."""
     network = start(random, real=True, dtype=dtype)
     blocks = (convolution, convolution, addition, concatenation, max_pool, average_pool, transposed_convolution)
+    blocks = (*blocks, resize, depth_to_space)
     for _ in range(int(random.integers(1, 4))):
         blocks[int(random.integers(len(blocks)))](network)
     if network.chance(0.4):

@@ -154,6 +154,30 @@ def random_layer(random: np.random.Generator, spec: ConvSpec) -> Layer:
     return Layer(spec, parameters, origin="random")
 
 
+def lively_layer(random: np.random.Generator, spec: ConvSpec) -> Layer:
+    """Weights, biases and scales with which outputs use their whole range, where inputs do: of layers in a row, what is
+    wrong in the first one is seen behind the last.
+    """
+    terms = spec.taps * spec.group_in_channels
+    size = np.log2(64 / (5000 * np.sqrt(terms)))
+    scales: dict[str, object]
+    if spec.requantisation == "onnx":
+        scales = {"scale": (2**size * random.uniform(0.5, 1, spec.out_channels)).astype(np.float32)}
+    else:
+        multiplied = spec.requantisation == "tflite"
+        exponent = int(np.ceil(size) if multiplied else np.round(size))
+        multiplier = random.integers(1 << 30, 1 << 31, spec.out_channels) if multiplied else None
+        scales = {"multiplier": multiplier, "shift": np.full(spec.out_channels, exponent)}
+    parameters = LayerParameters(
+        weights=random.integers(*dtype_range(spec.weight_dtype), spec.weight_shape, endpoint=True).astype(
+            spec.weight_dtype
+        ),
+        bias=random.integers(-64 * terms, 64 * terms + 1, spec.out_channels),
+        **scales,
+    )
+    return Layer(spec, parameters, origin="random")
+
+
 def random_plan(random: np.random.Generator, layer: Layer, bins: Bins | None = None) -> EnginePlan | None:
     """Any folding, not only the best one, and any width of beats; None if there is none that is small enough.
 

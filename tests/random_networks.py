@@ -181,6 +181,41 @@ def window_of(network: Network, kind: str, kernel, options=None, extents=None) -
     network.append(kind, [x], (1, *extents, shape[3]), options, like=x)
 
 
+def mean(network: Network) -> None:
+    """Over rows, columns or both, at another scale or the same; the frame keeps four axes."""
+    x, shape = network.last, list(network.x.shape)
+    axes = [[1], [2], [1, 2], [-2, -3]][int(network.random.integers(4))]
+    for axis in axes:
+        shape[axis] = 1
+    inputs = [x, network.constant(axes)]
+    like = x if network.chance(0.3) else None
+    scale = float(np.float32(network.x.scales[0] * 2.0 ** network.random.uniform(-2, 1)))
+    fields = {} if like is not None else {"scales": [scale]}
+    network.append("MEAN", inputs, shape, {"KeepDims": True}, like, **fields)
+
+
+def resize(network: Network) -> None:
+    """Every pixel repeated; with centres of pixels the result is the same."""
+    shape, factor = network.x.shape, [int(each) for each in network.random.integers(1, 4, 2)]
+    if max(shape[1:3]) > 8:
+        return rescale(network)
+    size = [extent * each for extent, each in zip(shape[1:3], factor, strict=True)]
+    options = {"HalfPixelCenters": network.chance(0.5)}
+    inputs = [network.last, network.constant(size)]
+    network.append("RESIZE_NEAREST_NEIGHBOR", inputs, (1, *size, shape[3]), options, like=network.last)
+
+
+def depth_to_space(network: Network) -> None:
+    """Of a convolution whose channels are made for it."""
+    block = int(network.random.integers(2, 4))
+    if max(network.x.shape[1:3]) > 6:
+        return rescale(network)
+    convolution(network, channels=block * block * int(network.random.integers(1, 4)))
+    _, height, width, channels = network.x.shape
+    shape = (1, block * height, block * width, channels // block**2)
+    network.append("DEPTH_TO_SPACE", [network.last], shape, {"BlockSize": block}, like=network.last)
+
+
 def rescale(network: Network) -> None:
     """The same at another scale and zero point; a finer scale saturates."""
     scale = float(np.float32(network.x.scales[0] * network.random.choice([1, 0.5, 2, 0.7, 1.6, 5])))
@@ -222,10 +257,12 @@ def draw(random: np.random.Generator, dtype: str = "int8", *, per_channel: bool 
     else:
         network.tensor(shape, dtype, scale, point)
     for number in range(int(random.integers(1, 5))):
-        blocks = (convolution, convolution, addition, concatenation, pooling, transposed, rescale)
+        blocks = (convolution, convolution, addition, concatenation, pooling, transposed, rescale, mean)
+        blocks = (*blocks, resize, depth_to_space)
         if dtype == "int16":
             behind = retype if number else convolution  # the host alone is no network
-            blocks = (convolution, convolution, behind, concatenation, pooling, transposed, rescale)
+            blocks = (convolution, convolution, behind, concatenation, pooling, transposed, rescale, mean)
+            blocks = (*blocks, resize)  # its DEPTH_TO_SPACE takes no int16
         block = blocks[int(random.integers(len(blocks)))]
         block(network)
     if network.chance(0.6):

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwconv.attributes import ATTRIBUTES, attribute_page
+from hwconv.add import AddSpec
+from hwconv.attributes import ATTRIBUTES, NODES, attribute_page
 from hwconv.errors import HwconvError, SpecError, UnsupportedError
 from hwconv.layer import Layer, LayerParameters
 from hwconv.plan import make_plan
 from hwconv.plan.program import make_program
+from hwconv.pool import POOL_KINDS, PoolSpec
 from hwconv.spec import ConvSpec
+from hwconv.upscale import UPSCALE_KINDS, UpscaleSpec
 
 TESTS = Path(__file__).parent
 BASE = {"height": 6, "width": 6, "in_channels": 2, "out_channels": 2, "kernel": (2, 2)}
@@ -41,13 +44,24 @@ def test_every_field_of_a_specification_is_in_the_table_once():
     assert sorted(listed) == sorted(field.name for field in fields(ConvSpec))
 
 
+def test_every_field_and_kind_of_other_nodes_is_in_the_table():
+    frame = {"name", "kind", "height", "width", "channels"}
+    listed = {field for items in NODES.values() for item in items for field in item.fields}
+    asked = {field.name for spec in (PoolSpec, AddSpec, UpscaleSpec) for field in fields(spec)}
+    assert listed == asked - frame
+    kinds = ", ".join(NODES)
+    assert all(kind in kinds for kind in (*POOL_KINDS, *UPSCALE_KINDS))
+
+
 def test_the_page_is_what_the_table_says():
     assert (TESTS.parent / "docs" / "attributes.md").read_text() == attribute_page(), (
         "older than the code: make gallery"
     )
 
 
-@pytest.mark.parametrize("item", ATTRIBUTES, ids=lambda item: item.name)
+@pytest.mark.parametrize(
+    "item", [*ATTRIBUTES, *(item for items in NODES.values() for item in items)], ids=lambda item: item.name
+)
 def test_the_tests_that_are_named_exist(item):
     assert item.files
     for name in item.files:
@@ -114,7 +128,8 @@ def test_what_the_table_excepts_is_refused_by_name(changes, field):
         ({"transposed": True}, "transposed"),
         ({"streaming": True}, "streaming"),
         ({"input_dtype": "int16", "output_dtype": "int16"}, "input_dtype"),
-        ({"requantisation": "onnx"}, "requantisation"),
+        ({"requantisation": "none", "output_dtype": "int32"}, "requantisation"),
+        ({"output_dtype": "int16"}, "output_dtype"),
     ],
 )
 def test_what_the_table_excepts_of_programs_is_refused_by_name(changes, field):

@@ -14,6 +14,8 @@ from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.graph_plan import plan_graph
 from hwconv.plan.images import logic_rom_luts
 from hwconv.plan.memories import memories
+from hwconv.plan.winograd import WinogradPlan
+from hwconv.plan.winograd_summary import winograd_memories
 from hwconv.targets import load_target
 
 
@@ -52,7 +54,7 @@ def fits(chosen, budget: Budget, price: int) -> bool:
 )
 def test_nothing_that_fits_is_faster(budget):
     network = three_layers()
-    found = balance("three", network.layers, budget)
+    found = balance("three", network.layers, budget)[0]
     tables = [choices_of(layer) for layer in network.layers.values()]
     assert all(len(table) > 5 for table in tables)
     for price in BLOCK_RAM_PRICES:
@@ -69,12 +71,13 @@ def test_nothing_that_fits_is_faster(budget):
 
 
 def test_what_is_taken_is_what_the_plans_have():
-    found = balance("three", three_layers().layers, Budget(multipliers=20, luts=20_000, ffs=20_000, block_rams=40))
+    found = balance("three", three_layers().layers, Budget(multipliers=20, luts=20_000, ffs=20_000, block_rams=40))[0]
     plans = [each.plan for each in found.choices.values()]
     made = sum(found.lut_multipliers.values())
     assert found.taken.multipliers == sum(p.multipliers + p.requantiser_multipliers for p in plans) - made == 20
     assert made > 0
-    assert found.taken.block_rams == sum(memory.block_rams() for plan in plans for memory in memories(plan))
+    stores = [winograd_memories(plan) if isinstance(plan, WinogradPlan) else memories(plan) for plan in plans]
+    assert found.taken.block_rams == sum(memory.block_rams() for known in stores for memory in known)
 
 
 def test_too_little_of_anything_is_said_by_name_and_number():
@@ -89,11 +92,11 @@ def test_too_little_of_anything_is_said_by_name_and_number():
 
 def test_scarce_block_rams_are_replaced_by_look_up_tables():
     network = three_layers()
-    plenty = balance("three", network.layers, Budget(multipliers=60, luts=30_000, ffs=30_000, block_rams=60))
+    plenty = balance("three", network.layers, Budget(multipliers=60, luts=30_000, ffs=30_000, block_rams=60))[0]
     assert plenty.price == 0
     fewest = sum(min(choice.blocks(0) for choice in choices_of(layer)) for layer in network.layers.values())
     few = Budget(multipliers=60, luts=30_000, ffs=30_000, block_rams=fewest - 1)
-    scarce = balance("three", network.layers, few)
+    scarce = balance("three", network.layers, few)[0]
     assert scarce.price > 0
     assert scarce.taken.block_rams <= few.block_rams
 
@@ -120,7 +123,7 @@ def test_a_graph_stays_within_its_target():
 
 def test_the_same_network_gives_the_same_balance():
     budget = Budget(multipliers=28, luts=9_000, ffs=9_000, block_rams=20)
-    one, other = (balance("three", three_layers().layers, budget) for _ in range(2))
+    one, other = (balance("three", three_layers().layers, budget)[0] for _ in range(2))
     assert one.taken == other.taken
     assert np.array_equal(
         [each.plan.folding.products for each in one.choices.values()],

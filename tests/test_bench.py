@@ -147,6 +147,13 @@ def test_the_command_measures_writes_and_prints(tmp_path: Path, capsys: pytest.C
         (["--multipliers", "0"], 1, "at least 1"),
         (["--multipliers", "many"], 2, "numbers"),
         (["--jobs", "0"], 2, "--jobs"),
+        (["--target", "lfe5u-85f-6"], 2, "--network"),
+        (["--seeds", "2", "--route"], 2, "--network"),
+        (["--optimise", "latency", "--no-simulation"], 2, "--network"),
+        (["--network", "absent.tflite", "--seeds", "2"], 2, "--route"),
+        (["--network", "absent.tflite", "--layers", "fc"], 2, "without --network"),
+        (["--route", "--multipliers", "16"], 2, "--route"),
+        (["--route", "--no-simulation"], 2, "--route"),
     ],
 )
 def test_a_wrong_option_is_one_line(

@@ -14,6 +14,7 @@ from engine_checks import (
     check_free,
     check_long_pauses,
     check_random_faults,
+    check_requantisers,
     check_resets,
     check_tables,
 )
@@ -51,6 +52,11 @@ def test_nothing_is_lost_while_the_sink_rests_until_every_buffer_is_full(name):
 @every_engine
 def test_the_tables_written_mean_the_golden_function_of_every_sum(name):
     check_tables(bench_of(engine(name)))
+
+
+@every_engine
+def test_the_requantisers_written_compute_the_golden_function_where_it_changes(name):
+    print(f"{name}: {check_requantisers(bench_of(engine(name)))} sums")
 
 
 @every_engine

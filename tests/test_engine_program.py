@@ -4,18 +4,22 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from aimed_specs import zero_point
 from engines import engine_design, random_frames
-from random_engines import hostile_frames, random_layer
+from hypothesis import given
+from hypothesis import strategies as st
+from random_engines import hostile_frames, lively_layer, random_layer
 
 from hwconv import golden
 from hwconv.errors import HwconvError, SpecError, UnsupportedError
 from hwconv.layer import Layer
 from hwconv.plan.engine_plan import EnginePlan
-from hwconv.plan.program import SharedArray, fold, make_program, shared_arrays
+from hwconv.plan.program import buffer_bases, make_program
+from hwconv.plan.shared_array import SharedArray, fold, shared_arrays
 from hwconv.simulation import (
     EarlyLast,
     Fault,
@@ -86,6 +90,35 @@ PROGRAMS = {
         8,
     ),
 }
+PROGRAMS |= {
+    # Words of 4 channels: four groups in a word, then one over two words, then two in a word of which each gives two.
+    "groups_side_by_side": (
+        [
+            dict(height=5, width=4, in_channels=4, out_channels=4, groups=4, kernel=(3, 3), padding="same"),
+            dict(height=5, width=4, in_channels=4, out_channels=8, kernel=(1, 1)),
+            dict(height=5, width=4, in_channels=8, out_channels=8, groups=4, kernel=(2, 3), stride=(2, 1)),
+        ],
+        SharedArray(pixels=4, columns=4, ports=1, word_channels=4, requantisers=2),
+        4,
+    ),
+    "more_columns_than_a_word_has_channels": (
+        [
+            dict(height=4, width=4, in_channels=6, out_channels=12, groups=6, kernel=(2, 2), dilation=(2, 1)),
+            dict(height=2, width=3, in_channels=12, out_channels=7, kernel=(1, 1)),
+        ],
+        SharedArray(pixels=3, columns=8, ports=1, word_channels=3, requantisers=1),
+        3,
+    ),
+    "another_shape": (
+        [
+            dict(height=3, width=2, in_channels=4, out_channels=4, kernel=(2, 2), padding=(1, 0, 0, 1)),
+            dict(height=1, width=1, in_channels=24, out_channels=5, kernel=(1, 1)),
+            dict(height=1, width=5, in_channels=1, out_channels=4, kernel=(1, 2)),
+        ],
+        6,
+        None,
+    ),
+}
 every_program = pytest.mark.parametrize("name", PROGRAMS)
 
 
@@ -95,16 +128,16 @@ def program(name: str) -> EnginePlan:
     wanted = {"array": chosen} if isinstance(chosen, SharedArray) else {"multipliers": chosen}
     random = np.random.default_rng(len(name))
     layers = [
-        random_layer(random, ConvSpec(name=f"layer_{index}", input_zero_point=3 - index, **fields))
+        lively_layer(random, ConvSpec(name=f"layer_{index}", input_zero_point=3 - index, **fields))
         for index, fields in enumerate(specs)
     ]
-    return make_program(layers, name=name, beat_bytes=beat, **wanted)  # type: ignore[arg-type]
+    return make_program(layers, name=name, beat_bytes=beat, **wanted)
 
 
 def composed(layers: Sequence[Layer], frames: np.ndarray) -> np.ndarray:
     """What the layers compute one after the other."""
     for layer in layers:
-        frames = golden.run(layer, frames)
+        frames = golden.run(layer, frames.reshape(len(frames), *layer.spec.input_shape))
     return frames
 
 
@@ -116,6 +149,27 @@ def test_a_program_computes_its_layers_in_sequence(name):
         result = run(build(engine_design(plan), "icarus"), frames, composed(plan.layers, frames), stalls=stalls)
         assert result.passed, explain(result)
         assert result.frame_errors == 0
+        if stalls is None:
+            assert (result.latency, result.interval) == (plan.cycles.latency, plan.cycles.interval)
+
+
+def test_groups_of_a_word_share_its_weights():
+    """Each weight is stored once: as many words as each column's filters have elements."""
+    plan = program("groups_side_by_side")
+    assert [item.word_groups for item in plan.config.passes] == [4, 1, 2]
+    assert [item.weight_words for item in plan.config.passes] == [9, 4 * 2, 6 * 2 * 2]
+
+
+@given(st.lists(st.integers(1, 50), min_size=2, max_size=9))
+def test_no_two_neighbours_share_a_word_of_their_buffers(words):
+    bases = buffer_bases(words)
+    spans = [range(base, base + count) for base, count in zip(bases, words, strict=True)]
+    for one, other in pairwise([*spans, spans[0]]):
+        assert not set(one) & set(other)
+    assert min(bases) == 0
+    # Some two neighbours fill the memory, or the first with both that must be clear of it.
+    together = [len(one) + len(other) for one, other in pairwise([*spans, spans[0]])]
+    assert max(span.stop for span in spans) <= max(*together, words[0] + words[-1] + words[-2])
 
 
 def faults_of(plan: EnginePlan) -> Iterator[Fault]:
@@ -170,15 +224,20 @@ def test_the_result_of_a_frame_does_not_wait_for_a_missing_tlast(name):
 
 
 def random_program(random: np.random.Generator) -> EnginePlan:
-    """Two or three layers of any attributes that fit each other, on any array that can run them."""
+    """Two or three layers of any attributes that fit each other, some in another shape, on any array that can run
+    them.
+    """
     while True:
-        count = int(random.integers(2, 4))
+        count, kind = int(random.integers(2, 4)), str(random.choice(["int8", "int8", "onnx", "uint8"]))
         shape = (*(int(value) for value in random.integers(1, 9, 2)), int(random.choice([1, 2, 3, 4, 6, 8])))
         layers: list[Layer] = []
         try:
             for index in range(count):
-                layers.append(random_layer(random, next_spec(random, index, shape)))
+                draw = random_layer if kind == "int8" and random.random() < 0.3 else lively_layer
+                layers.append(draw(random, next_spec(random, index, shape, kind)))
                 shape = layers[-1].spec.output_shape
+                if random.random() < 0.2:
+                    shape = (1, shape[0], shape[1] * shape[2])
         except HwconvError:
             continue
         specs = [layer.spec for layer in layers]
@@ -194,9 +253,12 @@ def random_program(random: np.random.Generator) -> EnginePlan:
                 return make_program(layers, array=array, beat_bytes=beat)
 
 
-def next_spec(random: np.random.Generator, index: int, shape: tuple[int, ...]) -> ConvSpec:
+def next_spec(random: np.random.Generator, index: int, shape: tuple[int, ...], kind: str) -> ConvSpec:
     groups = int(random.choice([item for item in (1, 1, 2, 3, shape[2]) if shape[2] % item == 0]))
-    low, high = sorted(int(value) for value in random.integers(-128, 128, 2))
+    offset = 128 if kind == "uint8" else 0
+    low, high = sorted(offset + int(value) for value in random.integers(-128, 128, 2))
+    modes = {"int8": ["tflite", "tflite", "shift"], "onnx": ["onnx"], "uint8": ["tflite", "onnx"]}
+    types = {"input_dtype": "uint8", "output_dtype": "uint8", "weight_dtype": "uint8"} if offset else {}
     clamped = random.random() < 0.3
     return ConvSpec(
         name=f"layer_{index}",
@@ -209,9 +271,11 @@ def next_spec(random: np.random.Generator, index: int, shape: tuple[int, ...]) -
         stride=tuple(int(value) for value in random.integers(1, 4, 2)),
         dilation=tuple(int(value) for value in random.integers(1, 4, 2)),
         padding=tuple(int(value) for value in random.integers(0, 4, 4)),
-        input_zero_point=zero_point(random),
-        output_zero_point=zero_point(random),
-        requantisation=str(random.choice(["tflite", "tflite", "shift"])),
+        **types,
+        input_zero_point=offset + zero_point(random),
+        output_zero_point=offset + zero_point(random),
+        weight_zero_point=int(random.integers(100, 156)) if offset else 0,
+        requantisation=str(random.choice(modes[kind])),
         activation_min=low if clamped else None,
         activation_max=high if clamped else None,
     )
@@ -229,6 +293,8 @@ def check_random_program(seed: int, number: int) -> None:
         result = run(build(engine_design(plan), "icarus"), frames, outputs, stalls=pauses, watchdog=20_000)
         assert result.passed, f"{plan.config.passes}: {explain(result)}"
         assert result.frame_errors == 0
+        if pauses is None:
+            assert (result.latency, result.interval) == (plan.cycles.latency, plan.cycles.interval), plan.config.passes
 
 
 @pytest.mark.parametrize("number", range(12))
@@ -243,17 +309,22 @@ def test_many_random_programs_compute_their_layers_in_sequence(seed, number):
 
 
 def layer(**fields: object) -> Layer:
-    return random_layer(np.random.default_rng(0), ConvSpec(**{"kernel": (1, 1), **fields}))  # type: ignore[arg-type]
+    return random_layer(np.random.default_rng(0), ConvSpec(**{"kernel": (1, 1), **fields}))
 
 
 SMALL = layer(name="small", height=2, width=2, in_channels=4, out_channels=4)
 NARROW = layer(name="narrow", height=2, width=2, in_channels=3, out_channels=1)
 RAW = layer(name="raw", height=2, width=2, in_channels=4, out_channels=4, requantisation="none", output_dtype="int32")
 ODD_WORDS = SharedArray(pixels=1, columns=2, ports=1, word_channels=3, requantisers=1)
+TRANSPOSED = layer(name="up", height=2, width=2, in_channels=4, out_channels=4, transposed=True)
+GROUPED = layer(name="grouped", height=2, width=2, in_channels=4, out_channels=4, groups=4)
+FEW_COLUMNS = SharedArray(pixels=1, columns=3, ports=1, word_channels=4, requantisers=1)
 ODD_REQUANTISERS = SharedArray(pixels=1, columns=3, ports=1, word_channels=4, requantisers=3)
 REFUSED = {
     "one layer": ([SMALL], {}, SpecError, "layers to be at least two, not 1"),
-    "shapes": ([SMALL, NARROW], {}, SpecError, "narrow: .* input shape .* which small computes"),
+    "shapes": ([SMALL, NARROW], {}, SpecError, "narrow: .* as many elements as .* which small computes"),
+    "transposed": ([SMALL, TRANSPOSED], {}, UnsupportedError, "up: transposed = True"),
+    "columns": ([SMALL, GROUPED], {"array": FEW_COLUMNS}, UnsupportedError, "grouped: columns = 3"),
     "int32 between": ([RAW, SMALL], {}, UnsupportedError, "raw: requantisation = 'none'"),
     "word": ([SMALL, SMALL], {"array": ODD_WORDS}, UnsupportedError, "small: word_channels = 3"),
     "requantisers": ([SMALL, SMALL], {"array": ODD_REQUANTISERS}, UnsupportedError, "small: requantisers = 3"),

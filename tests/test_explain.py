@@ -19,14 +19,14 @@ from hwconv.targets import load_target
 
 def make_layer(**fields: object) -> Layer:
     """A layer with zero weights: none of the figures here depends on them, but for widths."""
-    spec = ConvSpec(**{"requantisation": "none", "output_dtype": "int32", **fields})  # type: ignore[arg-type]
+    spec = ConvSpec(**{"requantisation": "none", "output_dtype": "int32", **fields})
     return Layer(spec, LayerParameters(weights=np.zeros(spec.weight_shape, np.int8)))
 
 
 def rendered(plan: EnginePlan, width: int = 120, **options: object) -> str:
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
-        console.print(explain(plan, **options), markup=False, highlight=False)  # type: ignore[arg-type]
+        console.print(explain(plan, **options), markup=False, highlight=False)
     return capture.get()
 
 

@@ -41,8 +41,8 @@ def compare(path, network: Network, x, case="", *, alone=False) -> tuple[int, in
 
 
 KINDS = {
-    "real": ("Conv", "Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Gemm", "MatMul", "Flatten",
-             "Reshape", "Relu", "Clip", "ConvTranspose"),
+    "real": ("Conv", "Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Gemm", "MatMul",
+             "Flatten", "Reshape", "Relu", "Clip", "ConvTranspose", "Resize", "DepthToSpace"),
     "integer": ("QLinearConv", "QLinearMatMul", "MaxPool", "Concat", "Flatten"),
 }  # fmt: skip
 
@@ -331,6 +331,7 @@ REFUSED = {
     "dynamic": (lambda: then(plain((1, 2, -1, 6)), name="Relu"), "model.onnx: shape of x = (1, 2, -1, 6)"),
     "batch": (lambda: then(plain((4, 2, 6, 6)), name="Relu"), "model.onnx: shape of x = (4, 2, 6, 6)"),
     "rank": (lambda: then(plain((1, 2, 6, 6, 6)), name="Relu"), "model.onnx: shape of x = (1, 2, 6, 6, 6)"),
+    "mean of rows": (lambda: then(plain(), name="ReduceMean", axes=[2]), "(ReduceMean): axes = [2] is not supported"),
     "clamped before": (lambda: then(plain(), name="Relu"), "(Relu): v0 = 'quantised before'"),
 }  # fmt: skip
 

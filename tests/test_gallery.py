@@ -156,7 +156,8 @@ def test_a_graph_is_drawn_with_all_of_its_engines_streams_and_queues(variant):
     assert sorted(each for each in words if re.fullmatch(r"\d+", each or "")) == sorted(depths)
     assert sum(1 for each in picture.iter(f"{SVG}rect") if each.get("fill") == OUTSIDE) == len(depths)
     streams = [[*map(float, re.split("[ ,]", each.get("points", "")))] for each in picture.iter(f"{SVG}polyline")]
-    assert len(streams) == len(plan.depths)
+    inside = sum(len(layers) - 1 for layers in plan.programs)  # from layer to layer of one engine
+    assert len(streams) == len(plan.depths) + inside
     ends = {tuple(each[-2:]) for each in streams}
     assert len(ends) == len(streams)
     assert len({tuple(each[:2]) for each in streams}) == sum(

@@ -2,7 +2,6 @@
 
 import random
 import shutil
-import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from requantise_cases import (
     tflite_channel,
     tflite_value,
 )
+from requantiser_bench import MARGIN, in_digits, outputs_by_cycle
 
 from hwconv.gateware.requantise import Requantiser
 from hwconv.layer import Layer, LayerParameters
@@ -28,66 +28,23 @@ from hwconv.spec import ConvSpec
 
 pytestmark = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
 
-MARGIN = 40
-
-BENCH = """
-module bench;
-    reg clk = 0;
-    reg [{width}-1:0] stimulus [0:{cycles}-1];
-    reg [{accumulator}-1:0] accumulator;
-    reg [{entry}-1:0] entry;
-    wire [{output}-1:0] o;
-    integer t;
-    requantiser dut (.clk(clk), .rst(1'b0), .accumulator(accumulator), .entry(entry), .o(o));
-    initial begin
-        $readmemh("stimulus.mem", stimulus);
-        for (t = 0; t < {cycles}; t = t + 1) begin
-            {{entry, accumulator}} = stimulus[t];
-            #1 $display("%h", o);
-            #4 clk = 1;
-            #5 clk = 0;
-        end
-    end
-endmodule
-"""
-
 
 def generate(plan):
     component = Requantiser(plan)
     return verilog.convert(component, name="requantiser", emit_src=False, strip_internal_attrs=True)
 
 
-def run(plan, stimulus, folder):
+def run(plan, stimulus):
     """Outputs by cycle, as text, for (entry, accumulator) by cycle."""
-    text = generate(plan)
-    reset = ", .rst(1'b0)" if "input rst" in text else ""
-    bench = BENCH.format(
-        width=plan.entry_width + plan.accumulator_width,
-        cycles=len(stimulus) + MARGIN,
-        accumulator=plan.accumulator_width,
-        entry=plan.entry_width,
-        output=plan.output_width,
-    ).replace(", .rst(1'b0)", reset)
-    mask = (1 << plan.accumulator_width) - 1
-    words = [entry << plan.accumulator_width | (value & mask) for entry, value in stimulus]
-    (folder / "stimulus.mem").write_text("".join(f"{word:x}\n" for word in words + [0] * MARGIN))
-    (folder / "bench.v").write_text(bench)
-    (folder / "requantiser.v").write_text(text)
-    sources = ["bench.v", "requantiser.v", str(resource_path("rtl/generic/hwconv_mult.v"))]
-    command = ["iverilog", "-g2005", "-o", "bench.vvp", "-s", "bench", *sources]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
-    result = subprocess.run(
-        ["vvp", "-n", "bench.vvp"], cwd=folder, check=True, capture_output=True, text=True, timeout=300
-    )
-    lines = result.stdout.split()
-    assert len(lines) == len(stimulus) + MARGIN
-    return lines
+    multiplier = resource_path("rtl/generic/hwconv_mult.v").read_text()
+    sources = {"requantiser.v": generate(plan), "hwconv_mult.v": multiplier}
+    return outputs_by_cycle(plan, sources, "requantiser", stimulus)
 
 
-def check(plan, stimulus, expected, folder):
+def check(plan, stimulus, expected):
     """All results are right, `plan.latency` cycles later and (unless they are all the same) at no other distance."""
-    lines = run(plan, stimulus, folder)
-    wanted = [f"{value & (1 << plan.output_width) - 1:0{plan.output_width // 4}x}" for value in expected]
+    lines = run(plan, stimulus)
+    wanted = in_digits(plan, expected)
     got = lines[plan.latency : plan.latency + len(wanted)]
     wrong = [index for index, pair in enumerate(zip(got, wanted, strict=True)) if pair[0] != pair[1]]
     assert not wrong, (len(wrong), stimulus[wrong[0]], got[wrong[0]], wanted[wrong[0]])
@@ -97,11 +54,11 @@ def check(plan, stimulus, expected, folder):
     assert fits == [plan.latency]
 
 
-def check_channels(plan, channels, folder, count=60, seed=1):
+def check_channels(plan, channels, count=60, seed=1):
     pairs = [(index, value) for index, channel in enumerate(channels) for value in interesting(channel, count, seed)]
     random.Random(seed).shuffle(pairs)
     expected = [int(channels[index].definition(np.array([value]))[0]) for index, value in pairs]
-    check(plan, [(plan.entries[index], value) for index, value in pairs], expected, folder)
+    check(plan, [(plan.entries[index], value) for index, value in pairs], expected)
 
 
 @pytest.mark.parametrize("style", ["block", "logic"])
@@ -109,16 +66,16 @@ def check_channels(plan, channels, folder, count=60, seed=1):
     ("width", "zero_point", "count"),
     [(12, -128, 3), (16, 0, 4), (18, -128, 5), (20, 11, 5), (22, -5, 6), (22, -128, 6), (24, 3, 3), (23, 100, 4)],
 )
-def test_a_narrow_unit_computes_its_definition(width, zero_point, count, style, tmp_path):
+def test_a_narrow_unit_computes_its_definition(width, zero_point, count, style):
     channels = random_channels(count, width, seed=width * 1000 + zero_point, zero_point=zero_point)
     plan = plan_channels(channels, width, style)
     assert plan.kind == "narrow"
     assert plan.signed_select or zero_point == -128
-    check_channels(plan, channels, tmp_path)
+    check_channels(plan, channels)
 
 
 @pytest.mark.parametrize("style", ["block", "logic"])
-def test_a_threshold_that_all_channels_share_is_no_field_and_counts_in_full(style, tmp_path):
+def test_a_threshold_that_all_channels_share_is_no_field_and_counts_in_full(style):
     found = set()
     for seed in range(60):
         channels = random_channels(1 + seed % 2, 17, seed=seed, zero_point=(0, -40, 90)[seed % 3])
@@ -127,21 +84,19 @@ def test_a_threshold_that_all_channels_share_is_no_field_and_counts_in_full(styl
         size = abs(plan.threshold).bit_length()
         if shared and plan.threshold != -1 and (size, plan.threshold < 0) not in found:
             found.add((size, plan.threshold < 0))
-            folder = tmp_path / str(seed)
-            folder.mkdir()
             pairs = []
             for index, channel in enumerate(channels):
                 turns = [turn + near for turn in turning_points(plan, plan.entries[index]) for near in range(-2, 3)]
                 values = [*turns, *interesting(channel, 300, 2)]
                 pairs += [(index, value) for value in values if channel.low <= value <= channel.high]
             expected = [int(channels[index].definition(np.array([value]))[0]) for index, value in pairs]
-            check(plan, [(plan.entries[index], value) for index, value in pairs], expected, folder)
+            check(plan, [(plan.entries[index], value) for index, value in pairs], expected)
     assert {negative for _, negative in found} == {False, True}
     assert max(size for size, _ in found) > 2
 
 
 @pytest.mark.parametrize("style", ["block", "logic"])
-def test_a_small_range_is_right_everywhere(style, tmp_path):
+def test_a_small_range_is_right_everywhere(style):
     channels = [
         tflite_channel(-600, 700, 13, 0.31, zero_point=4),
         tflite_channel(-900, 1000, -100, 0.25, zero_point=4),
@@ -152,56 +107,54 @@ def test_a_small_range_is_right_everywhere(style, tmp_path):
     pairs = [(index, value) for index, c in enumerate(channels) for value in range(c.low, c.high + 1)]
     random.Random(5).shuffle(pairs)
     expected = [int(channels[index].definition(np.array([value]))[0]) for index, value in pairs]
-    check(plan, [(plan.entries[index], value) for index, value in pairs], expected, tmp_path)
+    check(plan, [(plan.entries[index], value) for index, value in pairs], expected)
 
 
-def test_a_window_takes_the_place_of_hard_multipliers(tmp_path):
+def test_a_window_takes_the_place_of_hard_multipliers():
     channels = [tflite_channel(-2_000_000, 1_900_000, 40_000 * index, 2**-9.8, -128) for index in range(4)]
     plan = plan_channels(channels, 22)
     assert plan.window_width == 18
     assert plan.multipliers <= 2
-    check_channels(plan, channels, tmp_path, count=200)
+    check_channels(plan, channels, count=200)
 
 
-def test_a_window_serves_two_offsets(tmp_path):
+def test_a_window_serves_two_offsets():
     channels = [tflite_channel(-300_000, 310_000, 3_000 * index, 2**-7.3, 5) for index in range(4)]
     plan = plan_channels(channels, 20)
     assert plan.window_width
     assert plan.signed_select
-    check_channels(plan, channels, tmp_path, count=200)
+    check_channels(plan, channels, count=200)
 
 
-def test_four_hard_multipliers_make_one_product(tmp_path):
+def test_four_hard_multipliers_make_one_product():
     channels = [tflite_channel(-4_000_000, 4_100_000, 1234 * index, 2**-14.3 * (1 + index), 5) for index in range(3)]
     plan = plan_channels(channels, 23)
     assert plan.multipliers == 4
-    check_channels(plan, channels, tmp_path, count=200)
+    check_channels(plan, channels, count=200)
 
 
 @pytest.mark.parametrize("style", ["block", "logic"])
-def test_long_multipliers_and_wide_sums_are_cut_in_chains(style, tmp_path):
+def test_long_multipliers_and_wide_sums_are_cut_in_chains(style):
     channels = [tflite_channel(-8_000_000, 8_000_000, 99 * index, 2 ** (2.6 * index - 15.7), 3) for index in range(2)]
     plan = plan_channels(channels, 24, style)
     assert plan.kind == "narrow"
     assert plan.multiplier_width > 28
     assert len(plan.sum_segments) >= 3  # two chains at least
-    check_channels(plan, channels, tmp_path, count=200)
+    check_channels(plan, channels, count=200)
 
 
-def test_digits_lengthen_a_hard_multiplier(tmp_path):
+def test_digits_lengthen_a_hard_multiplier():
     found = set()
     for seed in range(40):
         channels = random_channels(3, 15, seed=seed, zero_point=(-128, 7)[seed % 2])
         plan = plan_channels(channels, 15)
         if plan.digits and (plan.digits, plan.signed_select) not in found:
             found.add((plan.digits, plan.signed_select))
-            folder = tmp_path / str(seed)
-            folder.mkdir()
-            check_channels(plan, channels, folder)
+            check_channels(plan, channels)
     assert {digits for digits, _ in found} == {1, 2}
 
 
-def test_layers_with_different_clamps_share_a_unit(tmp_path):
+def test_layers_with_different_clamps_share_a_unit():
     channels = [
         *random_channels(2, 18, seed=3, zero_point=4),
         tflite_channel(-90_000, 80_000, 500, 2**-8.6, -20, -20, 101),
@@ -210,24 +163,22 @@ def test_layers_with_different_clamps_share_a_unit(tmp_path):
     for style in ("block", "logic"):
         plan = plan_channels(channels, 18, style)
         assert plan.entry_clamp
-        folder = tmp_path / style
-        folder.mkdir()
-        check_channels(plan, channels, folder)
+        check_channels(plan, channels)
 
 
 @pytest.mark.parametrize(("out_min", "out_max"), [(-20, 101), (0, 63), (-1, 0), (5, 5), (-128, -128), (-64, 127)])
-def test_any_clamp_is_kept(out_min, out_max, tmp_path):
+def test_any_clamp_is_kept(out_min, out_max):
     channels = [tflite_channel(-90_000, 80_000, 500 * index, 2**-8.6, -20, out_min, out_max) for index in range(2)]
-    check_channels(plan_channels(channels, 18), channels, tmp_path)
+    check_channels(plan_channels(channels, 18), channels)
 
 
-def test_unsigned_outputs_leave_as_their_bits(tmp_path):
+def test_unsigned_outputs_leave_as_their_bits():
     channels = [tflite_channel(-90_000, 80_000, 500 * index, 2**-8.6, 120, 0, 255) for index in range(2)]
-    check_channels(plan_channels(channels, 18), channels, tmp_path)
+    check_channels(plan_channels(channels, 18), channels)
 
 
 @pytest.mark.parametrize("exponents", [(-9, 0), (-3, -16), (-31, 3), (4, 6), (-9, -9)])
-def test_the_wide_unit_computes_tensorflow_lites_scheme(exponents, tmp_path):
+def test_the_wide_unit_computes_tensorflow_lites_scheme(exponents):
     # no straight line: two channels whose scales are so far apart that a common shift leaves too few bits
     channels = []
     for index, exponent in enumerate(exponents):
@@ -236,10 +187,10 @@ def test_the_wide_unit_computes_tensorflow_lites_scheme(exponents, tmp_path):
         channels.append(tflite_channel(-reach, reach, 77 * index, scale, 9 - 20 * index))
     width = max(channel.high.bit_length() for channel in channels) + 1
     plan = exact_plan(channels, width)
-    check_channels(plan, channels, tmp_path, count=300)
+    check_channels(plan, channels, count=300)
 
 
-def test_the_wide_unit_rounds_ties_away_from_zero(tmp_path):
+def test_the_wide_unit_rounds_ties_away_from_zero():
     channels = [tflite_channel(-40_000, 40_000, 0, 2.0**-exponent, 3) for exponent in (1, 2, 7, 9)]
     plan = exact_plan(channels, 17)
     pairs = []
@@ -247,7 +198,7 @@ def test_the_wide_unit_rounds_ties_away_from_zero(tmp_path):
         half = 1 << exponent - 1
         pairs += [(index, step * half + near) for step in range(-60, 60) for near in (-1, 0, 1)]
     expected = [int(channels[index].definition(np.array([value]))[0]) for index, value in pairs]
-    check(plan, [(plan.entries[index], value) for index, value in pairs], expected, tmp_path)
+    check(plan, [(plan.entries[index], value) for index, value in pairs], expected)
 
 
 def exact_plan(channels, width, output_width=8):
@@ -257,7 +208,7 @@ def exact_plan(channels, width, output_width=8):
 
 
 @pytest.mark.parametrize("bias", [(0, 0, 0), (1 << 30, -(1 << 30), 12345)])
-def test_without_requantisation_the_biased_sum_leaves(bias, tmp_path):
+def test_without_requantisation_the_biased_sum_leaves(bias):
     spec = ConvSpec(
         height=1, width=1, in_channels=40, out_channels=3, kernel=(1, 1), input_zero_point=-7,
         requantisation="none", output_dtype="int32",
@@ -275,7 +226,7 @@ def test_without_requantisation_the_biased_sum_leaves(bias, tmp_path):
         for value in values + [generator.randint(int(lows[channel]), int(highs[channel])) for _ in range(100)]:
             stimulus.append((plan.entries[channel], value))
             expected.append(value + beta)
-    check(plan, stimulus, expected, tmp_path)
+    check(plan, stimulus, expected)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +238,7 @@ def test_without_requantisation_the_biased_sum_leaves(bias, tmp_path):
         (40, (25_000, 0), (30, 8), -65_536),
     ],
 )
-def test_the_unit_of_one_rounding_gives_16_bits(width, multipliers, rights, zero_point, tmp_path):
+def test_the_unit_of_one_rounding_gives_16_bits(width, multipliers, rights, zero_point):
     reach = (1 << width - 1) - 1
     channels = [
         single_channel(-reach, reach - 3, 991 * index - 5, multiplier, right, zero_point)
@@ -295,19 +246,19 @@ def test_the_unit_of_one_rounding_gives_16_bits(width, multipliers, rights, zero
     ]
     plan = exact_plan(channels, width, 16)
     assert plan.kind == "single"
-    check_channels(plan, channels, tmp_path, count=200)
+    check_channels(plan, channels, count=200)
 
 
-def test_the_unit_of_one_rounding_rounds_ties_upwards(tmp_path):
+def test_the_unit_of_one_rounding_rounds_ties_upwards():
     channels = [single_channel(-70_000, 70_000, 0, 2, right, 0) for right in (1, 2, 9)]
     plan = exact_plan(channels, 18, 16)
     pairs = [(index, step * near) for index, near in enumerate((1, 1, 128)) for step in range(-80, 80)]
     expected = [int(channels[index].definition(np.array([value]))[0]) for index, value in pairs]
     assert int(channels[2].definition(np.array([-128]))[0]) == 0  # -1/2
-    check(plan, [(plan.entries[index], value) for index, value in pairs], expected, tmp_path)
+    check(plan, [(plan.entries[index], value) for index, value in pairs], expected)
 
 
-def test_the_wide_unit_saturates_longer_sums_and_gives_16_bits(tmp_path):
+def test_the_wide_unit_saturates_longer_sums_and_gives_16_bits():
     channels = [
         tflite_channel(-(1 << 39), 1 << 39, 77 * index, scale, 0, -(1 << 15), (1 << 15) - 1)
         for index, scale in enumerate((2.0**-16.4, 2.0**-17, 2.0**-15.2))
@@ -328,7 +279,7 @@ def test_the_wide_unit_saturates_longer_sums_and_gives_16_bits(tmp_path):
     assert plan.latency > exact_plan([replace(channels[0], low=-5, high=5)], 41, 16).latency
     # the second channel's ends are not clamped: 2**31 * 2**-17
     assert channels[1].definition(np.array([-(1 << 39), 1 << 39])).tolist() == [-(1 << 14), 1 << 14]
-    check_channels(plan, channels, tmp_path, count=300)
+    check_channels(plan, channels, count=300)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +292,7 @@ def test_the_wide_unit_saturates_longer_sums_and_gives_16_bits(tmp_path):
         (9, (2.0**-32, 1e-30, 0.007, 0.1), 383, (0, 255)),
     ],
 )
-def test_the_unit_of_float32_rounds_as_float32_does(width, scales, zero_point, ends, tmp_path):
+def test_the_unit_of_float32_rounds_as_float32_does(width, scales, zero_point, ends):
     reach = (1 << width - 1) - 1
     beta = 0 if width == 32 else 1
     channels = [float_channel(-reach - 1, reach - beta, beta, scale, zero_point, *ends) for scale in scales]
@@ -361,4 +312,4 @@ def test_the_unit_of_float32_rounds_as_float32_does(width, scales, zero_point, e
         ]
         pairs += [(index, value) for value in powers if channels[index].low <= value <= channels[index].high]
     expected = [int(channels[index].definition(np.array([value]))[0]) for index, value in pairs]
-    check(plan, [(plan.entries[index], value) for index, value in pairs], expected, tmp_path)
+    check(plan, [(plan.entries[index], value) for index, value in pairs], expected)

@@ -14,18 +14,20 @@ from hwconv.api import design_of
 from hwconv.errors import SpecError, UnsupportedError
 from hwconv.golden import graph as golden_graph
 from hwconv.golden import pool as golden_pool
-from hwconv.graph import Add, Concat, Conv, Graph, Pool
+from hwconv.graph import Add, Concat, Conv, Graph, Pool, Upscale
 from hwconv.plan.graph_explain import replacements
 from hwconv.plan.graph_plan import GraphPlan, plan_graph, streams_of
 from hwconv.plan.graph_schedule import Deadlock
 from hwconv.plan.pool import plan_pool
 from hwconv.plan.queue_depths import QueueDepths
 from hwconv.plan.schedule import EngineSchedule, spaced
+from hwconv.plan.schedules import schedule_of
 from hwconv.plan.winograd import WinogradPlan
-from hwconv.plan.winograd_schedule import WinogradSchedule, schedule_of
+from hwconv.plan.winograd_schedule import WinogradSchedule
 from hwconv.pool import PoolSpec
 from hwconv.simulation import Stalls
 from hwconv.spec import dtype_range
+from hwconv.upscale import UpscaleSpec
 
 PAGE = (Path(__file__).parent.parent / "docs" / "graphs.md").read_text(encoding="utf-8")
 EXAMPLES = ("separable", "inception", "pyramid", "factorised")
@@ -64,8 +66,24 @@ POOLS = {
         dict(kind="max", height=7, width=6, channels=1, kernel=(3, 2), stride=(2, 2), padding="same",
              activation_min=-20, activation_max=90), 2,
     ),
+    "mean_whole": (
+        dict(kind="mean", height=5, width=7, channels=8, kernel=(5, 7), input_zero_point=-9, output_zero_point=31,
+             **dict(zip(("multiplier", "shift"), golden_pool.mean_multiplier(1.7, 35), strict=True))), 4,
+    ),
+    "mean_of_rows": (
+        dict(kind="mean", height=4, width=6, channels=6, kernel=(1, 6), input_zero_point=3, output_zero_point=3,
+             **dict(zip(("multiplier", "shift"), golden_pool.mean_multiplier(1.0, 6), strict=True))), 2,
+    ),
+    "mean_scaled_up": (  # 40 steps for each of the input's: the multiplier has a left shift
+        dict(kind="mean", height=3, width=1, channels=3, kernel=(3, 1), input_zero_point=2, output_zero_point=-5,
+             **dict(zip(("multiplier", "shift"), golden_pool.mean_multiplier(40.0, 3), strict=True))), 3,
+    ),
     "average_pairs": (dict(kind="average", height=4, width=6, channels=3, kernel=(2, 2), activation_min=-7), 9),
 }  # fmt: skip
+
+
+OF_TYPE = ("activation_min", "activation_max", "input_zero_point", "output_zero_point")
+"""Fields whose values are of the type, as int8 has them."""
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16"])
@@ -73,7 +91,7 @@ POOLS = {
 def test_pooling_engines_are_exact_and_as_fast_as_predicted(name, dtype):
     fields, lanes = POOLS[name]
     low, high = dtype_range(dtype)
-    moved = {key: value + 128 * (dtype == "uint8") for key, value in fields.items() if "activation" in key}
+    moved = {key: value + 128 * (dtype == "uint8") for key, value in fields.items() if key in OF_TYPE}
     spec = PoolSpec(name=name, dtype=dtype, **{**fields, **moved})
     plan, random = plan_pool(spec, lanes=lanes), np.random.default_rng(7)
     x = random.integers(low, high + 1, (4, *spec.input_shape)).astype(dtype)
@@ -310,6 +328,16 @@ def random_graph(random: np.random.Generator, dtype: str = "int8") -> Graph:
         inputs = [str(each) for each in random.permutation(sorted(unread))]
         total = sum(shapes[each][2] for each in inputs)
         add(Concat(name="all", inputs=tuple(inputs)), (height, width, total), *inputs)
+    if nodes and random.random() < 0.5:
+        source = nodes[-1].name
+        shape, factor = shapes[source], tuple(int(each) for each in random.integers(1, 4, 2))
+        frame = dict(zip(("height", "width", "channels"), shape, strict=True))
+        pieces = [] if shape[2] % (factor[0] * factor[1]) else ["DCR", "CRD"]
+        kind = {"kind": "nearest"}
+        if pieces and random.random() < 0.7:
+            kind = {"kind": "depth_to_space", "order": str(random.choice(pieces))}
+        spec = UpscaleSpec(name="larger", **frame, **kind, factor=factor, dtype=dtype)
+        add(Upscale(input=source, spec=spec), spec.output_shape, source)
     if random.random() < 0.5 or not nodes:
         source = nodes[-1].name
         shape = shapes[source]

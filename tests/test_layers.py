@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hwconv"
 
 # What stream blocks compute.
-BLOCKS = ("frame_spec", "dropout", "mc_statistics", "add", "pool", "graph")
+BLOCKS = ("frame_spec", "dropout", "mc_statistics", "add", "pool", "upscale", "graph")
 # What the modules of a room may import of hwconv, beside their own room.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "cache": (),
@@ -18,20 +18,46 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "keywords": (),
     "resources": (),
     "spec": ("errors", "fields"),
-    "attributes": ("spec",),
+    "attributes": ("spec", "pool", "add", "upscale"),
     "layer": ("errors", "spec"),
     "frame_spec": ("errors", "fields", "spec"),
     "dropout": ("errors", "fields", "frame_spec"),
     "mc_statistics": ("errors", "frame_spec", "spec"),
     "packing": ("errors", "spec"),
-    "pool": ("errors", "fields", "spec"),
+    "pool": ("errors", "fields", "spec", "layer"),
     "add": ("errors", "fields", "spec"),
-    "graph": ("errors", "fields", "spec", "layer", "pool", "add"),
-    "golden": ("errors", "spec", "layer", "dropout", "mc_statistics", "pool", "add", "graph", "host", "model"),
+    "upscale": ("errors", "fields", "spec"),
+    "graph": ("errors", "fields", "spec", "layer", "pool", "add", "upscale"),
+    "golden": (
+        "errors",
+        "spec",
+        "layer",
+        "dropout",
+        "mc_statistics",
+        "pool",
+        "add",
+        "upscale",
+        "graph",
+        "host",
+        "model",
+    ),
     "factorise": ("errors", "spec", "layer", "golden"),
     "host": ("errors",),
     "model": ("errors", "graph", "host"),
-    "frontend": ("errors", "spec", "layer", "golden.requantise", "golden.add", "graph", "pool", "add", "host", "model"),
+    "frontend": (
+        "errors",
+        "spec",
+        "layer",
+        "golden.requantise",
+        "golden.add",
+        "golden.pool",
+        "graph",
+        "pool",
+        "add",
+        "upscale",
+        "host",
+        "model",
+    ),
     "plan": (
         "errors",
         "spec",
@@ -60,13 +86,17 @@ TOP = {
     "cli",
     "comparison",
     "demo",
+    "designs",
     "gallery",
     "graphs",
     "inspection",
     "load_trials",
     "networks",
     "quantise",
+    "results",
+    "sources",
     "trials",
+    "vectors",
 }
 WITHOUT_AMARANTH = set(ALLOWED) - {"gateware", "emit"}
 

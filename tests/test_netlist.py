@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checked_graphs import graph_plan
 from engines import MEASURED_FRAMES, check_exact, random_frames
 from every_kind import engine_of, outputs_of
+from graph_checks import check_free, check_trials
 from random_engines import hostile_frames
 from small_layer import write_small_layer
 
@@ -55,6 +57,13 @@ def test_a_netlist_takes_pauses_damage_and_resets(kind: str, seed: int) -> None:
         reset = Reset(cycle=cycle, length=1 + number % 3, count=2, period=cycle + 19) if number % 2 else None
         result = simulation.run(binary, feed, target, stalls=stalls, reset=reset, watchdog=20_000)
         assert result.passed, f"{stalls}, {reset}: {explain(result)}"
+
+
+def test_the_netlist_of_enlarged_frames_is_exact_through_pauses_damage_and_resets() -> None:
+    plan = graph_plan("woven")
+    design = api.netlist_of(plan)
+    check_free(plan, design)
+    check_trials(plan, design)
 
 
 def test_what_a_netlist_says_has_no_unknown_bit() -> None:

@@ -26,7 +26,7 @@ def traffic(plan: EnginePlan, random: np.random.Generator) -> tuple[Stimulus, Ex
     """A few frames, some of them damaged, and what must come out."""
     faults = {1: LateLast(extra=2), 3: MissingLast()}
     if plan.spec.input_bytes > plan.input_beat_bytes:
-        faults[4 + 1] = EarlyLast(beat=0)  # type: ignore[assignment]
+        faults[4 + 1] = EarlyLast(beat=0)
     frames = random_frames(plan.spec, 7, random)
     feed = simulation.stimulus(frames, plan.input_beat_bytes, faults=faults, zero_point=plan.spec.input_zero_point)
     outputs = outputs_of(plan, feed.seen)

@@ -4,16 +4,16 @@ import builtins
 import json
 
 import numpy as np
+import onnx
 import pytest
 
 from hwconv.cli import main
 from hwconv.errors import FormatError, HwconvError, SpecError, ToolError, UnsupportedError
 from hwconv.frontend import load_model
 from hwconv.golden.model import run_model
-from hwconv.graph import Add, Concat, Conv, Pool
+from hwconv.graph import Add, Concat, Conv, Pool, Upscale
 from hwconv.quantise import quantise_model
 
-onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install '.[quantise]'")
 
 
@@ -108,11 +108,22 @@ def product(build: Builder) -> str:
     return build.node("MatMul", x, build.weights(4 * 80, 7))
 
 
+def enlarged(build: Builder) -> str:
+    """Two branches at half the size, enlarged in both ways."""
+    small = build.node("MaxPool", build.node("Relu", build.conv("x", 3, 4)), kernel_shape=[2, 2], strides=[2, 2])
+    twice = build.constant(np.float32([1, 1, 2, 2]))
+    attributes = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    again = build.node("Resize", build.conv(small, 4, 3), "", twice, **attributes)
+    spread = build.node("DepthToSpace", build.node("Relu", build.conv(small, 4, 8)), blocksize=2, mode="CRD")
+    return build.conv(build.node("Concat", again, spread, axis=1), 5, 2, 1)
+
+
 NETWORKS = {
     "standard": (standard, "qdq", {Conv: 5, Pool: 1}),
     "residual": (residual, "qdq", {Conv: 4, Add: 1}),
     "joined": (joined, "qdq", {Conv: 5, Concat: 1, Pool: 1}),
     "pooled": (pooled, "qdq", {Conv: 2, Pool: 1}),
+    "enlarged": (enlarged, "qdq", {Conv: 4, Pool: 1, Upscale: 2, Concat: 1}),
     "normalised": (normalised, "qdq", {Conv: 1}),
     "transposed": (transposed, "qdq", {Conv: 2}),
     "product": (product, "qdq", {Conv: 2}),

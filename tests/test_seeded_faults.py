@@ -1,9 +1,13 @@
 """The seeded faults: each still fits what the generator makes, and a sample of each kind is noticed."""
 
+import re
+from dataclasses import replace
+
 import pytest
 from faults import mutations
 from faults.__main__ import DESCRIBED
 from faults.edits import Described, Misfit, Verilog
+from faults.equivalence import equal_engine, equal_module
 from faults.results import page, summary
 from faults.subjects import subject
 from faults.trials import judge, own_cache
@@ -18,6 +22,7 @@ SAMPLE = (
     "weights stay those of the first layer",
     "a sum that wraps is one bit short",
     "a concatenation's turn is one beat short",
+    "a pixel's place is free before its last line is read",
     "an image of another engine counts",
     "a number that is the threshold is dropped",
 )
@@ -40,6 +45,14 @@ def test_a_fault_is_noticed(name):
         verdict = judge(sound, fault.edit.apply(sound.plan, sound.design))
     assert verdict.killed_by, name
     print(f"{name}: {verdict.killed_by}: {verdict.said}")
+
+
+@pytest.mark.parametrize("name", ["exact unit rounds negative halves up", "exact unit's first rounding one bit low"])
+def test_a_requantiser_that_is_wrong_for_few_sums_is_noticed_without_a_frame(name):
+    fault = next(fault for fault in DESCRIBED if fault.name == name)
+    sound = subject(fault.engine)
+    with pytest.raises(AssertionError, match="requantiser 0 makes"):
+        dict(sound.checks)["requantisers"](fault.edit.apply(sound.plan, sound.design))
 
 
 @pytest.mark.parametrize("find", ["no such text", r"assign"], ids=["nowhere", "in several places"])
@@ -74,4 +87,21 @@ def test_a_random_mutation_is_applied_and_an_unmutated_netlist_passes():
         for mutation in mutated:
             assert mutation.design.files != netlist.files
             if judge(sound, mutation.design).killed_by:
-                assert not mutation.equivalent()  # what a check notices cannot be proven equal
+                assert not equal_module(mutation)  # what a check notices cannot be proven equal
+
+
+@pytest.mark.eda
+def test_what_only_other_modules_rule_out_is_proven_in_the_whole_engine():
+    """A frame of this engine is one tile, the last: which rows any other would release makes no difference."""
+    sound = subject("wide_beats")
+    _, [mutation] = mutations.netlist_and_mutations(sound.design, 1, 1)
+    ledger = mutation.netlist.split("\nmodule \\wide_beats_ledger\n")[1].split("\nmodule ")[0]
+    chosen = re.search(r"cell \$or (\S+)\n(?:    .*\n)*    connect \\A \\computing_last\n", ledger)
+    assert chosen
+    proven = {}
+    for port in "AB":
+        command = f"mutate -mode inv -module wide_beats_ledger -cell {chosen[1]} -port {port} -portbit 0"
+        changed = replace(mutation, command=command)
+        assert not equal_module(changed)
+        proven[port] = equal_engine(changed)
+    assert proven == {"A": False, "B": True}

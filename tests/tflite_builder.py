@@ -161,6 +161,9 @@ def _operator(b: flatbuffers.Builder, operator: Operator, index: int) -> int:
         "CONCATENATION": "ConcatenationOptions",
         "ADD": "AddOptions",
         "SOFTMAX": "SoftmaxOptions",
+        "MEAN": "ReducerOptions",
+        "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+        "DEPTH_TO_SPACE": "DepthToSpaceOptions",
     }
     kind = kinds.get(operator.name)
     if kind is not None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from hwconv.bench.goals import CLOCK_MHZ
 from hwconv.targets import list_targets
@@ -83,7 +83,7 @@ _GENERATED = {"layer": _text, "cpu_seconds": _number, "prediction_ms": _number}
 _MACHINE = {"cores": _count, "processor": _text}
 
 
-def fits(value: object, fields: Mapping[str, Any]) -> bool:
+def fits(value: object, fields: Mapping[str, Any]) -> TypeGuard[dict[str, Any]]:
     """Whether a value is an object with these fields, each as it should be; others may stand beside them."""
     return (
         isinstance(value, dict)
@@ -94,7 +94,7 @@ def fits(value: object, fields: Mapping[str, Any]) -> bool:
 
 def is_network(value: object) -> bool:
     """Whether a value is a network's row, routed or not."""
-    return fits(value, NETWORKS) and (not ROUTED.keys() & value.keys() or fits(value, ROUTED))  # type: ignore[attr-defined]
+    return fits(value, NETWORKS) and (not ROUTED.keys() & value.keys() or fits(value, ROUTED))
 
 
 def is_speed(value: object) -> bool:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from hwconv import golden, simulation
-from hwconv.api import design_of
 from hwconv.bench.layers import SPECS, bench_layer, drawn_parameters
 from hwconv.blocks import Block, block_from_dict
 from hwconv.comparison import with_random
+from hwconv.designs import design_of
 from hwconv.emit.package import model_files
 from hwconv.golden import graph as golden_graph
 from hwconv.graph import INPUT, Concat, Conv, Graph, Network, Pool
@@ -115,6 +115,20 @@ def _factorised() -> Graph:
     )
 
 
+def _shared() -> Graph:
+    """Two depthwise separable layers, all four of which share an engine."""
+    shape = (24, 24, 16)
+    deep = {"kernel": (3, 3), "groups": 16, "padding": "same"}
+    return _graph(
+        "shared",
+        shape,
+        _conv(INPUT, "depthwise", shape, 16, **deep),
+        _conv("depthwise", "pointwise", shape, 16),
+        _conv("pointwise", "depthwise_2", shape, 16, **deep),
+        _conv("depthwise_2", "pointwise_2", shape, 32),
+    )
+
+
 def _graph(name: str, shape: tuple[int, int, int], *nodes: Conv | Pool | Concat) -> Graph:
     height, width, channels = shape
     return Graph(name=name, height=height, width=width, channels=channels, zero_point=5, nodes=nodes)
@@ -124,6 +138,9 @@ def bench_network(graph: Graph) -> Network:
     """A graph with weights as its layers have them after training."""
     rng = np.random.default_rng([SEED, len(graph.name)])
     return Network(graph, {node.name: drawn_parameters(node.spec, rng) for node in graph.convolutions})
+
+
+_SHARED = ("depthwise", "pointwise", "depthwise_2", "pointwise_2")
 
 
 def _in_luts(layer: str) -> Callable[[int], BlockPlan]:
@@ -147,6 +164,7 @@ _PLANS: Mapping[str, tuple[str, Callable[[int], BlockPlan]]] = {
     **{f"{layer}_lut": (LUT, _in_luts(layer)) for layer in ("3x3", "dw3x3")},
     **{f"{layer}_loaded": (LOADED, _loaded(layer)) for layer in ("3x3", "dw3x3")},
     **{graph.__name__[1:]: (GRAPH, _network(graph)) for graph in (_separable, _branches, _factorised)},
+    "shared": (GRAPH, lambda asked: plan_graph(bench_network(_shared()), multipliers=asked, programs=[_SHARED])),
 }
 FAMILIES: Mapping[str, str] = {
     **{name: family for name, (family, _) in _PLANS.items()},
@@ -202,7 +220,7 @@ def _array(variant: Measured) -> dict[str, Any]:
         }
     if isinstance(plan, GraphPlan):
         return {
-            "built": f"{len(plan.engines)} engines",
+            "built": f"{len(plan.engines)} engine{'' if len(plan.engines) == 1 else 's'}",
             "multipliers": plan.multipliers,
             "lut_multipliers": 0,
             "requantisers": sum(engine.config.requantisers for engine in plan.engines.values()),

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from hwconv import simulation
-from hwconv.api import PACKAGE_FRAMES, GenerateResult, design_of
 from hwconv.blocks.block import Block
+from hwconv.designs import design_of
 from hwconv.emit.package import Package, Vectors, check_directory, engine_files, make_package
+from hwconv.results import GenerateResult
+from hwconv.vectors import PACKAGE_FRAMES
 
 
 def package_of(block: Block, *, family: str = "generic", clock_mhz: float | None = None) -> Package:

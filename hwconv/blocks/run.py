@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from hwconv import simulation
-from hwconv.api import design_of
 from hwconv.blocks.block import Block
+from hwconv.designs import design_of
 from hwconv.simulation import MissingLast, SimulationResult
 from hwconv.trials import TrialResult, result_of, trials
 

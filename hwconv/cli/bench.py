@@ -9,6 +9,10 @@ from hwconv.cli.options import Json, OptimiseName
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
+TARGET = "lfe5u-85f-6"
+"""What networks are measured on."""
+SEEDS = 3
+"""With which they are routed."""
 LONGEST_SHOWN = 80
 """Characters of a wrong option that a message repeats."""
 
@@ -52,10 +56,21 @@ def bench(
         list[Path] | None,
         typer.Option("--network", metavar="MODEL", help="Measure whole networks instead.", show_default=False),
     ] = None,
-    target: Annotated[str, typer.Option("--target", metavar="NAME", help="Of networks.")] = "lfe5u-85f-6",
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="NAME", help=f"Of networks; by default {TARGET}.", show_default=False),
+    ] = None,
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, max=100, metavar="N", help="Of networks that are routed.")
-    ] = 3,
+        int | None,
+        typer.Option(
+            "--seeds",
+            min=1,
+            max=100,
+            metavar="N",
+            help=f"Of networks that are routed; by default {SEEDS}.",
+            show_default=False,
+        ),
+    ] = None,
     optimise: Annotated[
         OptimiseName | None,
         typer.Option("--optimise", help="Of networks: for what; by default for both.", show_default=False),
@@ -69,10 +84,16 @@ def bench(
     json: Json = False,
 ) -> None:
     """Measure the fixed table of layers: exactness, cycles, utilisation, speed; with --route clock and area."""
+    if (network or route) and (layers is not None or multipliers is not None or not simulation):
+        raise typer.BadParameter("--layers, --multipliers and --no-simulation go without --network and --route")
     if network:
+        if seeds is not None and not route:
+            raise typer.BadParameter("--seeds goes with --route")
         purposes = [optimise.value] if optimise else [each.value for each in OptimiseName]
-        _networks(network, target, purposes, seeds if route else 0, output, jobs, json)
+        _networks(network, target or TARGET, purposes, (seeds or SEEDS) if route else 0, output, jobs, json)
         return
+    if any(each is not None for each in (target, seeds, optimise)):
+        raise typer.BadParameter("--target, --seeds and --optimise go with --network")
     from hwconv.bench.run import chosen
 
     engines = chosen(layers.split(",") if layers else None, _numbers(multipliers))

@@ -15,6 +15,8 @@ from hwconv.cli.options import (
     Multipliers,
     Optimise,
     OptimiseName,
+    Partition,
+    PartitionName,
 )
 from hwconv.cli.terminal import print_json, print_text, progress
 
@@ -33,6 +35,7 @@ def build(
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Placements tried.")] = 1,
     loadable: Loadable = False,
     optimise: Optimise = OptimiseName.interval,
+    partition: Partition = PartitionName.auto,
     json: Json = False,
 ) -> None:
     """Synthesise, place and route a layer or a network; report clock, LUTs, flip-flops, multipliers and block RAMs."""
@@ -41,8 +44,8 @@ def build(
     whole = layer is None and (networks.is_whole_model(file) or api.is_graph(file))
     if whole and (loadable or lut_multipliers is not None or algorithm != AlgorithmName.direct):
         raise typer.BadParameter("--loadable, --lut-multipliers and --algorithm go with a layer, not a network")
-    if not whole and optimise != OptimiseName.interval:
-        raise typer.BadParameter("--optimise goes with a network, not a layer")
+    if not whole and (optimise != OptimiseName.interval or partition != PartitionName.auto):
+        raise typer.BadParameter("--optimise and --partition go with a network, not a layer")
     with progress(f"building for {target}", total=seeds) as step:
         result = (
             networks.build_network(
@@ -50,6 +53,7 @@ def build(
                 target=target,
                 multipliers=multipliers,
                 optimise=optimise.value,
+                partition=partition.value,
                 clock_mhz=clock,
                 seeds=tuple(range(1, seeds + 1)),
                 progress=step,

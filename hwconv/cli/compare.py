@@ -16,6 +16,8 @@ from hwconv.cli.options import (
     Multipliers,
     Optimise,
     OptimiseName,
+    Partition,
+    PartitionName,
     Simulator,
     SimulatorName,
     Target,
@@ -62,6 +64,7 @@ def compare(
         bool, typer.Option("--every-tensor", help="Of a whole model: compare what moves between its engines, too.")
     ] = False,
     optimise: Optimise = OptimiseName.interval,
+    partition: Partition = PartitionName.auto,
     json: Json = False,
 ) -> None:
     """Simulate the Verilog of a layer or a whole model and compare it with the golden model: exact, or exit code 1.
@@ -90,6 +93,7 @@ def compare(
                         target=target,
                         multipliers=multipliers,
                         optimise=optimise.value,
+                        partition=partition.value,
                         simulator=simulator.value,
                         frames=frames,
                         seed=seed,
@@ -100,8 +104,8 @@ def compare(
                 )
                 step()
                 continue
-            if every_tensor or optimise != OptimiseName.interval:
-                raise typer.BadParameter("--every-tensor and --optimise go with a whole model")
+            if every_tensor or optimise != OptimiseName.interval or partition != PartitionName.auto:
+                raise typer.BadParameter("--every-tensor, --optimise and --partition go with a whole model")
             results.append(
                 api.compare(
                     file,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hwconv.cli.options import Json, Optimise, OptimiseName, Target
+from hwconv.cli.options import Json, Optimise, OptimiseName, Partition, PartitionName, Target
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
@@ -15,6 +15,7 @@ def compile(
     ],
     target: Target = None,
     optimise: Optimise = OptimiseName.interval,
+    partition: Partition = PartitionName.auto,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -43,14 +44,19 @@ def compile(
     force: Annotated[bool, typer.Option("--force", help="Replace a folder that is not empty.")] = False,
     json: Json = False,
 ) -> None:
-    """Turn a quantised network into one accelerator: an engine for each layer, balanced for the target.
+    """Turn a quantised network into one accelerator: engines for its layers, shared or not, balanced for the target.
 
     Every operator is computed exactly, left to the host by name, or refused before anything is written.
     """
     from hwconv import networks
     from hwconv.plan.graph_explain import explain_budget, explain_graph
 
-    chosen: dict[str, Any] = {"target": target, "multipliers": multipliers, "optimise": optimise.value}
+    chosen: dict[str, Any] = {
+        "target": target,
+        "multipliers": multipliers,
+        "optimise": optimise.value,
+        "partition": partition.value,
+    }
     with progress("compiling"):
         if output is None:
             plan, result = networks.plan_network(file, **chosen), None

@@ -32,6 +32,14 @@ class OptimiseName(StrEnum):
     latency = "latency"
 
 
+class PartitionName(StrEnum):
+    """Which layers share an engine."""
+
+    auto = "auto"
+    engines = "engines"
+    program = "program"
+
+
 class FamilyName(StrEnum):
     """The implementations of the vendor blocks."""
 
@@ -71,6 +79,10 @@ Loadable = Annotated[
     bool, typer.Option("--loadable", help="Weights and requantisation come by a stream; see docs/loadable.md.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
+Partition = Annotated[
+    PartitionName,
+    typer.Option("--partition", help="Which layers of a network share an engine: none, all in a row, or what is best."),
+]
 Optimise = Annotated[
     OptimiseName,
     typer.Option("--optimise", help="What is to be short, of a network on a target."),

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwconv import simulation
-from hwconv.api import design_of
 from hwconv.demo.digits import CLASSIFIER, Images, entropy
+from hwconv.designs import design_of
 from hwconv.dropout import DropoutSpec, FrameParameters, inverted, pass_seed
 from hwconv.errors import MismatchError
 from hwconv.frontend import load_model

@@ -1,10 +1,11 @@
 """What pooling engines and graphs of engines compute, in words: the first lines of their Verilog and READMEs."""
 
 from hwconv.emit.describe import STREAMS, describe_kind
-from hwconv.graph import Add, Concat, Conv, Graph, Reshape
+from hwconv.graph import Add, Concat, Conv, Graph, Reshape, Upscale
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.pool import PoolPlan
 from hwconv.pool import PoolSpec
+from hwconv.upscale import UpscaleSpec
 
 
 def describe_pool(spec: PoolSpec) -> str:
@@ -12,13 +13,25 @@ def describe_pool(spec: PoolSpec) -> str:
     padding = " padding {} {} {} {},".format(*spec.padding) if any(spec.padding) else ""
     before, after = (" x ".join(map(str, shape)) for shape in (spec.input_shape, spec.output_shape))
     kernel, stride = ("x".join(map(str, pair)) for pair in (spec.kernel, spec.stride))
-    return f"{kernel} {spec.kind} pooling, stride {stride},{padding} {before} {spec.dtype} in, {after} {spec.dtype} out"
+    types = f"{before} {spec.dtype} in, {after} {spec.dtype} out"
+    if spec.kind == "mean":
+        return f"{kernel} rescaled mean, stride {stride}, {types}"
+    return f"{kernel} {spec.kind} pooling, stride {stride},{padding} {types}"
+
+
+def describe_upscale(spec: UpscaleSpec) -> str:
+    """Returns a few words: how a frame is enlarged."""
+    factor = "{}x{}".format(*spec.factor)
+    if spec.kind == "nearest":
+        return f"every pixel {factor} times"
+    return f"channels as {factor} pixels ({spec.order})"
 
 
 def pool_header(plan: PoolPlan, version: str) -> str:
     """Returns the comment that a pooling engine's Verilog begins with."""
     spec, cycles = plan.spec, plan.cycles
-    means = {"max": "the largest element of each window", "average": "the mean of each window, half away from zero"}
+    means = {"max": "the largest element of each window", "average": "the mean of each window, half away from zero",
+             "mean": "the sum over each window, scaled as TensorFlow Lite's MEAN"}  # fmt: skip
     return f"""\
 {plan.top_name}: {describe_pool(spec)}
 
@@ -47,6 +60,8 @@ def node_lines(graph: Graph) -> list[str]:
                 what = "another shape"
             case Add():
                 what = "sum"
+            case Upscale():
+                what = describe_upscale(node.spec)
             case Conv():
                 what = describe_kind(node.spec)
             case _:
@@ -58,11 +73,12 @@ def node_lines(graph: Graph) -> list[str]:
 def graph_header(plan: GraphPlan, version: str) -> str:
     """Returns the comment that a graph's Verilog begins with."""
     nodes = "\n".join(f"  {line}" for line in node_lines(plan.graph))
+    shared = "".join(f"\nOne engine computes, one after the other: {', '.join(layers)}.\n" for layers in plan.programs)
     return f"""\
 {plan.top_name}: {describe_graph(plan.graph)}
 
 {nodes}
-
+{shared}
 {plan.multipliers} multipliers; latency {plan.cycles.latency} cycles, a frame every {plan.cycles.interval} cycles.
 
 {STREAMS.format(version=version)}"""

@@ -1,7 +1,8 @@
 """Reads a graph as a person writes it: a ``.toml`` file with a table for each layer; docs/graphs.md describes it."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, SpecError, one_of
-from ..graph import INPUT, STREAM_DTYPES, Concat, Conv, Graph, Network, Node, Pool, Tensor, result_of
+from ..golden.pool import mean_multiplier
+from ..graph import INPUT, STREAM_DTYPES, Concat, Conv, Graph, Network, Node, Pool, Tensor, Upscale, result_of
 from ..layer import LayerParameters
 from ..pool import PoolSpec
 from ..spec import dtype_range
+from ..upscale import UPSCALE_KINDS, UpscaleSpec
 from .tensor_source import Seeded, TensorSource
 from .toml import layer_of
 from .toml_file import read_toml
 
 TABLE = "layer"
-KINDS = ("conv", "max_pool", "average_pool", "concat")
+KINDS = ("conv", "max_pool", "average_pool", "mean", *UPSCALE_KINDS, "concat")
 _OWN = ("name", "height", "width", "channels", "dtype", "zero_point", "input", "expected", TABLE)
 _POOL_KEYS = ("kernel", "stride", "padding", "activation_min", "activation_max")
+_MEAN_KEYS = ("kernel", "stride", "scale", "output_zero_point", "activation_min", "activation_max")
 _TENSORS_OF_FILES = ("expected", "height", "width", "length", "in_channels", "inputs", "outputs")
 
 
@@ -131,16 +135,49 @@ def _node(
         read = {"input_dtype": before.dtype, "input_zero_point": before.zero_point}
         layer = layer_of(path, {**read, **table, **shape})
         return Conv(input=source, spec=layer.spec), layer.parameters
+    if kind in UPSCALE_KINDS:
+        return Upscale(input=source, spec=_upscale(name, kind, table, before)), None
+    if kind == "mean":
+        return Pool(input=source, spec=_mean(name, table, before)), None
     _only(name, table, ("name", *_POOL_KEYS))
     if "kernel" not in table:
         raise SpecError(name, "kernel", None, "given")
+    spec = PoolSpec.from_dict({"name": name, "kind": kind.removesuffix("_pool"), **_window(table, before)})
+    return Pool(input=source, spec=spec), None
+
+
+def _upscale(name: str, kind: str, table: dict[str, Any], before: Tensor) -> UpscaleSpec:
+    keys = ("factor",) if kind == "nearest" else ("factor", "order")
+    _only(name, table, ("name", *keys))
+    if "factor" not in table:
+        raise SpecError(name, "factor", None, "given")
+    given = {key: table[key] for key in keys if key in table}
+    if not isinstance(given["factor"], list):
+        given["factor"] = [given["factor"]] * 2
+    frame = {"height": before.height, "width": before.width, "channels": before.channels, "dtype": before.dtype}
+    return UpscaleSpec.from_dict({"name": name, "kind": kind, **frame, **given})
+
+
+def _window(table: dict[str, Any], before: Tensor) -> dict[str, Any]:
     given = {key: table[key] for key in _POOL_KEYS if key in table}
     for key in ("kernel", "stride"):
         if key in given and not isinstance(given[key], list):
             given[key] = [given[key], given[key]]
-    given |= {"height": before.height, "width": before.width, "channels": before.channels, "dtype": before.dtype}
-    spec = PoolSpec.from_dict({"name": name, "kind": kind.removesuffix("_pool"), **given})
-    return Pool(input=source, spec=spec), None
+    return given | {"height": before.height, "width": before.width, "channels": before.channels, "dtype": before.dtype}
+
+
+def _mean(name: str, table: dict[str, Any], before: Tensor) -> PoolSpec:
+    """The mean of the frame, or of windows, at another scale."""
+    _only(name, table, ("name", *_MEAN_KEYS))
+    scale = table.get("scale", 1.0)
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < math.inf:
+        raise SpecError(name, "scale", scale, "a positive number, the input's scale over the output's")
+    values = {"kernel": [before.height, before.width], **_window(table, before)}
+    points = {"input_zero_point": before.zero_point,
+              "output_zero_point": table.get("output_zero_point", before.zero_point)}  # fmt: skip
+    windows = PoolSpec.from_dict({"name": name, "kind": "mean", **points, **values})
+    multiplier, shift = mean_multiplier(float(scale), windows.kernel[0] * windows.kernel[1])
+    return replace(windows, multiplier=multiplier, shift=shift)
 
 
 def _only(name: str, table: dict[str, Any], known: tuple[str, ...]) -> None:

@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, SpecError
+from ..errors import FormatError, SpecError, one_of
 from ..graph import MAX_NODES, Conv, Reshape, Tensor, result_of
 from ..graph import Node as GraphNode
 from ..layer import Layer
 from ..pool import PoolSpec
 from ..spec import ConvSpec, dtype_range
+from ..upscale import UpscaleSpec
 from .onnx_file import Node
 from .onnx_nodes import Clamp, FloatValue, FrameValue, NodeReader, Value, WeightValue
 from .onnx_operator import QUANTISED_TRANSPOSE, OnnxOperator, layer_of
 from .onnx_steps import Quantisation, mean_of_all
 
 
-def shape_of(spec: ConvSpec | PoolSpec, like: tuple[int, ...]) -> tuple[int, ...]:
+def shape_of(spec: ConvSpec | PoolSpec | UpscaleSpec, like: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a result in the file: of as many extents as what is read."""
     height, width, channels = spec.output_shape
     return (1, channels, *(height, width)[4 - len(like) :])
@@ -178,6 +179,23 @@ class LayerReader(NodeReader):
 
     def global_average_pool(self, node: Node) -> None:
         self.attributes(node)
+        self._mean(node, keepdims=True)
+
+    def reduce_mean(self, node: Node) -> None:
+        attributes = self.attributes(node, axes=None, keepdims=1, noop_with_empty_axes=0)
+        axes = attributes["axes"]
+        if self.optional(node, 1):
+            axes = [int(axis) for axis in self.constant(node, 1, "axes").reshape(-1)[:8]]
+        rank = len(self.picture(node, 0).shape)
+        spatial = list(range(2, rank))
+        if axes is None or sorted(axis % rank for axis in axes) != spatial or not spatial:
+            self.refuse(
+                node, "axes", axes, f"all but batch and channels, {one_of(spatial) or 'of which there are none'}"
+            )
+        self._mean(node, keepdims=bool(attributes["keepdims"]))
+
+    def _mean(self, node: Node, *, keepdims: bool) -> None:
+        """Of each channel."""
         frame, read = self.real(node, 0)
         if len(frame.shape) < 3:
             self.refuse(node, "shape of the input", frame.shape, "rows and columns, or a length")
@@ -186,4 +204,5 @@ class LayerReader(NodeReader):
             layer = mean_of_all(self.node_name(node), frame.tensor.shape, read, made, clamp)
             return self.take_convolution(node, layer, frame.name, frame.tensor)
 
-        self.make(node, FloatValue(node, (*frame.shape[:2], *(1,) * (len(frame.shape) - 2)), finish))
+        ones = (1,) * (len(frame.shape) - 2) if keepdims else ()
+        self.make(node, FloatValue(node, (*frame.shape[:2], *ones), finish))

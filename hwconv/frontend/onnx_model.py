@@ -18,9 +18,10 @@ from ..host import Dequantise, Quantise
 from ..model import HostStep, Model, OperatorRecord, Survey
 from ..pool import PoolSpec
 from .onnx_file import Node, OnnxFile, contained
-from .onnx_layers import LayerReader, shape_of
+from .onnx_layers import shape_of
 from .onnx_nodes import Clamp, FloatValue, FrameValue, WeightValue, channels_rows_columns
 from .onnx_steps import BYTES, Quantisation, add_of, check_mean, quantised, window_of
+from .onnx_upscale import UpscaleReader
 
 
 def load_model(path: str | Path) -> Model:
@@ -46,7 +47,7 @@ def survey_model(path: str | Path) -> Survey:
         return _Surveyor(OnnxFile(path)).survey()
 
 
-class _Surveyor(LayerReader):
+class _Surveyor(UpscaleReader):
     """One model, read node after node."""
 
     def survey(self) -> Survey:
@@ -56,8 +57,9 @@ class _Surveyor(LayerReader):
             "QLinearMatMul": self.qlinear_matmul, "Conv": self.conv, "ConvTranspose": self.conv,
             "Gemm": self.gemm, "MatMul": self.matmul, "Add": self._add, "Relu": self._clamp, "Clip": self._clamp,
             "MaxPool": self._max_pool, "AveragePool": self._average_pool,
-            "GlobalAveragePool": self.global_average_pool, "Concat": self._concat,
-            "Flatten": self._flatten, "Reshape": self._flatten,
+            "GlobalAveragePool": self.global_average_pool, "ReduceMean": self.reduce_mean, "Concat": self._concat,
+            "Flatten": self._flatten, "Reshape": self._flatten, "Resize": self.resize,
+            "DepthToSpace": self.depth_to_space,
         }  # fmt: skip
         self._take_ends()
         for node in self.file.nodes:
@@ -108,7 +110,7 @@ class _Surveyor(LayerReader):
         for node in self.file.nodes:
             if not node.inputs or node.inputs[0] not in same:
                 continue
-            if node.operator in ("MaxPool", "Concat", "Flatten", "Reshape"):
+            if node.operator in ("MaxPool", "Concat", "Flatten", "Reshape", "Resize", "DepthToSpace"):
                 same |= set(node.outputs)
             elif node.operator in ("DequantizeLinear", "QLinearConv", "QLinearMatMul"):
                 point = self.optional(node, 2)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import FormatError, HwconvError, SpecError, UnsupportedError, one_of
-from ..graph import INPUT, STREAM_DTYPES, Add, Concat, Conv, Graph, Network, Node, Pool, Reshape, result_of
+from ..graph import INPUT, STREAM_DTYPES, Add, Concat, Conv, Graph, Network, Node, Pool, Reshape, Upscale, result_of
 from ..graph import Tensor as Frame
 from ..host import Reshape as HostReshape
 from ..layer import Layer, LayerParameters
 from ..model import HostStep, Model, ModelTensor, OperatorRecord, Survey
 from ..spec import Padding
 from .model_reader import ModelReader
+from .tflite_axes import AXES, Ordered, mean_of, transposed, usual_axes
 from .tflite_convolution import CONVOLUTIONS, ConvolutionReader
 from .tflite_file import NUMBER_COST, ModelFile, Tensor, contained, vector_of
 from .tflite_operator import OperatorReader, label_of, tensors_of
@@ -32,8 +33,9 @@ from .tflite_steps import (
     pool_of,
     rescaled,
 )
+from .tflite_upscale import UPSCALES, upscale_of
 
-OPERATORS = (*CONVOLUTIONS, "ADD", *POOLS, "CONCATENATION", "RESHAPE", *PADS, *AFTER)
+OPERATORS = (*CONVOLUTIONS, "ADD", *POOLS, "CONCATENATION", "RESHAPE", *AXES, *UPSCALES, *PADS, *AFTER)
 """All that are known."""
 
 
@@ -98,6 +100,7 @@ class _Surveyor(ModelReader):
                     self.readers[number].append(index)
         self.names: dict[int, str] = {}
         self.of_host: set[int] = set()
+        self.ordered: dict[int, Ordered] = {}
         self.padded: dict[int, tuple[int, Padding]] = {}
         self.parameters: dict[str, LayerParameters] = {}
 
@@ -177,6 +180,8 @@ class _Surveyor(ModelReader):
             return self._reshape(reader)
         if name in AFTER:
             return self._host(reader)
+        if name in AXES:
+            return self._axes(reader)
         return self._combined(reader)
 
     def _source(self, reader: OperatorReader, number: int) -> tuple[str, Frame]:
@@ -190,6 +195,8 @@ class _Surveyor(ModelReader):
             maker = self.makers[number]
             what = f"made by operator {maker} ({self.model.operator_name(maker)}) on the host"
             reader.refuse(f"tensor {number}", what, "the host's operators after all others")
+        if number in self.ordered:
+            reader.refuse(f"tensor {number}", "axes in another order", f"read by {one_of(AXES)}")
         height, width, channels = reader.frame(tensor)
         zero_point = reader.zero_point(tensor)
         frame = Frame(height=height, width=width, channels=channels, dtype=tensor.dtype, zero_point=zero_point)
@@ -268,9 +275,50 @@ class _Surveyor(ModelReader):
         self._add_node(reader, node, [frame], output)
         return _Place("free", name)
 
+    def _axes(self, reader: OperatorReader) -> _Place:
+        """Means, and axes in another order, which only means take."""
+        inputs, output = reader.tensors(2, 2)
+        x = inputs[0]
+        if x.index in self.ordered:
+            before = self.ordered[x.index]
+        else:
+            before = Ordered(*self._source(reader, x.index), usual_axes(x))
+        shape, name = reader.frame(output), f"op{reader.index}_{reader.operator.lower()}"
+        mean = None
+        if reader.operator == "MEAN":
+            spec, axes = mean_of(reader, name, before)
+            mean = Pool(input=before.name, spec=spec)
+            made = Ordered(name, result_of(mean, [before.frame]), axes)
+        else:
+            made = transposed(reader, before)
+        if not made.in_order and output.index in self.outputs:
+            reader.refuse(f"tensor {output.index}", "axes in another order", f"read by {one_of(AXES)}, and no output")
+        if mean is not None:
+            self.nodes.append(mean)
+        place = _Place("engine", name) if mean else _Place("free", note="axes in another order")
+        if not made.in_order:
+            self.ordered[output.index] = made
+            return place
+        if made.frame.shape == shape:
+            self.names[output.index] = made.name
+            return place
+        frame = dict(zip(("height", "width", "channels"), shape, strict=True))
+        self._add_node(reader, Reshape(name=f"op{reader.index}_frame", input=made.name, **frame), [made.frame], output)
+        return place
+
     def _combined(self, reader: OperatorReader) -> _Place:
-        """Pooling, additions and concatenations."""
+        """Pooling, enlarged frames, additions and concatenations."""
         name = f"op{reader.index}_{reader.operator.lower()}"
+        if reader.operator in UPSCALES:
+            inputs, output = reader.tensors(1, 2)
+            source, frame = self._source(reader, inputs[0].index)
+            reader.frame(output)
+            larger = Upscale(input=source, spec=upscale_of(reader, name))
+            if larger.spec.pieces == 1:
+                self.names[output.index] = source
+                return _Place("free", note="the same frame")
+            self._add_node(reader, larger, [frame], output)
+            return _Place("engine", name)
         if reader.operator in POOLS:
             (x,), output = reader.tensors(1, 1)
             source, frame = self._source(reader, x.index)

@@ -21,8 +21,13 @@ OPTIONS = {
     "AVERAGE_POOL_2D": (tflite.BuiltinOptions.Pool2DOptions, tflite.Pool2DOptions),
     "MAX_POOL_2D": (tflite.BuiltinOptions.Pool2DOptions, tflite.Pool2DOptions),
     "CONCATENATION": (tflite.BuiltinOptions.ConcatenationOptions, tflite.ConcatenationOptions),
+    "RESIZE_NEAREST_NEIGHBOR": (
+        tflite.BuiltinOptions.ResizeNearestNeighborOptions, tflite.ResizeNearestNeighborOptions,
+    ),
+    "DEPTH_TO_SPACE": (tflite.BuiltinOptions.DepthToSpaceOptions, tflite.DepthToSpaceOptions),
+    "MEAN": (tflite.BuiltinOptions.ReducerOptions, tflite.ReducerOptions),
     "SOFTMAX": (tflite.BuiltinOptions.SoftmaxOptions, tflite.SoftmaxOptions),
-}
+}  # fmt: skip
 """Operators whose options matter."""
 _MAX_TENSORS = 1 << 16  # of one operator
 _ACTIVATIONS: dict[int, tuple[str, float | None, float | None]] = {

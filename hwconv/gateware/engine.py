@@ -5,6 +5,9 @@ s_axis -> receiver -> activation memory -> operand supply -> systolic array -> d
                       sequencer -> address generator
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -66,6 +69,25 @@ class FrameVerdicts(wiring.Component):
         return m
 
 
+def tap(number: int, beat_bytes: int, source: Any, when: Value | None = None) -> Instance:
+    """What simulations see of a tensor: its beats, as they move.
+
+    Parameters
+    ----------
+    number : of the tensor
+    source : a stream of beats. when : the cycles in which they are the tensor's, if not all are
+    """
+    moving = source.valid & source.ready
+    return Instance(
+        "hwconv_tap",
+        p_BYTES=beat_bytes,
+        p_ID=number,
+        i_clk=ClockSignal(),
+        i_moving=moving if when is None else moving & when,
+        i_data=source.p.data,
+    )
+
+
 class EngineCore(wiring.Component):
     """The engine with Amaranth streams; :class:`Engine` gives it its AXI4-Stream ports.
 
@@ -74,6 +96,12 @@ class EngineCore(wiring.Component):
 
     Latency and interval: `hwconv.plan.cycles`. Back-pressure is accepted at any cycle on both sides: the sequencer
     starts a pixel tile only when its rows are there and its results have room, and nothing stalls in between.
+
+    Parameters
+    ----------
+    config : EngineConfig
+    observed : sequence of int, optional
+        Of a program that simulations look into: a number for what each layer but the last computes.
 
     Members
     -------
@@ -87,8 +115,8 @@ class EngineCore(wiring.Component):
         a whole image, and while one waits or is taken, no frame begins; nothing else may depend on what was loaded.
     """
 
-    def __init__(self, config: EngineConfig) -> None:
-        self._config = config
+    def __init__(self, config: EngineConfig, observed: Sequence[int] = ()) -> None:
+        self._config, self._observed = config, observed
         super().__init__(
             {
                 "i": In(stream.Signature(Beat(config.input_beat_bytes))),
@@ -321,6 +349,9 @@ class EngineCore(wiring.Component):
             return
         m.submodules.skid_back = skid_back = SkidBuffer(Beat(config.output_beat_bytes))
         wiring.connect(m, skid_back.o, receiver.back)
+        for layer, number in enumerate(self._observed):
+            coming = receiver.program.index == layer + 1
+            m.submodules[f"tap_{number}"] = tap(number, config.output_beat_bytes, receiver.back, coming)
         final = front.o.payload.final
         m.d.comb += [
             skid_back.i.payload.eq(front.o.payload.beat),

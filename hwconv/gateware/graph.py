@@ -1,23 +1,26 @@
-"""Engines side by side and one after the other: guard, forks, queues, additions, concatenations."""
+"""Engines side by side and one after the other: guard, forks, queues, additions, enlarged frames, concatenations."""
 
 from typing import Any
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.add import Addition
 from hwconv.gateware.axi_stream_top import AxiStreamTop
-from hwconv.gateware.engine import EngineCore
+from hwconv.gateware.engine import EngineCore, tap
 from hwconv.gateware.frame_guard import FrameGuard
 from hwconv.gateware.stream import Beat, PlainBeat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.stream_queue import StreamQueue
+from hwconv.gateware.upscale import Upscaler
 from hwconv.gateware.winograd_engine import WinogradCore
-from hwconv.graph import INPUT, Add, Concat
+from hwconv.graph import INPUT, Add, Concat, Upscale
 from hwconv.plan.add import AddPlan
 from hwconv.plan.engine_plan import module_name
 from hwconv.plan.graph_plan import MARKS_MARGIN, GraphPlan
 from hwconv.plan.graph_schedule import GUARD_ROOM, Edge
+from hwconv.plan.partition import Block
+from hwconv.plan.upscale import UpscalePlan
 from hwconv.plan.winograd_config import WinogradConfig
 
 GUARD_QUEUE = 16
@@ -121,10 +124,10 @@ class GraphCore(wiring.Component):
         graph, beats = self._plan.graph, self._plan.beats
         given = {INPUT: self._enter(m)}
         sinks: dict[str, list[tuple[Edge, Stream]]] = {}
-        for place, node in enumerate(graph.computed):
-            label = f"node_{place}_{module_name(node.name)}"
+        for place, block in enumerate(self._plan.blocks):
+            node, label = block.node, f"node_{place}_{module_name(block.name)}"
             inputs = []
-            for index, name in enumerate(graph.origins(node)):
+            for index, name in enumerate(block.inputs):
                 sink = stream.Signature(PlainBeat(beats[name])).create(path=(f"{label}_input_{index}",))
                 sinks.setdefault(name, []).append(((node.name, index), sink))
                 inputs.append(sink)
@@ -132,8 +135,10 @@ class GraphCore(wiring.Component):
                 given[node.name] = self._concatenate(m, label, node, inputs)
             elif isinstance(node, Add):
                 given[node.name] = self._add(m, label, node.name, inputs)
+            elif isinstance(node, Upscale):
+                given[node.name] = self._upscale(m, label, node.name, inputs[0])
             else:
-                given[node.name] = self._engine(m, label, node.name, node.input, inputs[0])
+                given[node.name] = self._engine(m, label, block, inputs[0])
         for name, readers in sinks.items():
             self._hand_on(m, name, given[name], readers)
         if self._plan.observed:
@@ -172,12 +177,18 @@ class GraphCore(wiring.Component):
         ]
         return arrived.o
 
-    def _engine(self, m: Module, label: str, name: str, source: str, sink: Stream) -> Stream:
-        plan = self._plan
+    def _engine(self, m: Module, label: str, block: Block, sink: Stream) -> Stream:
+        plan, name, source = self._plan, block.name, block.inputs[0]
         engine = plan.engines[name]
-        assert not isinstance(engine, AddPlan)
+        assert not isinstance(engine, AddPlan | UpscalePlan)
         config = engine.config
-        core = WinogradCore(config) if isinstance(config, WinogradConfig) else EngineCore(config)
+        core: EngineCore | WinogradCore
+        if isinstance(config, WinogradConfig):
+            core = WinogradCore(config)
+        else:
+            numbers = {each: index for index, each in enumerate(plan.graph.tensors)}
+            observed = [numbers[each] for each in block.layers[:-1]] if plan.observed else []
+            core = EngineCore(config, observed)
         m.submodules[label] = core
         out = stream.Signature(PlainBeat(plan.beats[name])).create(path=(f"{label}_output",))
         m.d.comb += [
@@ -213,6 +224,14 @@ class GraphCore(wiring.Component):
             self._connect(m, sink, getattr(addition, f"i_{index}"))
         return addition.o
 
+    def _upscale(self, m: Module, label: str, name: str, sink: Stream) -> Stream:
+        plan = self._plan.engines[name]
+        assert isinstance(plan, UpscalePlan)
+        upscaler = ResetInserter(self.resetting)(Upscaler(plan.config))
+        m.submodules[label] = upscaler
+        self._connect(m, sink, upscaler.i)
+        return upscaler.o
+
     def _hand_on(self, m: Module, name: str, source: Stream, readers: list[tuple[Edge, Stream]]) -> None:
         """To the only reader, or to all of them in the same cycle, which is when all have room."""
         plan = self._plan
@@ -237,15 +256,7 @@ class GraphCore(wiring.Component):
         for index, name in enumerate(self._plan.graph.tensors):
             if name not in given:
                 continue
-            source = given[name]
-            m.submodules[f"tap_{index}"] = Instance(
-                "hwconv_tap",
-                p_BYTES=self._plan.beats[name],
-                p_ID=index,
-                i_clk=ClockSignal(),
-                i_moving=source.valid & source.ready,
-                i_data=source.p.data,
-            )
+            m.submodules[f"tap_{index}"] = tap(index, self._plan.beats[name], given[name])
 
     def _leave(self, m: Module, source: Stream) -> None:
         """A frame's last beat waits for the mark of its input, which comes first: it depends on all of the frame."""

@@ -164,8 +164,11 @@ class RowLedger(wiring.Component):
         above = Signal()
         below = Signal()
         between = Signal.like(lowest, reset_less=True)
+        whole = self.upcoming_last | (lowest > height)
+        if not self.program.single:  # results of the first layer cannot come back before all of its input is there
+            whole |= self.program.is_first
         m.d.sync += [
-            above.eq(self.upcoming_last | (lowest > height)),
+            above.eq(whole),
             below.eq(lowest < 1),
             between.eq(lowest),
             need.eq(Mux(above, height, Mux(below, 1, between))),

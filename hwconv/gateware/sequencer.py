@@ -8,10 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, range_shape
 from hwconv.plan.config import EngineConfig, FoldPhase
-
-SETTLING_CYCLES = 20
-"""Cycles between two layers of a program, at least, in which every block takes over the next layer's bounds."""
-
+from hwconv.plan.settling import settling_cycles
 
 SEQUENCER_MARKS = (
     "start",
@@ -30,17 +27,6 @@ SEQUENCER_MARKS = (
     "next_pixels",
     "tile_end",
 )
-
-
-def settling_cycles(config: EngineConfig) -> int:
-    """Cycles between two layers of a program: the first fold of a layer must not end before the last one's drain."""
-    passes = config.passes
-    longest = SETTLING_CYCLES
-    for before, after in zip(passes, passes[1:] + passes[:1], strict=True):
-        behind = before.block_steps - before.active_steps + before.phases[0][0].idle_steps
-        ahead = (after.phases[0][0].tap_blocks - 1) * after.block_steps + after.active_steps
-        longest = max(longest, config.pixels * config.drain - behind - ahead)
-    return longest
 
 
 def row_phase_shape(program: ProgramCounter) -> Shape:

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal,
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import ProgramCounter
+from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, range_shape
 from hwconv.gateware.sequencer import row_phase_shape
 from hwconv.plan.config import EngineConfig, PassConfig
 
@@ -50,6 +50,9 @@ class WeightSupply(wiring.Component):
     Throughput: a word a cycle. No back-pressure. All paths are cut by registers. Depthwise: the last word of the ROM is
     read where no step is active, which is 0.
 
+    Of layers with several groups in a word (`PassConfig.word_groups`), the weights of a channel block are read once for
+    each group, and columns of other groups take 0.
+
     Members
     -------
     active : In, a step multiplies
@@ -64,6 +67,9 @@ class WeightSupply(wiring.Component):
         self._config = config
         self.latency = ROM_LATENCY + (1 if config.depthwise else 0)
         self.program = ProgramCounter("weights", config.passes)
+        # How the layers share the columns out among the groups of a word; () where all columns work in all steps.
+        self._sharings = list(dict.fromkeys([(), *(config.column_groups(item) for item in config.passes)]))
+        self._group_bits = range_shape(0, max(item.word_groups for item in config.passes) - 1).width
         lanes = data.ArrayLayout(signed(config.operands.lane_bits), config.weight_lanes)
         members = {"active": In(1), "o": Out(lanes)}
         if self.program.phased:
@@ -81,6 +87,7 @@ class WeightSupply(wiring.Component):
         config, program = self._config, self.program
         reload = program.changed(m)
         address = Signal(range(max(2, config.weight_depth)))
+        group_of_word: Signal | None = None
         if program.phased:
             with m.If(self.active):  # and stay within the ROM while nothing is active
                 m.d.sync += address.eq(Mux(address == program.first.weight_words - 1, 0, address + 1))
@@ -90,12 +97,7 @@ class WeightSupply(wiring.Component):
             counter = program.loop(m, "weight", lambda item: item.weight_words, self.active, reload)
             m.d.comb += address.eq(counter.count)
         else:
-            counter = program.loop(m, "weight", lambda item: item.weight_words, self.active, reload)
-            base = program.bound(lambda item: item.weight_base)
-            with m.If(self.active):
-                m.d.sync += address.eq(Mux(counter.last, base, address + 1))
-            with m.If(reload):
-                m.d.sync += address.eq(base)
+            group_of_word = self._walk_program(m, address, reload)
         if config.depthwise:
             nothing = config.weight_depth - 1
             read = Signal.like(address, name="read_address", init=nothing)
@@ -106,6 +108,10 @@ class WeightSupply(wiring.Component):
                 hop = Signal.like(address, name=f"address_{cluster}", reset_less=True)
                 m.d.sync += hop.eq(address)
                 address = hop
+                if group_of_word is not None:
+                    hop = Signal.like(group_of_word, name=f"group_of_word_{cluster}", reset_less=True)
+                    m.d.sync += hop.eq(group_of_word)
+                    group_of_word = hop
             bits = config.operands.lane_bits * config.cluster_lanes
             weights = Signal(bits, name=f"weights_{cluster}")
             if config.loading is None:
@@ -123,5 +129,62 @@ class WeightSupply(wiring.Component):
                     weights,
                 )
             first = cluster * config.cluster_lanes
-            m.d.comb += Cat(*(self.o[first + index].as_unsigned() for index in range(config.cluster_lanes))).eq(weights)
+            read = weights
+            if group_of_word is not None:
+                read = self._of_group(m, cluster, weights, group_of_word)
+            m.d.comb += Cat(*(self.o[first + index].as_unsigned() for index in range(config.cluster_lanes))).eq(read)
         return m
+
+    def _walk_program(self, m: Module, address: Signal, reload: Value) -> Signal | None:
+        """The address, layer after layer. Where words hold several groups, returns which of them a step is of, and
+        above it how the layer shares the columns out among them: an index into `_sharings`.
+        """
+        program, active = self.program, self.active
+        base = program.bound(lambda item: item.weight_base)
+
+        def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
+            return program.loop(m, name, value, advance, reload)
+
+        if self._sharings == [()]:
+            word = loop("weight", lambda item: item.weight_words, active)
+            following = Mux(word.last, base, address + 1)
+        else:
+            of_block = loop("weight_of_block", lambda item: item.block_weights, active)
+            group = loop("group_of_word", lambda item: item.word_groups, active & of_block.last)
+            # Words count when the last group reads them.
+            word = loop("weight", lambda item: item.weight_words, active & group.last)
+            first_of_block = address - program.bound(lambda item: item.block_weights - 1)
+            onwards = Mux(word.last & group.last, base, address + 1)
+            following = Mux(of_block.last & ~group.last, first_of_block, onwards)
+        with m.If(active):
+            m.d.sync += address.eq(following)
+        with m.If(reload):
+            m.d.sync += address.eq(base)
+        if self._sharings == [()]:
+            return None
+        sharing = program.bound(lambda item: self._sharings.index(self._config.column_groups(item)))
+        together = Signal(self._group_bits + len(sharing), name="group_of_word_0")
+        m.d.comb += together.eq(Cat(group.count, sharing))
+        return together
+
+    def _of_group(self, m: Module, cluster: int, weights: Signal, group_of_word: Signal) -> Signal:
+        """A cluster's weights, 0 in the columns of other groups than the step's.
+
+        Which columns work is found while the memory is read.
+        """
+        config, bits = self._config, self._group_bits
+        group, sharing = group_of_word[:bits], group_of_word[bits:]
+        columns = range(cluster * config.cluster, (cluster + 1) * config.cluster)
+        working = Signal(config.cluster, name=f"working_{cluster}", reset_less=True)
+        kept = Signal(config.cluster, name=f"kept_{cluster}", reset_less=True)
+        masked = Signal.like(weights, name=f"masked_{cluster}")
+        for index, column in enumerate(columns):
+            shared = [
+                (sharing == number) & (group == groups[column] if groups else Const(1, 1))
+                for number, groups in enumerate(self._sharings)
+            ]
+            m.d.sync += working[index].eq(Cat(*shared).any())
+        lane_bits = config.operands.lane_bits
+        m.d.sync += kept.eq(working)
+        m.d.comb += masked.eq(weights & Cat(kept[index].replicate(lane_bits) for index in range(config.cluster)))
+        return masked

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import INPUT, Add, Concat, Conv, Network, Reshape
-from . import add, pool
+from ..graph import INPUT, Add, Concat, Conv, Network, Reshape, Upscale
+from . import add, pool, upscale
 from . import run as run_layer
 
 
@@ -19,6 +19,8 @@ def run_all(network: Network, x: NDArray[np.integer]) -> dict[str, NDArray[np.in
             tensors[node.name] = inputs[0].reshape(len(x), node.height, node.width, node.channels)
         elif isinstance(node, Add):
             tensors[node.name] = add.run(node.spec, *inputs)
+        elif isinstance(node, Upscale):
+            tensors[node.name] = upscale.run(node.spec, inputs[0])
         elif isinstance(node, Conv):
             tensors[node.name] = run_layer(network.layers[node.name], inputs[0])
         else:

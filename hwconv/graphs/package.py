@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from hwconv import simulation
-from hwconv.api import PACKAGE_FRAMES, GenerateResult, design_of
+from hwconv.designs import design_of
 from hwconv.emit.package import Package, Vectors, check_directory, engine_files, make_package
 from hwconv.golden import graph as golden_graph
 from hwconv.graphs.run import Frames, frames_of
 from hwconv.plan.graph_plan import GraphPlan
+from hwconv.results import GenerateResult
+from hwconv.vectors import PACKAGE_FRAMES
 
 
 def package_of(

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwconv import simulation
-from hwconv.api import SimulateResult, design_of, netlist_of
 from hwconv.comparison import ComparisonResult, TensorResult
+from hwconv.designs import design_of, netlist_of
 from hwconv.errors import SpecError
 from hwconv.golden import graph as golden_graph
 from hwconv.graph import Graph
 from hwconv.packing import bytes_to_tensor
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.resources import resource_path
+from hwconv.results import SimulateResult
 from hwconv.simulation import SimulationResult
 from hwconv.simulation.bench import run_cocotb
 from hwconv.spec import dtype_range

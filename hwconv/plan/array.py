@@ -60,6 +60,8 @@ class Folding:
 
     packed: bool = False
     """Two columns share a multiplier."""
+    word_groups: int = 1
+    """Groups side by side in a word: see `PassConfig.word_groups`."""
     activation_bytes: int = 1
 
     @property

@@ -35,15 +35,15 @@ class BlockShape:
 def block_shape(width: int, depth: int) -> BlockShape:
     """The cheapest grid of ECP5 blocks for a memory of `depth` words of `width` bits.
 
-    Cost is 64 per block and 1 per bit and bank after the first (the selection between banks); of equals, the deepest
-    block wins.
+    Cost is 64 per block and 1 per bit and bank after the first (the selection between banks); of equals, the fewest
+    blocks win, then the deepest one.
     """
     best: BlockShape | None = None
-    best_cost = 0
+    best_cost = 0, 0
     for log2_depth, block_width in _ECP5_BLOCK_WIDTHS.items():
         block_depth = 1 << log2_depth
         shape = BlockShape(block_depth, block_width, -(-depth // block_depth), -(-width // block_width))
-        cost = _cost(width, shape)
+        cost = _cost(width, shape), shape.blocks
         if best is None or cost <= best_cost:
             best, best_cost = shape, cost
     assert best is not None

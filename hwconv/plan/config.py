@@ -98,6 +98,9 @@ class PassConfig:
     """Steps of a channel block in which the array multiplies."""
     block_steps: int
     """Steps of a channel block, those included in which lanes still load."""
+    word_groups: int = 1
+    """Groups of the layer side by side in one activation word. A channel block's weights are read once for each, and
+    then reach the columns of that group only: what lies off the diagonal is not stored."""
     state_rows: int = 0
     """Rows of earlier frames that are kept, and read above a frame."""
     activation_base: int = 0
@@ -164,7 +167,13 @@ class PassConfig:
 
     def row_weights(self, row_phase: int) -> int:
         """Weights of each column that the tiles of a row phase read."""
-        return self.groups * self.tiles * sum(self.depth(phase) for phase in self.phases[row_phase])
+        depth = sum(self.depth(phase) for phase in self.phases[row_phase])
+        return self.groups * self.tiles * depth // self.word_groups
+
+    @property
+    def block_weights(self) -> int:
+        """Words of weights of a channel block."""
+        return self.active_steps // self.word_groups
 
     @property
     def weight_words(self) -> int:
@@ -327,6 +336,15 @@ class EngineConfig:
         """The output channel of its tile that a column computes (see `gateware.drain`)."""
         requantiser, turn = divmod(column, self.drain)
         return turn * self.requantisers + requantiser
+
+    def column_groups(self, item: PassConfig) -> tuple[int, ...]:
+        """Which of a layer's `word_groups` each column computes; beyond the last one it is idle. Empty where there is
+        one, for which all columns work.
+        """
+        if item.word_groups == 1:
+            return ()
+        outputs = item.group_out_words * self.requantisers // item.word_groups
+        return tuple(self.column_channel(column) // outputs for column in range(self.columns))
 
     def channel_column(self, channel: int) -> int:
         """The column that computes an output channel of its tile."""

@@ -64,7 +64,7 @@ def predict(config: EngineConfig) -> Cycles:
     Raises
     ------
     ValueError
-        The engine runs several layers: their latencies depend on each other, and no closed form is claimed.
+        The engine runs several layers: see :func:`~hwconv.plan.program_schedule.predict_program`.
     """
     item = _only(config)
     starts = _starts(config, item, 1)

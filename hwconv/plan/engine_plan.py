@@ -16,9 +16,10 @@ from .formats import BYTES, OperandFormat, array_sum_range, array_zero_point, op
 from .images import rom_images
 from .loadable import check_loadable, fill, loadable_requantiser, type_accumulator, unloaded
 from .phases import axis_phases, has_phases, phase_layers
+from .program_schedule import predict_program
 from .requantise import RequantiserPlan, plan_requantisers
 from .rom import RomImage
-from .summary import summarise
+from .summary import summarise, summarise_program
 from .weight_image import image_identity
 
 DEFAULT_MULTIPLIERS = 64
@@ -77,7 +78,12 @@ class EnginePlan:
 
     @cached_property
     def cycles(self) -> Cycles:
-        return predict(self.config)
+        return predict(self.config) if self.config.ring else predict_program(self.config)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one frame, over all layers."""
+        return sum(layer.spec.macs for layer in self.layers)
 
     @property
     def loadable(self) -> bool:
@@ -127,16 +133,16 @@ class EnginePlan:
     @property
     def utilisation(self) -> float:
         """MACs needed / (interval x products of the array in a cycle)."""
-        return self.spec.macs / (self.cycles.interval * self.products)
+        return self.macs / (self.cycles.interval * self.products)
 
     @property
     def utilisation_asked(self) -> float:
         """MACs needed / (interval x products that the multipliers asked for would make)."""
-        return self.spec.macs / (self.cycles.interval * self.products_asked)
+        return self.macs / (self.cycles.interval * self.products_asked)
 
     def summary(self) -> dict[str, Any]:
         """Everything decided and predicted, as values that JSON has; see :mod:`hwconv.plan.summary`."""
-        return summarise(self)
+        return summarise(self) if self.config.ring else summarise_program(self)
 
 
 def make_plan(
@@ -271,6 +277,7 @@ def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:
         state_rows=spec.state_rows,
         groups=folding.groups,
         group_words=folding.blocks,
+        word_groups=folding.word_groups,
         tiles=folding.tiles,
         group_out_words=folding.group_outputs // folding.requantisers,
         active_steps=folding.active_steps,

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from ..errors import FitError
+from ..errors import FitError, UnsupportedError
 from ..layer import Layer
+from .algorithm import DIRECT, plan_layer
 from .area import Area, estimate_area
 from .engine_plan import EnginePlan, make_plan
 
@@ -11,10 +12,54 @@ if TYPE_CHECKING:
     from ..targets import Target
 
 
+def plan_engine(
+    layer: Layer,
+    target: "Target | None" = None,
+    *,
+    multipliers: int | None = None,
+    lut_multipliers: int | None = None,
+    algorithm: str = DIRECT,
+    loadable: bool = False,
+) -> EnginePlan:
+    """Plans the engine of one layer, of whatever kind, for an FPGA or for a number of multipliers.
+
+    Parameters
+    ----------
+    target
+        None: `multipliers` alone says how many there are; without it the plan chooses.
+    multipliers, lut_multipliers
+        As for :func:`plan_for_target`; only direct engines whose weights are not loaded have any of look-up tables.
+    algorithm, loadable
+        See :func:`~hwconv.plan.algorithm.plan_layer`.
+
+    Raises
+    ------
+    FitError, UnsupportedError, SpecError
+        As :func:`plan_for_target` and :func:`~hwconv.plan.algorithm.plan_layer`.
+    """
+    if algorithm == DIRECT and not loadable:
+        if target is None:
+            return make_plan(layer, multipliers=multipliers, lut_multipliers=lut_multipliers or 0)
+        return plan_for_target(layer, target, multipliers=multipliers, lut_multipliers=lut_multipliers)
+    if lut_multipliers:
+        what = f"0 with algorithm {algorithm}" if algorithm != DIRECT else "0 where weights are loaded"
+        raise UnsupportedError(layer.spec.name, "lut_multipliers", lut_multipliers, what)
+    if target is None:
+        return plan_layer(layer, algorithm, multipliers=multipliers, loadable=loadable)
+    asked = target.multipliers if multipliers is None else multipliers
+    plan = plan_layer(layer, algorithm, multipliers=asked, loadable=loadable)
+    while _hard(plan) > target.multipliers:
+        asked = min(asked, plan.multipliers) - 1
+        if multipliers is not None or asked < 1:
+            raise _too_many_multipliers(plan, target)
+        plan = plan_layer(layer, algorithm, multipliers=asked, loadable=loadable)
+    return plan
+
+
 def plan_for_target(
     layer: Layer, target: "Target", *, multipliers: int | None = None, lut_multipliers: int | None = None
 ) -> EnginePlan:
-    """Plans the engine of one layer for an FPGA.
+    """Plans the direct engine of one layer for an FPGA.
 
     Parameters
     ----------

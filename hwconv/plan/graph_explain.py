@@ -12,6 +12,7 @@ from ..spec import ConvSpec
 from .add import AddPlan
 from .engine_plan import EnginePlan
 from .graph_plan import GraphPlan
+from .upscale import UpscalePlan
 from .winograd import WinogradPlan
 
 DEFAULT_CLOCK_MHZ = 100.0
@@ -70,7 +71,7 @@ def explain_graph(plan: GraphPlan, *, clock_mhz: float | None = None) -> Group:
     for each in replacements(graph):
         said = f"{each.what} ({', '.join(each.names)}): {each.weights:,} weights against {each.dense_weights:,}, "
         parts.append(Text(f"  {said}{each.macs:,} MACs against {each.dense_macs:,} of a dense layer"))
-    parts += [Text(), Text("Engines", style="bold"), _engines(plan)]
+    parts += [Text(), Text("Engines", style="bold"), _engines(plan), *_programs(plan)]
     queues = _queues(plan)
     if queues.row_count:
         parts += [Text(), Text("Queues", style="bold"), queues, Text(f"  {plan.queue_bits:,} bits together")]
@@ -128,9 +129,17 @@ def _engines(plan: GraphPlan) -> Table:
         if isinstance(node, Concat | Reshape):
             table.add_row(*row, "concatenation" if isinstance(node, Concat) else "another shape", "")
             continue
+        program = plan.program_of(node.name)
+        if program not in (None, node.name):
+            table.add_row(*row, f"in {program}", "")
+            continue
         engine = plan.engines[node.name]
         if isinstance(engine, AddPlan):
             table.add_row(*row, f"{engine.config.beat_bytes} adders", f"{engine.cycles.interval:,}")
+            continue
+        if isinstance(engine, UpscalePlan):
+            kind = "repeated pixels" if engine.spec.kind == "nearest" else "channels as pixels"
+            table.add_row(*row, f"{kind}, block RAMs: {engine.block_rams}", f"{engine.cycles.interval:,}")
             continue
         array = f"{engine.config.pixels} x {engine.config.columns}"
         if isinstance(engine, WinogradPlan):
@@ -145,10 +154,38 @@ def _queues(plan: GraphPlan) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("from", "to", "beats"):
         table.add_column(column, justify="right" if column == "beats" else "left")
+    read = {block.name: block.inputs for block in plan.blocks}
     for (name, index), depth in plan.depths.items():
         if depth:
-            table.add_row(plan.graph.origins(plan.graph.node(name))[index], name, f"{depth:,}")
+            table.add_row(read[name][index], name, f"{depth:,}")
     return table
+
+
+def _programs(plan: GraphPlan) -> list[RenderableType]:
+    """Of each program, its array and what each layer takes of its time."""
+    shown: list[RenderableType] = []
+    for layers in plan.programs:
+        engine = plan.engines[layers[-1]]
+        assert isinstance(engine, EnginePlan)
+        summary, config = engine.summary(), engine.config
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for column in ("layer", "MACs", "cycles", "multipliers used"):
+            table.add_column(column, justify="left" if column == "layer" else "right")
+        for each in summary["layers"]:
+            table.add_row(each["layer"], f"{each['macs']:,}", f"{each['cycles']:,}", f"{each['utilisation']:.1%}")
+        blocks = summary["ecp5_block_rams"]
+        shown += [
+            Text(),
+            Text(f"Program {layers[-1]}", style="bold"),
+            Text(
+                f"  {len(layers)} layers on {config.pixels} x {config.columns} multipliers, words of "
+                f"{config.word_channels} channels, {config.ports} read ports, {config.requantisers} requantisers, "
+                f"{blocks} ECP5 block RAMs"
+            ),
+            table,
+            Text(f"  {engine.cycles.compute:,} cycles of the array; a frame every {engine.cycles.interval:,}"),
+        ]
+    return shown
 
 
 def _weights(spec: ConvSpec) -> int:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..graph import INPUT, Add, Concat, Conv, Reshape
+from ..graph import INPUT, Add, Concat, Conv, Reshape, Upscale
 from .add import AddPlan
 from .engine_plan import EnginePlan
 from .svg import BOLD, COLOURS, LETTER, OUTSIDE, arrow, box, document, line, text
+from .upscale import UpscalePlan
 
 if TYPE_CHECKING:
     from .graph_plan import GraphPlan
@@ -123,9 +124,16 @@ def _words(plan: "GraphPlan", name: str) -> list[str]:
         return [name, shape, f"{beats} beats", "a pixel"]
     if isinstance(node, Reshape):
         return [name, shape, "another shape"]
+    program = plan.program_of(name)
+    if program not in (None, name):
+        return [name, shape, f"in {program}"]
     engine = plan.engines[name]
     if isinstance(engine, AddPlan) or isinstance(node, Add):
         return [name, "sum", shape, f"{plan.beats[name]} adders, {engine.cycles.interval:,} cycles"]
+    if isinstance(node, Upscale):
+        kind = "{} {} x {}".format(node.spec.kind.replace("_", " "), *node.spec.factor)
+        return [name, kind, shape, f"{engine.cycles.interval:,} cycles"]
+    assert not isinstance(engine, UpscalePlan)
     kernel = "{} x {}".format(*node.spec.kernel)
     if isinstance(node, Conv):
         kind = "depthwise" if node.spec.depthwise else "convolution"
@@ -133,6 +141,7 @@ def _words(plan: "GraphPlan", name: str) -> list[str]:
         kind = f"{node.spec.kind} pool"
     array = f"{engine.config.pixels} x {engine.config.columns}"
     array = f"array {array}" if isinstance(engine, EnginePlan) else f"{array} lanes"
+    array = f"program on {array}" if program is not None else array
     return [name, f"{kernel} {kind}", shape, f"{array}, {engine.cycles.interval:,} cycles"]
 
 

@@ -1,23 +1,26 @@
-"""The plan of a graph of engines: one engine a layer, the streams between them, and the queues where streams part."""
+"""The plan of a graph of engines: which computes what, the streams between them, and the queues where streams part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import ceil, gcd
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import SpecError, UnsupportedError, one_of
-from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Pool
+from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool, Upscale
 from .add import AddPlan, plan_add
 from .area import Area
 from .array import divisors
 from .balance import Balance, balance, budget_of
 from .engine_plan import DEFAULT_MULTIPLIERS, LEAST_BEAT_BYTES, EnginePlan, make_plan, module_name
 from .frame import MAX_BEAT_BYTES, FrameConfig, StreamCycles
-from .graph_schedule import Edge, Stage, Streams
+from .graph_schedule import UNBOUNDED, Edge, Stage, Streams
+from .partition import Block, Programs, blocks_of, check_programs, partitions_of
 from .pool import PoolPlan, plan_pool
+from .program import make_program
 from .queue_depths import QueueDepths, queue_depths
 from .rom import RomImage
+from .upscale import UpscalePlan, plan_upscale
 from .winograd import WinogradPlan, make_winograd_plan
 
 if TYPE_CHECKING:
@@ -25,12 +28,15 @@ if TYPE_CHECKING:
 
 MOST_LANES = 64
 """Elements of a pooling engine at most."""
-POOL_SHARE = 8
-"""How much faster than other engines one for pooling is, which has no multipliers."""
+POOL_SHARE, QUICK_POOL_SHARE = 8, 16
+"""How much faster than other engines one for pooling is, which has no multipliers; the second where latency counts."""
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
 
-NodePlan = EnginePlan | PoolPlan | AddPlan
+CLOSE, MOST_COMPARED = 1.3, 5
+"""Choices of a solver that are planned and compared: those so close to the best estimate, and so many at most."""
+
+NodePlan = EnginePlan | PoolPlan | AddPlan | UpscalePlan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,13 +45,15 @@ class GraphPlan:
 
     network: Network
     engines: Mapping[str, NodePlan]
-    """Of every node but concatenations and reshapes."""
+    """Of every block but concatenations, by the tensor that it gives."""
     beats: Mapping[str, int]
     """Bytes of a beat of every tensor."""
     queues: QueueDepths
     balance: Balance | None = None
     """How the target was shared, where one was."""
     target: "Target | None" = None
+    programs: Programs = ()
+    """Convolutions that share an engine."""
     observed: bool = False
     """Whether simulations see the beats of every tensor (`sim/hwconv_tap.v`)."""
 
@@ -56,6 +64,15 @@ class GraphPlan:
     @property
     def top_name(self) -> str:
         return module_name(self.graph.name)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """What stands between streams, in an order in which each block reads what comes before it."""
+        return blocks_of(self.graph, self.programs)
+
+    def program_of(self, name: str) -> str | None:
+        """The program that computes a convolution, by the last one's name."""
+        return next((layers[-1] for layers in self.programs if name in layers), None)
 
     @property
     def input_beat_bytes(self) -> int:
@@ -90,7 +107,7 @@ class GraphPlan:
         """Between the last two of so many frames back to back: the interval, once they are as many as `settled`."""
         if frames < 2 or frames >= self.settled:
             return self.cycles.interval
-        return streams_of(self.graph, self.engines, self.beats).schedule(self.depths, frames).interval
+        return streams_of(self.graph, self.engines, self.beats, self.programs).schedule(self.depths, frames).interval
 
     @property
     def marks(self) -> int:
@@ -135,8 +152,7 @@ class GraphPlan:
     @property
     def queue_bits(self) -> int:
         """Bits of all queues between engines, with TLAST."""
-        graph = self.graph
-        read = {(node.name, index): name for node in graph.computed for index, name in enumerate(graph.origins(node))}
+        read = {(block.name, index): name for block in self.blocks for index, name in enumerate(block.inputs)}
         return sum(depth * (8 * self.beats[read[edge]] + 1) for edge, depth in self.depths.items())
 
     @property
@@ -170,16 +186,17 @@ class GraphPlan:
             ],
             "queue_bits": self.queue_bits,
             "nodes": [
-                {"node": node.name, "inputs": list(node.inputs), **self.engines[node.name].summary()}
-                if node.name in self.engines
-                else {
-                    "node": node.name,
-                    "inputs": list(node.inputs),
-                    "kind": "concat" if isinstance(node, Concat) else "reshape",
-                }
-                for node in graph.nodes
+                {"node": node.name, "inputs": list(node.inputs), **self._node_summary(node)} for node in graph.nodes
             ],
         }
+
+    def _node_summary(self, node: Node) -> dict[str, Any]:
+        if node.name in self.engines:
+            return self.engines[node.name].summary()
+        program = self.program_of(node.name)
+        if program is not None:
+            return {"kind": "program", "program": program}
+        return {"kind": "concat" if isinstance(node, Concat) else "reshape"}
 
 
 def plan_graph(
@@ -189,6 +206,8 @@ def plan_graph(
     target: "Target | None" = None,
     optimise: Literal["interval", "latency"] = "interval",
     algorithms: Mapping[str, str] | None = None,
+    programs: Sequence[Sequence[str]] = (),
+    partition: str = "auto",
 ) -> GraphPlan:
     """Plans the engines of a network, and the queues between them.
 
@@ -196,7 +215,7 @@ def plan_graph(
     ----------
     multipliers : int or mapping, optional
         Multipliers of all arrays together (default 64), shared so that the slowest engine is as fast as possible; or of
-        each convolution, by name. Requantisers come on top; pooling takes none.
+        each convolution, by name (a program's: of its last one). Requantisers come on top; pooling takes none.
     target : Target, optional
         An FPGA that is shared among the engines by :mod:`~hwconv.plan.balance`, multipliers of look-up tables included;
         without `multipliers`.
@@ -205,6 +224,11 @@ def plan_graph(
     algorithms : mapping, optional
         Convolutions that are computed otherwise than directly, without `target`: name to ``winograd2`` or
         ``winograd4``.
+    programs : sequence of sequences of str, optional
+        Convolutions in a row that share an engine (:mod:`~hwconv.plan.program`), without `target`.
+    partition : str
+        Which share one where a target is shared: ``engines``, ``program`` or ``auto``; see
+        :func:`~hwconv.plan.partition.partitions_of`.
 
     Raises
     ------
@@ -217,74 +241,148 @@ def plan_graph(
     """
     graph = network.graph
     balanced: Balance | None = None
-    if target is None:
-        shares = _shares(graph, multipliers)
+    shared = check_programs(graph, programs)
+    if target is None or (multipliers is None and not network.layers):  # no arrays that could share it
+        shares = _shares(graph, multipliers, shared)
         chosen = algorithms or {}
         for name in chosen:
             if name not in network.layers:
                 raise SpecError(graph.name, "algorithms", name, f"a convolution: {one_of(network.layers)}")
-        drafts = {
-            name: make_winograd_plan(layer, algorithm=chosen[name], multipliers=shares[name])
-            if name in chosen
-            else make_plan(layer, multipliers=shares[name])
-            for name, layer in network.layers.items()
-        }
-        beats, engines = _engines(network, drafts, dict.fromkeys(shares, 0))
+        drafts: dict[str, EnginePlan] = {}
+        for block in blocks_of(graph, shared):
+            name = block.name
+            if block.layers:
+                layers = [network.layers[each] for each in block.layers]
+                drafts[name] = make_program(layers, name=name, multipliers=shares[name])
+            elif name in chosen:
+                drafts[name] = make_winograd_plan(
+                    network.layers[name], algorithm=chosen[name], multipliers=shares[name]
+                )
+            elif name in network.layers:
+                drafts[name] = make_plan(network.layers[name], multipliers=shares[name])
+        beats, engines = _engines(network, drafts, dict.fromkeys(shares, 0), programs=shared)
     else:
         if multipliers is not None:
             raise SpecError(graph.name, "multipliers", multipliers, "absent where a target is shared")
-        balanced, beats, engines = _balanced(network, target, optimise)
+        if programs:
+            raise SpecError(graph.name, "programs", "given", "absent where a target is shared")
+        balanced, beats, engines = _balanced(network, target, optimise, partition)
+        shared = balanced.programs
     names = [module_name(node.name) for node in graph.computed]
     for name in names:
         if names.count(name) > 1:
             raise SpecError(graph.name, "name of a node", name, "a module name that no other node has")
-    streams = streams_of(graph, engines, beats)
+    streams = streams_of(graph, engines, beats, shared)
     return GraphPlan(
-        network=network, engines=engines, beats=beats, queues=queue_depths(streams), balance=balanced, target=target
+        network=network,
+        engines=engines,
+        beats=beats,
+        queues=queue_depths(streams),
+        balance=balanced,
+        target=target,
+        programs=shared,
     )
 
 
-def _other_area(node: Pool | Add | Concat) -> Area:
-    """What a node without multipliers takes, roughly."""
+def _other_area(node: Pool | Add | Upscale | Concat, *, quick: bool) -> Area:
+    """What a node without multipliers takes, roughly; `quick`: latency counts."""
     match node:
         case Pool():
-            return Area(luts=1200, ffs=1200)
+            return Area(luts=1200, ffs=1200) * (2 if quick else 1)
         case Add():
             return Area(luts=250, ffs=350) * LEAST_BEAT_BYTES
+        case Upscale():
+            return plan_upscale(node.spec).area
     return Area(luts=150, ffs=100)
 
 
 def _balanced(
-    network: Network, target: "Target", optimise: Literal["interval", "latency"]
+    network: Network, target: "Target", optimise: Literal["interval", "latency"], partition: str
 ) -> tuple[Balance, dict[str, int], dict[str, NodePlan]]:
-    """Engines that share a target; the other blocks' multipliers are known once they are planned beside them."""
-    others = [_other_area(node) for node in network.graph.computed if not isinstance(node, Conv)]
-    taken = 0
+    """Engines that share a target; the other blocks' multipliers are known once they are planned beside them.
+
+    Of the choices that are best by estimate, the schedule decides.
+    """
+    graph = network.graph
+    quick = optimise == "latency"
+    others = [_other_area(node, quick=quick) for node in graph.computed if not isinstance(node, Conv)]
+    partitions = partitions_of(graph, partition)
+    taken = rams = 0
     while True:
-        balanced = balance(network.graph.name, network.layers, budget_of(target, others, other_hard=taken), optimise)
-        drafts = {name: choice.plan for name, choice in balanced.choices.items()}
-        beats, engines = _engines(network, drafts, balanced.lut_multipliers, balanced.price)
-        blocks = [engine for engine in engines.values() if not isinstance(engine, EnginePlan)]
-        needed = sum(block.requantiser_multipliers for block in blocks)
-        if needed <= taken:
-            return balanced, beats, engines
-        taken = needed
+        budget = budget_of(target, others, rams, other_hard=taken)
+        found = balance(graph.name, network.layers, budget, optimise, partitions)
+        least = found[0].length(optimise)
+        close = [each for each in found if each.length(optimise) <= CLOSE * least][:MOST_COMPARED]
+        planned = [(each, *_planned(network, each, quick=quick)) for each in close]
+        blocks = [[each for each in plans.values() if not isinstance(each, EnginePlan)] for _, _, plans in planned]
+        needed = max(sum(each.requantiser_multipliers for each in group) for group in blocks)
+        held = max(sum(each.block_rams for each in group if isinstance(each, UpscalePlan)) for group in blocks)
+        if needed <= taken and held <= rams:
+            break
+        taken, rams = max(needed, taken), max(held, rams)
+
+    def length(each: tuple[Balance, dict[str, int], dict[str, NodePlan]]) -> int:
+        streams = streams_of(graph, each[2], each[1], each[0].programs)
+        schedule = streams.schedule(dict.fromkeys(streams.edges, UNBOUNDED))
+        return schedule.latency if quick else schedule.interval
+
+    chosen = min(planned, key=length) if len(planned) > 1 else planned[0]
+    if not chosen[0].programs:
+        return chosen
+    return chosen[0], *_planned(network, _with_own_requantisers(network, chosen[0]), quick=quick)
+
+
+def _with_own_requantisers(network: Network, balanced: Balance) -> Balance:
+    """The same choices, each program with the requantiser that its layers need."""
+    choices = dict(balanced.choices)
+    for names in balanced.programs:
+        chosen = choices[names[-1]]
+        members = [network.layers[name] for name in names]
+        plan = make_program(members, name=names[-1], multipliers=chosen.plan.asked, array=chosen.array)
+        choices[names[-1]] = replace(chosen, plan=plan)
+    return replace(balanced, choices=choices)
+
+
+def _planned(network: Network, balanced: Balance, *, quick: bool) -> tuple[dict[str, int], dict[str, NodePlan]]:
+    """Beats and engines of what was chosen."""
+    drafts = {name: choice.plan for name, choice in balanced.choices.items()}
+    return _engines(network, drafts, balanced.lut_multipliers, balanced.price, balanced.programs, quick=quick)
 
 
 def _engines(
-    network: Network, drafts: Mapping[str, EnginePlan], made: Mapping[str, int], block_ram_price: int = 0
+    network: Network,
+    drafts: Mapping[str, EnginePlan],
+    made: Mapping[str, int],
+    block_ram_price: int = 0,
+    programs: Programs = (),
+    *,
+    quick: bool = False,
 ) -> tuple[dict[str, int], dict[str, NodePlan]]:
-    """The beats of all tensors, and the engines with such streams; `made`: multipliers of look-up tables."""
+    """The beats of all tensors, and the engines with such streams.
+
+    `made`: multipliers of look-up tables of each array. `quick`: latency counts.
+    """
     graph = network.graph
     pace = max((draft.cycles.interval for draft in drafts.values()), default=0)
-    beats = _Beats(graph, drafts, pace).choose()
+    beats = _Beats(graph, drafts, pace, blocks_of(graph, programs)).choose()
     engines: dict[str, NodePlan] = {}
-    for node in graph.computed:
+    for block in blocks_of(graph, programs):
+        node = block.node
         if isinstance(node, Concat):
+            continue
+        if block.layers:
+            program = drafts[node.name]
+            config = replace(program.config, block_ram_price=block_ram_price, lut_elements=made[node.name])
+            program = replace(program, config=config)
+            engines[node.name] = _named(graph, node.name, program)
             continue
         engine: NodePlan
         if isinstance(node, Add):
             engine = plan_add(node.spec, beat_bytes=beats[node.name])
+            engines[node.name] = _named(graph, node.name, engine)
+            continue
+        if isinstance(node, Upscale):
+            engine = plan_upscale(node.spec, beat_bytes=beats[node.name])
             engines[node.name] = _named(graph, node.name, engine)
             continue
         widths = {"input_beat_bytes": beats[node.input], "output_beat_bytes": beats[node.name]}
@@ -312,7 +410,7 @@ def _engines(
             )
             engine = replace(engine, config=replace(engine.config, block_ram_price=block_ram_price))
         else:
-            engine = _pool(node, pace, widths)
+            engine = _pool(node, pace, widths, quick=quick)
         engines[node.name] = _named(graph, node.name, engine)
     return beats, engines
 
@@ -323,11 +421,13 @@ def _named(graph: Graph, node: str, engine: NodePlan) -> NodePlan:
     return replace(engine, config=replace(engine.config, name=name))  # type: ignore[arg-type]  # each has its own kind
 
 
-def streams_of(graph: Graph, engines: Mapping[str, NodePlan], beats: Mapping[str, int]) -> Streams:
+def streams_of(
+    graph: Graph, engines: Mapping[str, NodePlan], beats: Mapping[str, int], programs: Programs = ()
+) -> Streams:
     """The streams of a graph whose engines are planned."""
     stages = []
-    for node in graph.computed:
-        inputs = graph.origins(node)
+    for block in blocks_of(graph, programs):
+        node, inputs = block.node, block.inputs
         if isinstance(node, Concat):
             parts = tuple(graph.tensors[name].pixel_bytes // beats[name] for name in node.inputs)
             pixels = graph.tensors[node.name].pixels
@@ -341,9 +441,12 @@ def streams_of(graph: Graph, engines: Mapping[str, NodePlan], beats: Mapping[str
     return Streams(INPUT, -(-graph.tensors[INPUT].bytes // beats[INPUT]), tuple(stages))
 
 
-def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None) -> dict[str, int]:
-    """Multipliers of each convolution: as many as its MACs take in the time that all of them together need."""
-    macs = {node.name: node.spec.macs for node in graph.convolutions}
+def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None, programs: Programs) -> dict[str, int]:
+    """Multipliers of each array: as many as its MACs take in the time that all of them together need."""
+    layers = {node.name: node.spec.macs for node in graph.convolutions}
+    together = {names[-1]: sum(layers[name] for name in names) for names in programs}
+    macs = {block.name: together.get(block.name, layers[block.name])
+            for block in blocks_of(graph, programs) if block.name in layers}  # fmt: skip
     if isinstance(multipliers, Mapping):
         for name in [*macs, *multipliers]:
             if (name in macs) == (name in multipliers):
@@ -366,22 +469,25 @@ def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None) -> dict[s
     return {name: ceil(need / times[low]) for name, need in macs.items()} if macs else {}
 
 
-def _pool(node: Pool, pace: int, widths: dict[str, int]) -> PoolPlan:
+def _pool(node: Pool, pace: int, widths: dict[str, int], *, quick: bool) -> PoolPlan:
     """The narrowest pooling engine that is much faster than the others, or as fast as its input.
 
-    A window may be the whole frame: it is then computed when all engines before are through.
+    Where latency counts, it is one that is soon through when its last input has come: a window may be the whole frame,
+    which is computed only then.
     """
     spec = node.spec
     beats = -(-spec.height * spec.width * spec.channels // widths["input_beat_bytes"])
-    found = None
+    enough = pace // QUICK_POOL_SHARE if quick else max(pace // POOL_SHARE, beats)
+    found, least = None, 0
     for lanes in (1, 2, 4, 8, 16, 32, MOST_LANES):
         try:
             plan = plan_pool(spec, lanes=lanes, **widths)
         except UnsupportedError:
             continue
-        if found is None or plan.cycles.interval < found.cycles.interval:
-            found = plan
-        if found.cycles.interval <= max(pace // POOL_SHARE, beats):
+        cycles = plan.cycles.latency - beats if quick else plan.cycles.interval
+        if found is None or cycles < least:
+            found, least = plan, cycles
+        if least <= enough:
             break
     if found is None:
         raise UnsupportedError(spec.name, "output_beat_bytes", widths["output_beat_bytes"], "a divisor of the channels")
@@ -391,11 +497,20 @@ def _pool(node: Pool, pace: int, widths: dict[str, int]) -> PoolPlan:
 class _Beats:
     """Chooses the beats of all tensors: equal ones where tensors meet, and such as the readers' words are made of."""
 
-    def __init__(self, graph: Graph, drafts: Mapping[str, EnginePlan], pace: int) -> None:
-        self._graph, self._drafts, self._pace = graph, drafts, pace
+    def __init__(self, graph: Graph, drafts: Mapping[str, EnginePlan], pace: int, blocks: Sequence[Block]) -> None:
+        self._graph, self._drafts, self._pace, self._blocks = graph, drafts, pace, blocks
         self._family = {name: name for name in graph.tensors if graph.origin(name) == name}
+        # Both streams of a program have the beats in which results between its layers go back.
+        self._fixed: dict[str, int] = {}
+        for block in blocks:
+            if block.layers:
+                ends = dict.fromkeys((*block.inputs, *block.layers), drafts[block.name].input_beat_bytes)
+                for name, beat in ends.items():
+                    if self._fixed.setdefault(name, beat) != beat:
+                        expected = f"{self._fixed[name]}, those of the program that gives it"
+                        raise UnsupportedError(block.name, f"bytes of a beat of {name}", beat, expected)
         for node in graph.computed:
-            if isinstance(node, Concat | Add):
+            if isinstance(node, Concat | Add | Upscale):
                 for name in graph.origins(node):
                     self._family[self._head(name)] = self._head(node.name)
 
@@ -418,10 +533,17 @@ class _Beats:
         tensors = [self._graph.tensors[name] for name in members]
         joined = (name for node in self._graph.computed if isinstance(node, Concat) for name in node.inputs)
         pixels = [self._graph.tensors[name] for name in joined if self._graph.origin(name) in members]
-        channels = reduce(gcd, (tensor.channels for tensor in (*tensors, *pixels)))
+        channels = reduce(gcd, (*map(self._run, members), *(tensor.channels for tensor in pixels)))
         value_bytes = tensors[0].value_bytes  # of all of them
         choices = [value_bytes * each for each in divisors(channels) if value_bytes * each <= MAX_BEAT_BYTES]
         makers = [self._drafts[name] for name in members if name in self._drafts]
+        fixed = {self._fixed[name] for name in members if name in self._fixed}
+        if fixed:
+            beat = max(fixed)
+            if len(fixed) > 1 or (pixels and beat not in choices):
+                expected = "equal where tensors meet, and a divisor of their channels where they are concatenated"
+                raise UnsupportedError(members[0], "bytes of a program's beats", sorted(fixed), expected)
+            return beat
         whole = [beat for beat in choices if all(beat % maker.config.result_bytes == 0 for maker in makers)]
         if whole:  # no engine needs other words
             choices = whole
@@ -431,13 +553,18 @@ class _Beats:
         wide = [each for each in choices if each >= least]
         return min(wide, key=lambda beat: (max(self._cycles(members, beat), self._pace), beat))
 
+    def _run(self, name: str) -> int:
+        """Of how many values beside each other a beat of a tensor is a part."""
+        node = None if name == INPUT else self._graph.node(name)
+        return node.spec.run if isinstance(node, Upscale) else self._graph.tensors[name].channels
+
     def _cycles(self, members: list[str], beat: int) -> int:
         """Cycles of a frame in the slowest stream of a family, or reader of one."""
         slowest = 0
         for name in members:
             size = self._graph.tensors[name].bytes
             slowest = max(slowest, -(-size // beat))
-            for node in self._graph.convolutions:
-                if self._graph.origin(node.input) == name:
-                    slowest = max(slowest, size // gcd(beat, self._drafts[node.name].config.word_bytes))
+            for block in self._blocks:
+                if isinstance(block.node, Conv) and name in block.inputs:
+                    slowest = max(slowest, size // gcd(beat, self._drafts[block.name].config.word_bytes))
         return slowest

@@ -16,7 +16,8 @@ from .add import AddConfig
 from .config import EngineConfig
 from .frame import GUARD_LATENCY
 from .schedule import Times, spaced
-from .winograd_schedule import schedule_of
+from .schedules import schedule_of
+from .upscale import UpscaleConfig
 
 FRAMES = 4
 """Frames over which queues are chosen, and the interval is predicted: the first fill the pipeline."""
@@ -37,13 +38,14 @@ Edge = tuple[str, int]
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """A node as streams see it: an engine, an addition, or a concatenation of `parts` beats of each input a pixel.
+    A block that enlarges frames is an engine.
 
     `inputs` are names of tensors; its own result has the stage's name.
     """
 
     name: str
     inputs: tuple[str, ...]
-    engine: EngineConfig | None = None
+    engine: EngineConfig | UpscaleConfig | None = None
     add: AddConfig | None = None
     parts: tuple[int, ...] = ()
     pixels: int = 0
@@ -163,7 +165,7 @@ class _Run:
         """What happens at all happens before: no chain of causes is longer than all work, one after the other."""
 
     @staticmethod
-    def _alone(config: EngineConfig) -> int:
+    def _alone(config: EngineConfig | UpscaleConfig) -> int:
         schedule = schedule_of(config, 1)
         schedule.take(np.arange(schedule.input_beats, dtype=np.int64))
         return int(schedule.ready[-1])

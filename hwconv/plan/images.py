@@ -49,7 +49,8 @@ def column_weights(config: EngineConfig, layers: tuple[Layer, ...]) -> NDArray[n
     for layer, item in zip(layers, config.passes, strict=True):
         word = item.weight_base
         for row_phase, column_phase, part in phase_layers(layer):
-            depth, weights = item.depth(item.phases[row_phase][column_phase]), part.effective_weights
+            depth = item.depth(item.phases[row_phase][column_phase]) // item.word_groups
+            weights = part.effective_weights
             for group, tile in np.ndindex(item.groups, item.tiles) if depth else ():
                 for column, output in enumerate(column_outputs(config, layer, item, group, tile)):
                     if output is not None:
@@ -85,11 +86,21 @@ def table_entries(config: EngineConfig, layers: tuple[Layer, ...], requantiser: 
     return entries
 
 
-def _weight_style(config: EngineConfig) -> str:
-    """Of a wide array's weights only what is cheap: its clusters would take many small tables."""
+def weight_rom(config: EngineConfig) -> tuple[int, int, str]:
+    """Width, words and style of a cluster's weights.
+
+    Of a wide array's weights only what is cheap is made of look-up tables: its clusters would take many small ones.
+    """
     width = config.operands.lane_bits * config.cluster_lanes
     style = rom_style(width, config.weight_depth, config.block_ram_price)
-    return "block" if style == "logic" and config.columns > 16 and not config.block_ram_price else style
+    wide = style == "logic" and config.columns > 16 and not config.block_ram_price
+    return width, config.weight_depth, "block" if wide else style
+
+
+def table_rom(config: EngineConfig) -> tuple[int, int, str]:
+    """Width, words and style of a requantiser's table."""
+    width, depth = config.requantiser.entry_width, config.table_depth
+    return width, depth, rom_style(width, depth, config.block_ram_price)
 
 
 def rom_images(config: EngineConfig, layers: tuple[Layer, ...]) -> list[RomImage]:
@@ -101,19 +112,19 @@ def rom_images(config: EngineConfig, layers: tuple[Layer, ...]) -> list[RomImage
         images.append(
             RomImage(
                 name=f"{config.name}_weights_{cluster}",
-                width=config.operands.lane_bits * config.cluster_lanes,
+                width=weight_rom(config)[0],
                 words=tuple(pack_words(part, config.operands.lane_bits)),
-                style=_weight_style(config),
+                style=weight_rom(config)[2],
             )
         )
     for requantiser in range(config.requantisers):
-        entries = table_entries(config, layers, requantiser)
+        width, _, style = table_rom(config)
         images.append(
             RomImage(
                 name=f"{config.name}_table_{requantiser}",
-                width=config.requantiser.entry_width,
-                words=tuple(entries),
-                style=rom_style(config.requantiser.entry_width, len(entries), config.block_ram_price),
+                width=width,
+                words=tuple(table_entries(config, layers, requantiser)),
+                style=style,
             )
         )
     return images

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .block_ram import block_ram_count
+from .images import table_rom, weight_rom
 
 if TYPE_CHECKING:
+    from .config import EngineConfig
     from .engine_plan import EnginePlan
 
 
@@ -46,13 +48,13 @@ class Memory:
 
 def memories(plan: "EnginePlan") -> list[Memory]:
     """The memories of `plan`, in the order in which data pass them."""
-    config, item = plan.config, plan.config.passes[0]
-    weights, tables = plan.roms[0], plan.roms[config.clusters]
+    config = plan.config
+    weights, tables = weight_rom(config), table_rom(config)
     kinds = {"block": "rom", "logic": "logic"} if config.loading is None else {"block": "ram", "logic": "ram"}
     return [
         Memory(
             name="activations",
-            holds=f"ring of {config.ring_rows} rows x {item.row_words} words, one copy a read port",
+            holds=f"{_held(config)}, one copy a read port",
             copies=config.ports,
             width=8 * config.word_bytes,
             depth=max(2, config.activation_depth),
@@ -62,17 +64,17 @@ def memories(plan: "EnginePlan") -> list[Memory]:
             name="weights",
             holds=f"weights of {config.cluster} columns each, one word a cycle",
             copies=config.clusters,
-            width=weights.width,
-            depth=weights.depth,
-            kind=kinds[weights.style],
+            width=weights[0],
+            depth=weights[1],
+            kind=kinds[weights[2]],
         ),
         Memory(
             name="tables",
             holds="requantisation of each channel",
             copies=config.requantisers,
-            width=tables.width,
-            depth=tables.depth,
-            kind=kinds[tables.style],
+            width=tables[0],
+            depth=tables[1],
+            kind=kinds[tables[2]],
         ),
         Memory(
             name="outputs",
@@ -83,3 +85,10 @@ def memories(plan: "EnginePlan") -> list[Memory]:
             kind="ram",
         ),
     ]
+
+
+def _held(config: "EngineConfig") -> str:
+    """What the activation memory holds."""
+    if config.ring:
+        return f"ring of {config.ring_rows} rows x {config.passes[0].row_words} words"
+    return f"the frames of {len(config.passes)} layers, two at a time"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError, UnsupportedError
-from ..golden.pool import divide
+from ..golden.pool import divide, rescaled
 from ..pool import PoolSpec
 from ..spec import ConvSpec, dtype_bits, dtype_range
 from .array import Folding, depthwise_foldings
@@ -187,7 +187,7 @@ def operand_offset(spec: PoolSpec) -> int:
 
 
 def _requantiser(spec: PoolSpec) -> RequantiserPlan:
-    """A unit that clamps, or that divides by each count that windows have; proven like that of a convolution."""
+    """A unit that clamps, scales, or divides by each count that windows have; proven like that of a convolution."""
     offset, bits = operand_offset(spec), dtype_bits(spec.dtype)
     least, most = (end - offset for end in dtype_range(spec.dtype))
 
@@ -195,12 +195,18 @@ def _requantiser(spec: PoolSpec) -> RequantiserPlan:
         return np.clip(values, spec.activation_min, spec.activation_max)
 
     def mean_of(count: int) -> Definition:
+        if spec.kind == "mean":
+            return lambda total: clamped(rescaled(spec, total + offset * count))
         return lambda total: clamped(divide(total + offset * count, count))
 
     def channel(name: str, definition: Definition, count: int, single: tuple[int, int, int]) -> Channel:
+        mean = spec.kind == "mean"
         return Channel(
-            name=name, definition=definition, low=least * count, high=most * count, zero=-offset * count,
-            out_min=spec.activation_min, out_max=spec.activation_max, single=single if bits == 16 else None,
+            name=name, definition=definition, low=least * count, high=most * count,
+            zero=count * ((spec.input_zero_point if mean else 0) - offset),
+            out_min=spec.activation_min, out_max=spec.activation_max,
+            exact=(spec.multiplier, spec.shift, spec.output_zero_point) if mean else None,
+            single=single if bits == 16 and not mean else None,
         )  # fmt: skip
 
     if spec.kind == "max":

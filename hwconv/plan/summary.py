@@ -3,50 +3,109 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .cycles import rows_needed
+from .cycles import rows_needed, tile_durations
 from .loop_nest import loop_nest
 from .losses import account
 from .memories import memories
 from .weight_image import weights_summary
 
 if TYPE_CHECKING:
+    from .config import EngineConfig
     from .engine_plan import EnginePlan
 
 
 def summarise(plan: "EnginePlan") -> dict[str, Any]:
     """Everything a plan decided and predicts. Cycles and bytes are of one frame; shares are between 0 and 1."""
     spec, config, cycles = plan.spec, plan.config, plan.cycles
-    item, requantiser = config.passes[0], plan.requantiser
-    stores = memories(plan)
+    item = config.passes[0]
     return {
         "layer": spec.name,
-        "macs": spec.macs,
-        "latency": cycles.latency,
-        "interval": cycles.interval,
-        "multipliers": plan.multipliers,
-        "multipliers_asked": plan.asked,
-        "lut_multipliers": plan.lut_multipliers,
-        "products": plan.products,
-        "requantisers": config.requantisers,
-        "requantiser_multipliers": plan.requantiser_multipliers,
-        "utilisation": plan.utilisation,
-        "utilisation_asked": plan.utilisation_asked,
+        **_work(plan),
         "losses": {loss.name: loss.amount for loss in account(plan)},
         "cycles": asdict(cycles),
         "loops": [asdict(loop) for loop in loop_nest(plan)],
         "array": {
-            "mode": "depthwise" if config.depthwise else "dense",
-            "rows": config.pixels,
-            "columns": config.columns,
-            "ports": config.ports,
-            "lanes": config.lanes,
-            "word_bytes": config.word_bytes,
-            "cluster": config.cluster,
+            **_array(config),
             "fold_cycles": max(item.fold_cycles(phase) for row in item.phases for phase in row),
             "idle_steps": max(phase.idle_steps for row in item.phases for phase in row),
         },
-        "operands": asdict(config.operands),
-        "accumulator_width": config.accumulator_width,
+        **_parts(plan),
+        "row_ring": {"rows": config.ring_rows, "words": item.row_words, "margin": config.row_margin},
+        "output_buffer": {"tiles": config.units, "words": config.unit_words},
+        "receptive_field": {
+            "rows": receptive_field(plan)[0],
+            "columns": receptive_field(plan)[1],
+            "rows_before_first_tile": int(rows_needed(config, item)[0]),
+        },
+        "streams": _streams(plan),
+        **({"weights": weights_summary(config)} if config.loading else {}),
+    }
+
+
+def summarise_program(plan: "EnginePlan") -> dict[str, Any]:
+    """The same of an engine that runs several layers: what they share, and each layer's own."""
+    config = plan.config
+    layers = []
+    for layer, item in zip(plan.layers, config.passes, strict=True):
+        cycles = int(tile_durations(config, item).sum())
+        layers.append(
+            {
+                "layer": layer.spec.name,
+                "macs": layer.spec.macs,
+                "cycles": cycles,
+                "utilisation": layer.spec.macs / (cycles * plan.products),
+                "pixel_tiles": item.strips * item.strip_tiles(config.pixels),
+                "word_groups": item.word_groups,
+                "buffer": {"first_word": item.activation_base, "words": item.height * item.row_words},
+                "weights": {"first_word": item.weight_base, "words": item.weight_words},
+            }
+        )
+    return {
+        "kind": "program",
+        "layers": layers,
+        **_work(plan),
+        "cycles": asdict(plan.cycles),
+        "array": _array(config),
+        **_parts(plan),
+        "output_buffer": {"tiles": config.units, "words": config.unit_words},
+        "streams": _streams(plan),
+    }
+
+
+def _work(plan: "EnginePlan") -> dict[str, Any]:
+    return {
+        "macs": plan.macs,
+        "latency": plan.cycles.latency,
+        "interval": plan.cycles.interval,
+        "multipliers": plan.multipliers,
+        "multipliers_asked": plan.asked,
+        "lut_multipliers": plan.lut_multipliers,
+        "products": plan.products,
+        "requantisers": plan.config.requantisers,
+        "requantiser_multipliers": plan.requantiser_multipliers,
+        "utilisation": plan.utilisation,
+        "utilisation_asked": plan.utilisation_asked,
+    }
+
+
+def _array(config: "EngineConfig") -> dict[str, Any]:
+    return {
+        "mode": "depthwise" if config.depthwise else "dense",
+        "rows": config.pixels,
+        "columns": config.columns,
+        "ports": config.ports,
+        "lanes": config.lanes,
+        "word_bytes": config.word_bytes,
+        "cluster": config.cluster,
+    }
+
+
+def _parts(plan: "EnginePlan") -> dict[str, Any]:
+    """Operands, accumulators, requantisers and memories."""
+    requantiser, stores = plan.requantiser, memories(plan)
+    return {
+        "operands": asdict(plan.config.operands),
+        "accumulator_width": plan.config.accumulator_width,
         "requantiser": {
             "kind": requantiser.kind,
             "operand_width": requantiser.operand_width,
@@ -60,18 +119,14 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
         },
         "memories": [asdict(store) | {"bits": store.bits, "ecp5_block_rams": store.block_rams()} for store in stores],
         "ecp5_block_rams": sum(store.block_rams() for store in stores),
-        "row_ring": {"rows": config.ring_rows, "words": item.row_words, "margin": config.row_margin},
-        "output_buffer": {"tiles": config.units, "words": config.unit_words},
-        "receptive_field": {
-            "rows": receptive_field(plan)[0],
-            "columns": receptive_field(plan)[1],
-            "rows_before_first_tile": int(rows_needed(config, item)[0]),
-        },
-        "streams": {
-            "input": _stream(spec.input_bytes, plan.input_beat_bytes, cycles.interval),
-            "output": _stream(spec.output_bytes, plan.output_beat_bytes, cycles.interval),
-        },
-        **({"weights": weights_summary(config)} if config.loading else {}),
+    }
+
+
+def _streams(plan: "EnginePlan") -> dict[str, Any]:
+    interval = plan.cycles.interval
+    return {
+        "input": _stream(plan.spec.input_bytes, plan.input_beat_bytes, interval),
+        "output": _stream(plan.layers[-1].spec.output_bytes, plan.output_beat_bytes, interval),
     }
 
 

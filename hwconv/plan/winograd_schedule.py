@@ -54,10 +54,3 @@ class WinogradSchedule(EngineSchedule):
         units = self.config.units
         first = allowed[:: self.config.tiles_across]
         first[units:] = np.maximum(first[units:], sent[self._band_ends[:-units]] + CREDIT)
-
-
-def schedule_of(config: object, frames: int) -> EngineSchedule:
-    """The schedule of an engine of either kind."""
-    if isinstance(config, WinogradConfig):
-        return WinogradSchedule(config, frames)
-    return EngineSchedule(config, frames)  # type: ignore[arg-type]

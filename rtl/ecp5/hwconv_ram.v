@@ -39,14 +39,16 @@ module hwconv_ram #(
         endcase
     endfunction
 
+    function integer banks_of(input integer log2_depth);
+        banks_of = (DEPTH + (1 << log2_depth) - 1) >> log2_depth;
+    endfunction
+
+    function integer blocks(input integer log2_depth);
+        blocks = banks_of(log2_depth) * ((WIDTH + block_width(log2_depth) - 1) / block_width(log2_depth));
+    endfunction
+
     function integer cost(input integer log2_depth);
-        integer banks;
-        integer columns;
-        begin
-            banks = (DEPTH + (1 << log2_depth) - 1) >> log2_depth;
-            columns = (WIDTH + block_width(log2_depth) - 1) / block_width(log2_depth);
-            cost = 64 * banks * columns + WIDTH * (banks - 1);
-        end
+        cost = 64 * blocks(log2_depth) + WIDTH * (banks_of(log2_depth) - 1);
     endfunction
 
     function integer cheapest(input integer dummy);
@@ -54,7 +56,8 @@ module hwconv_ram #(
         begin
             cheapest = 9;
             for (log2_depth = 10; log2_depth <= 14; log2_depth = log2_depth + 1)
-                if (cost(log2_depth) <= cost(cheapest)) cheapest = log2_depth;
+                if (cost(log2_depth) < cost(cheapest) || (cost(log2_depth) == cost(cheapest)
+                    && blocks(log2_depth) <= blocks(cheapest))) cheapest = log2_depth;
         end
     endfunction
 
@@ -88,7 +91,7 @@ module hwconv_ram #(
             localparam LOG2_DEPTH  = cheapest(0);
             localparam BLOCK_WIDTH = block_width(LOG2_DEPTH);
             localparam COLUMNS     = (WIDTH + BLOCK_WIDTH - 1) / BLOCK_WIDTH;
-            localparam BANKS       = (DEPTH + (1 << LOG2_DEPTH) - 1) >> LOG2_DEPTH;
+            localparam BANKS       = banks_of(LOG2_DEPTH);
             localparam BANK_BITS   = (BANKS > 1) ? $clog2(BANKS) : 1;
 
             // Each with a bit to spare, so that nothing is extended by nothing.

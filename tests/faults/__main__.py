@@ -21,8 +21,10 @@ from faults import (
     results,
     streams,
     tiles,
+    upscale,
 )
 from faults.edits import Described, Misfit
+from faults.equivalence import reason
 from faults.subjects import subject
 from faults.trials import judge, own_cache
 from hwconv.cli.terminal import print_error, print_json, print_text, progress
@@ -38,17 +40,12 @@ DESCRIBED: tuple[Described, ...] = (
     *phases.FAULTS,
     *tiles.FAULTS,
     *graphs.FAULTS,
+    *upscale.FAULTS,
     *loading.FAULTS,
     *masks.FAULTS,
 )
 SEED = 1
 """Of the random faults."""
-REASONS = {
-    "cnot1 wide_beats_requantiser_0: port p[6] of multiplier_0_0 at product_0_0[6]": (
-        "21 bits below the result; the tables leave more slack: no sum in any channel's range changes its output"
-    ),
-}
-"""Why nobody can notice a random fault, where yosys does not prove it: by reading, or by trying all sums."""
 
 
 def main() -> int:
@@ -156,7 +153,7 @@ def _random(name: str, count: int, seed: int) -> Iterator[dict[str, Any]]:
             "kind": mutation.kind,
             "engine": name,
             "killed_by": verdict.killed_by,
-            "equivalent": "" if verdict.killed_by else mutation.equivalent() or REASONS.get(mutation.short, ""),
+            "equivalent": "" if verdict.killed_by else reason(mutation, changed),
         }
 
 

@@ -51,36 +51,6 @@ class Mutation:
         found = re.search(rf"-{name} (\S+)", self.command)
         return found[1] if found else ""
 
-    def equivalent(self) -> str:
-        """Why nobody can notice the mutation, if yosys proves it by induction; empty if it does not."""
-        script = "\n".join(
-            [
-                "read_rtlil netlist.il",
-                "design -save whole",
-                self.command,
-                f"rename {self.module} gate",
-                f"design -copy-from whole -as gold {self.module}",
-                # The modules below stay, as black boxes: without them yosys does not know which of their ports drive.
-                # Only outputs and registers must agree, not the nets between them.
-                "select gold/n* gate/n*",
-                "rename -hide",
-                "select -clear",
-                "equiv_make gold gate equal",
-                "hierarchy -top equal",
-                "equiv_simple -undef",
-                "equiv_induct -undef -seq 4",
-                "equiv_status -assert",
-                "",
-            ]
-        )
-        with tempfile.TemporaryDirectory(prefix="hwconv-mutate-") as place:
-            (Path(place) / "netlist.il").write_text(self.netlist)
-            try:
-                yosys(script, Path(place))
-            except YosysError:
-                return ""
-        return "yosys proves the module's outputs equal by induction"
-
 
 class YosysError(Exception):
     """Yosys failed."""

@@ -1,8 +1,9 @@
 """Faults of engines that run several layers: what changes from layer to layer, and the way back."""
 
-from faults.edits import Described, Field, Verilog, Word
+from faults.edits import Described, Field, Verilog, Word, count_short, late
 
 PROGRAM = "depthwise_then_1x1"
+GROUPS = "groups_side_by_side"
 
 FAULTS = (
     Described(
@@ -55,5 +56,35 @@ FAULTS = (
         kind="stall",
         engine="3x3_then_1x1",
         edit=Verilog("sequencer", r"settling == 1'h0", "1'h1"),
+    ),
+    Described(
+        name="a column multiplies in the steps of another group of its word",
+        kind="channels",
+        engine=GROUPS,
+        edit=Verilog("weights", r"(group_of_word_count ==) 2'h3", r"\1 2'h2"),
+    ),
+    Described(
+        name="all columns multiply in the steps of every group",
+        kind="channels",
+        engine=GROUPS,
+        edit=Verilog("weights", r"(kept_0 <=) working_0", r"\1 4'hf"),
+    ),
+    Described(
+        name="which columns work is known a cycle late", kind="channels", engine=GROUPS, edit=late("weights", "kept_0")
+    ),
+    Described(
+        name="weights are not read again for the next group of a word",
+        kind="weight",
+        engine=GROUPS,
+        edit=Verilog("weights", r"(assign N = )weight_of_block_last & N;", r"\g<1>1'h0;"),
+    ),
+    Described(
+        name="a word has one group less", kind="channels", engine=GROUPS, edit=count_short("weights", "group_of_word")
+    ),
+    Described(
+        name="the first layer does not wait for its whole frame",
+        kind="stall",
+        engine=PROGRAM,
+        edit=Verilog("ledger", r"(assign N =) ledger_layer == 1'h0;", r"\1 1'h0;"),
     ),
 )

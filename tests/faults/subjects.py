@@ -21,6 +21,7 @@ from engine_checks import (
     check_free,
     check_long_pauses,
     check_random_faults,
+    check_requantisers,
     check_resets,
     check_tables,
     cycles_of,
@@ -58,7 +59,7 @@ class Subject:
     checks: tuple[tuple[str, Check], ...]
 
 
-_ENGINE: tuple[tuple[str, Callable[[Bench], None]], ...] = (
+_ENGINE: tuple[tuple[str, Callable[[Bench], object]], ...] = (
     ("exact and as fast as predicted", check_free),
     ("long pauses of the sink", check_long_pauses),
     ("several faults in a frame", check_double_faults),
@@ -66,6 +67,7 @@ _ENGINE: tuple[tuple[str, Callable[[Bench], None]], ...] = (
     ("damaged frames, pauses", lambda bench: check_faults(bench, PAUSES[1])),
     ("damaged frame after frame", lambda bench: check_random_faults(bench, SEED)),
     ("tables", check_tables),
+    ("requantisers", check_requantisers),
     ("resets", lambda bench: check_resets(bench, SEED, RESETS)),
 )
 
@@ -73,7 +75,7 @@ _ENGINE: tuple[tuple[str, Callable[[Bench], None]], ...] = (
 _TILED = (
     _ENGINE[0],
     ("extremes of every sum", check_extreme_tiles),
-    *(each for each in _ENGINE[1:] if each[0] != "tables"),
+    *(each for each in _ENGINE[1:] if each[0] not in ("tables", "requantisers")),
 )
 """Of Winograd engines: a test of their own reads the table."""
 
@@ -92,10 +94,10 @@ def subject(name: str) -> Subject:
     return _engine(engine(name) if name in ENGINES else program(name))
 
 
-def _engine(plan: EnginePlan, asked: tuple[tuple[str, Callable[[Bench], None]], ...] = _ENGINE) -> Subject:
+def _engine(plan: EnginePlan, asked: tuple[tuple[str, Callable[[Bench], object]], ...] = _ENGINE) -> Subject:
     patience = 2_000 + 20 * max(cycles_of(plan))
 
-    def on_bench(check: Callable[[Bench], None]) -> Check:
+    def on_bench(check: Callable[[Bench], object]) -> Check:
         return lambda design: check(Bench(plan=plan, design=design, watchdog=patience, timeout=TIMEOUT))
 
     # With the carry chains of ECP5 where they multiply.

@@ -94,5 +94,5 @@ def other_array(random: np.random.Generator, array: np.ndarray) -> np.ndarray:
 
 
 def _header(descr: str, shape: object) -> str:
-    extents = "".join(f"{extent}, " for extent in shape)  # type: ignore[attr-defined]
+    extents = "".join(f"{extent}, " for extent in shape)
     return f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': ({extents}), }}"

@@ -20,6 +20,9 @@ OPERATORS = (
     "DequantizeLinear",
     "Softmax",
     "Concat",
+    "ReduceMean",
+    "Resize",
+    "DepthToSpace",
 )
 INT64 = (-(1 << 63), -(1 << 31), -2, -1, 0, 1, 2, 3, 7, 1 << 20, 1 << 31, (1 << 63) - 1)
 
@@ -48,7 +51,9 @@ def _attribute(random: np.random.Generator, graph: onnx.GraphProto) -> None:
         else:
             attribute.i = one(random, INT64)
     else:
-        name = one(random, ("axis", "group", "pads", "auto_pad", "ceil_mode", "x" * 300, "alpha"))
+        name = one(
+            random, ("axis", "group", "pads", "auto_pad", "ceil_mode", "x" * 300, "alpha", "axes", "blocksize", "mode")
+        )
         value = one(random, (one(random, INT64), "SAME_LOWER", [1] * one(random, (0, 1, 4, 40)), 1.5))
         node.attribute.append(onnx.helper.make_attribute(name, value, attr_type=7 if value == [] else None))
 

@@ -20,7 +20,8 @@ from hwconv.layer import Layer, LayerParameters
 from hwconv.plan.array import foldings
 from hwconv.plan.config import EngineConfig
 from hwconv.plan.engine_plan import EnginePlan, make_plan
-from hwconv.plan.program import SharedArray, make_program
+from hwconv.plan.program import make_program
+from hwconv.plan.shared_array import SharedArray
 from hwconv.resources import resource_path
 from hwconv.spec import ConvSpec
 

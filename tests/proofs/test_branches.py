@@ -104,7 +104,7 @@ def queue_proof(depth: int, kind: type[StreamQueue] = StreamQueue, *, mode: str 
             "stream_queue.sv": defines + harness("stream_queue.sv")["stream_queue.sv"],
         },
         top="stream_queue_harness",
-        mode=mode,  # type: ignore[arg-type]
+        mode=mode,
         depth=steps,
         parameters={"DEPTH": depth, "WIDTH": WIDTH},
     )
@@ -113,7 +113,7 @@ def queue_proof(depth: int, kind: type[StreamQueue] = StreamQueue, *, mode: str 
 def in_block_ram(depth: int, **options: object) -> Proof:
     """A short queue that is built as those are that do not fit distributed RAM."""
     with patch.object(stream_queue, "DISTRIBUTED_DEPTH", depth - 1):
-        return queue_proof(depth, **options)  # type: ignore[arg-type]
+        return queue_proof(depth, **options)
 
 
 def fork_proof(kind: type[Fork] = Fork, *, mode: str = "prove", steps: int = 3) -> Proof:
@@ -126,7 +126,7 @@ def fork_proof(kind: type[Fork] = Fork, *, mode: str = "prove", steps: int = 3) 
             **harness("fork.sv"),
         },
         top="fork_harness",
-        mode=mode,  # type: ignore[arg-type]
+        mode=mode,
         depth=steps,
         parameters={"FIRST": depths[0], "SECOND": depths[1], "WIDTH": 1},
     )
@@ -140,7 +140,7 @@ def concatenation_proof(built: tuple[int, ...], meant: tuple[int, int, int], *, 
             **harness("concatenation.sv"),
         },
         top="concatenation_harness",
-        mode=mode,  # type: ignore[arg-type]
+        mode=mode,
         depth=3 if mode == "prove" else 20,
         parameters=dict(zip(("FIRST", "SECOND", "THIRD"), meant, strict=True)),
     )

@@ -123,7 +123,7 @@ def test_frame_buffers_that_overlap_are_found_out():
 
 
 def test_a_layer_that_follows_too_soon_is_found_out():
-    with patch("hwconv.gateware.sequencer.SETTLING_CYCLES", 1):
+    with patch("hwconv.plan.settling.SETTLING_CYCLES", 1):
         assert proof("ROWS", "program").run().refuted
 
 

@@ -47,7 +47,7 @@ def block_proof(block: object, name: str, stages: dict[str, list[str]], mode: st
         **harness("stream_rules.sv"),
         name: text,
     }
-    return Proof(files=files, top=name.replace(".sv", "_harness"), mode=mode, depth=depth)  # type: ignore[arg-type]
+    return Proof(files=files, top=name.replace(".sv", "_harness"), mode=mode, depth=depth)
 
 
 def dropout_proof(mode: str = "prove", depth: int = 3) -> Proof:

@@ -18,7 +18,8 @@ from hwconv.api import design_of
 from hwconv.emit.verilog import to_verilog
 from hwconv.gateware.stream import SkidBuffer, StreamRegister
 from hwconv.layer import Layer, LayerParameters
-from hwconv.plan.program import SharedArray, make_program
+from hwconv.plan.program import make_program
+from hwconv.plan.shared_array import SharedArray
 from hwconv.spec import ConvSpec
 
 

@@ -7,10 +7,10 @@ from typing import Literal
 from proof_engines import engine_files, tiny_plan, tiny_program
 from prover import Proof
 
-from hwconv.gateware.sequencer import settling_cycles
 from hwconv.plan.config import EngineConfig
 from hwconv.plan.cycles import PERMIT, RECEIVE, predict
-from hwconv.plan.program import SharedArray
+from hwconv.plan.settling import settling_cycles
+from hwconv.plan.shared_array import SharedArray
 
 KERNEL_2X2 = {"height": 3, "width": 3, "in_channels": 1, "out_channels": 2, "kernel": (2, 2)}
 

@@ -1,0 +1,136 @@
+"""Which engine computes which nodes of a graph: one a layer, or one for several convolutions in a row (a program)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..errors import SpecError, UnsupportedError, one_of
+from ..graph import Computed, Conv, Graph
+from ..spec import ConvSpec
+
+SHARED_MODES = ("tflite", "shift", "onnx")
+"""Requantisation of layers that may share an engine."""
+SHARED_TYPES = ("int8", "uint8")
+"""What goes from layer to layer: one of these, the same between all."""
+
+Programs = tuple[tuple[str, ...], ...]
+"""The convolutions of each program, by name, in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """What stands between streams.
+
+    Members:
+        node: that gives the block's result, and its name. inputs: tensors that it reads, which other blocks compute.
+        layers: of a program, its convolutions; `node` is the last one.
+    """
+
+    node: Computed
+    inputs: tuple[str, ...]
+    layers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+
+def blocks_of(graph: Graph, programs: Programs = ()) -> list[Block]:
+    """The blocks of a graph in an order in which each reads what comes before it."""
+    last = {layers[-1]: layers for layers in programs}
+    inner = {name for layers in programs for name in layers[:-1]}
+    blocks = []
+    for node in graph.computed:
+        if node.name in inner:
+            continue
+        layers = last.get(node.name, ())
+        reads = graph.node(layers[0]) if layers else node
+        blocks.append(Block(node=node, inputs=graph.origins(reads), layers=layers))
+    return blocks
+
+
+def check_programs(graph: Graph, programs: Sequence[Sequence[str]]) -> Programs:
+    """Programs whose convolutions follow each other, nothing else reading what is between them.
+
+    Raises
+    ------
+    SpecError
+        Names of no convolution, or of one in two programs; fewer than two.
+    UnsupportedError
+        A convolution that does not read the one before it, or what several read between them.
+    """
+    found = tuple(tuple(layers) for layers in programs)
+    convolutions = [node.name for node in graph.convolutions]
+    used = [name for layers in found for name in layers]
+    for layers in found:
+        if len(layers) < 2:
+            raise SpecError(graph.name, "program", ", ".join(layers), "two convolutions at least")
+        for name in layers:
+            if name not in convolutions or used.count(name) > 1:
+                raise SpecError(graph.name, "program", name, "a convolution that is in no other program")
+        for before, after in pairwise(layers):
+            if graph.origins(graph.node(after)) != (before,):
+                raise UnsupportedError(after, "program", f"after {before}", "a convolution after the one that it reads")
+            if len(list(_readers(graph, before))) > 1 or graph.origin(graph.output) == before:
+                raise UnsupportedError(before, "program", before, f"a tensor that nothing but {after} reads")
+    return found
+
+
+def _readers(graph: Graph, tensor: str) -> Iterator[str]:
+    """Nodes that compute something from a tensor, whatever shape it has for them."""
+    return (node.name for node in graph.computed for name in graph.origins(node) if name == tensor)
+
+
+def check_shared(spec: ConvSpec) -> None:
+    """Raises UnsupportedError for a layer that cannot share an engine with others: says which field, and why."""
+    if spec.requantisation not in SHARED_MODES:
+        raise UnsupportedError(spec.name, "requantisation", spec.requantisation, f"{one_of(SHARED_MODES)} in a program")
+    for field in ("transposed", "streaming"):
+        if getattr(spec, field):
+            raise UnsupportedError(spec.name, field, True, "false in a program")
+    if spec.input_dtype not in SHARED_TYPES:
+        raise UnsupportedError(spec.name, "input_dtype", spec.input_dtype, f"{one_of(SHARED_TYPES)} in a program")
+    if spec.output_dtype != spec.input_dtype:
+        raise UnsupportedError(spec.name, "output_dtype", spec.output_dtype, f"{spec.input_dtype}, as what comes in")
+
+
+def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:
+    """Partitions worth trying.
+
+    Parameters
+    ----------
+    kind : str
+        ``engines``: an engine a layer. ``program``: one engine for all convolutions in a row. ``auto``: both, and what
+        lies between: engines for the first layers, whose frames are large, and a program for the rest of the longest
+        row.
+    """
+    chains = chains_of(graph)
+    whole: Programs = tuple(chains)
+    if kind == "engines":
+        return [()]
+    if kind == "program":
+        return [whole]
+    longest = max(chains, key=len, default=())
+    specs = {node.name: node.spec for node in graph.convolutions}
+    cuts = {0, 1, 2} | {index + 1 for index, name in enumerate(longest) if max(specs[name].stride) > 1}
+    suffixes = [(longest[cut:],) for cut in sorted(cuts) if len(longest) - cut >= 2]
+    return list(dict.fromkeys([(), whole, *suffixes]))
+
+
+def chains_of(graph: Graph) -> list[tuple[str, ...]]:
+    """The longest runs of convolutions, two at least, that a program could compute."""
+    chains: list[list[str]] = []
+    for node in graph.computed:
+        if not isinstance(node, Conv):
+            continue
+        try:
+            check_shared(node.spec)
+        except UnsupportedError:
+            continue
+        (before,) = graph.origins(node)
+        alone = len(list(_readers(graph, before))) == 1
+        if alone and chains and any(chain[-1] == before for chain in chains):
+            next(chain for chain in chains if chain[-1] == before).append(node.name)
+        else:
+            chains.append([node.name])
+    return [tuple(chain) for chain in chains if len(chain) > 1]

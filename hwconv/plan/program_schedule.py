@@ -1,0 +1,187 @@
+"""When a program takes each beat and gives each beat: as :mod:`~hwconv.plan.schedule`, layer after layer.
+
+Receiver, sequencer and sender each go through the layers in the same order. What a layer gives comes back in as if it
+came from outside; nothing on the way back ever waits, since results enter at least as fast as they come. The first
+layer waits for its whole frame, whose results could not come back before. So a frame's times follow from those of the
+layer before, and from the frame before; rounds are needed for the output buffer and for what waits behind the output.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import EngineConfig
+from .cycles import CREDIT, PERMIT, RECEIVE, SEND, Cycles, tile_durations
+from .schedule import NEVER, QUEUE_NOTICE, QUEUE_ROOM, SKID, EngineSchedule, Times, spaced
+from .settling import settling_cycles
+
+RECEIVER_CHANGE = 2
+"""Last unit of a layer's frame to the first one of the next layer's."""
+SENDER_CHANGE = 3
+"""Last word of a layer read from the output buffer to the first one of the next layer's."""
+SEQUENCER_CHANGE = 1
+"""End of a layer's last tile to the first cycle in which all blocks settle."""
+FRAMES = 4
+"""Frames over which the interval is found: the first ones fill the pipeline."""
+MOST_ROUNDS = 1000
+
+
+class _Layer(EngineSchedule):
+    """One frame of one layer: what happens when, after what came before."""
+
+    def __init__(self, config: EngineConfig, index: int) -> None:
+        super().__init__(replace(config, passes=(config.passes[index],)), 1)
+        if index == 0:
+            self._needed = np.full_like(self._needed, config.passes[0].height)
+
+    @property
+    def tiles(self) -> int:
+        return len(self._durations)
+
+    def receive(self, offered: Times, not_before: int) -> Times:
+        """When each unit is taken; `ended` holds afterwards."""
+        earliest = offered[self._beat_of_unit] + 1
+        earliest[0] = max(earliest[0], not_before)
+        units = spaced(earliest)
+        self.ended = units[self._beat_ends]
+        return units
+
+    def start(self, units: Times, not_before: int, units_free: Times) -> Times:
+        """When each tile starts; `units_free`: when its unit of the output buffer was sent."""
+        allowed = units[self._row_ends][self._needed - 1] + RECEIVE + PERMIT
+        allowed[0] = max(allowed[0], not_before)
+        self._starts = spaced(np.maximum(allowed, units_free + CREDIT), self._durations)
+        return self._starts
+
+    @property
+    def through(self) -> int:
+        """The cycle in which the last tile ends."""
+        return int(self._starts[-1] + self._durations[-1])
+
+    def send(self, not_before: int, room: Times) -> Times:
+        """When each result word is read; `room`: of each beat, when there was room behind."""
+        ready = np.maximum(self._starts[self._tile_of_word] + self._offset, room[self._beat_of_word])
+        ready[0] = max(ready[0], not_before)
+        self._sent = spaced(ready)
+        return self._sent
+
+    @property
+    def units_sent(self) -> Times:
+        """When the last word of each tile was read."""
+        assert self._sent is not None
+        ends: Times = self._sent[self._tile_ends]
+        return ends
+
+    @property
+    def beats_ready(self) -> Times:
+        """When each beat stands at the output, what is before it having left."""
+        assert self._sent is not None
+        ready: Times = self._sent[self._word_ends] + SEND
+        return ready
+
+
+@dataclass
+class ProgramSchedule:
+    """The beats of some frames through an engine that runs several layers; members as of an :class:`EngineSchedule`."""
+
+    config: EngineConfig
+    frames: int
+    taken: Times = field(init=False)
+    ended: Times = field(init=False)
+    ready: Times = field(init=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.config.passes)
+        self._layers = [_Layer(self.config, index) for index in range(count)]
+        self._tile_sent = np.full(self.frames * sum(layer.tiles for layer in self._layers), -NEVER)
+        self._left = np.full(self.frames * sum(layer.output_beats for layer in self._layers), -NEVER)
+        self._given: Times | None = None
+        self.input_beats, self.output_beats = self._layers[0].input_beats, self._layers[-1].output_beats
+        self.last_start = 0
+
+    def take(self, offered: Times) -> None:
+        """Takes in the cycles in which the input beats stand at the input, and finds when all else happens."""
+        settling = SEQUENCER_CHANGE + settling_cycles(self.config)
+        ended, ready, tile_sent, left, starts = [], [], [], [], []
+        received = sent = -NEVER
+        through, tile, beat, leaving = -int(NEVER), 0, 0, -int(NEVER)
+        for frame in range(self.frames):
+            coming = offered[frame * self.input_beats : (frame + 1) * self.input_beats]
+            for index, layer in enumerate(self._layers):
+                units = layer.receive(coming, int(received) + RECEIVER_CHANGE)
+                received = units[-1]
+                if index == 0:
+                    ended.append(layer.ended)
+                free = self._behind(self._tile_sent, tile, layer.tiles, self.config.units)
+                starts.append(layer.start(units, through + settling, free))
+                through = layer.through
+                room = self._behind(self._left, beat, layer.output_beats, QUEUE_ROOM) + QUEUE_NOTICE
+                sent = layer.send(int(sent) + SENDER_CHANGE, room)[-1]
+                tile_sent.append(layer.units_sent)
+                coming = layer.beats_ready
+                coming[0] = max(coming[0], leaving + 1)
+                coming = spaced(coming)
+                final = index + 1 == len(self._layers)
+                given = coming
+                if final:
+                    ready.append(coming)
+                    if self._given is not None:
+                        given = self._given[frame * self.output_beats : (frame + 1) * self.output_beats]
+                left.append(given)
+                leaving = int(given[-1])
+                tile += layer.tiles
+                beat += layer.output_beats
+            if frame == 0:
+                self.last_start = int(starts[-1][-1])
+        self.ended, self.ready = np.concatenate(ended), np.concatenate(ready)
+        self._tile_sent, self._left = np.concatenate(tile_sent), np.concatenate(left)
+        self._starts = np.concatenate(starts)
+        self.taken = offered.copy()
+        self.taken[SKID:] = np.maximum(self.taken[SKID:], self.ended[:-SKID] + 1)
+
+    @staticmethod
+    def _behind(times: Times, first: int, count: int, distance: int) -> Times:
+        """Of `count` events from `first` on, the times of those so far before them, by the round before."""
+        before = np.arange(first, first + count, dtype=np.int64) - distance
+        found: Times = np.where(before >= 0, times[np.maximum(before, 0)], -NEVER)
+        return found
+
+    def give(self, handshakes: Times) -> None:
+        """Takes in when the output beats have left, for the next round."""
+        self._given = handshakes
+
+    @property
+    def state(self) -> tuple[Times, ...]:
+        """What the next round depends on, and all that has been found."""
+        return self.ended, self._starts, self._tile_sent, self._left
+
+
+def predict_program(config: EngineConfig) -> Cycles:
+    """Latency and interval of an engine that runs several layers, by itself, both sides never stalling."""
+    schedule = ProgramSchedule(config, FRAMES)
+    arrivals = np.arange(FRAMES * schedule.input_beats, dtype=np.int64)
+    offered = arrivals
+    before: tuple[Times, ...] = ()
+    for _ in range(MOST_ROUNDS):
+        schedule.take(offered)
+        schedule.give(schedule.ready)
+        offered = spaced(np.maximum(arrivals, schedule.taken))
+        now = (*schedule.state, offered)
+        if before and all(np.array_equal(one, other) for one, other in zip(before, now, strict=True)):
+            break
+        before = now
+    else:
+        raise AssertionError(f"the schedule of {config.name} does not settle")
+    leaves: NDArray[np.int64] = schedule.ready[schedule.output_beats - 1 :: schedule.output_beats]
+    compute = sum(int(tile_durations(config, item).sum()) for item in config.passes)
+    last = int(tile_durations(config, config.passes[-1])[-1])
+    return Cycles(
+        latency=int(leaves[0]),
+        interval=int(leaves[-1] - leaves[-2]),
+        compute=compute,
+        input=config.passes[0].height * config.passes[0].row_words * config.word_bytes // config.input_beat_bytes,
+        last_start=schedule.last_start,
+        waited=schedule.last_start - (compute - last),
+        tail=int(leaves[0]) - schedule.last_start,
+    )

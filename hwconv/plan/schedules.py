@@ -1,0 +1,20 @@
+"""The schedule of an engine of any kind, and of a block that enlarges frames."""
+
+from .config import EngineConfig
+from .program_schedule import ProgramSchedule
+from .schedule import EngineSchedule
+from .upscale import UpscaleConfig
+from .upscale_schedule import UpscaleSchedule
+from .winograd_config import WinogradConfig
+from .winograd_schedule import WinogradSchedule
+
+
+def schedule_of(
+    config: EngineConfig | WinogradConfig | UpscaleConfig, frames: int
+) -> EngineSchedule | ProgramSchedule | UpscaleSchedule:
+    """When an engine, or such a block, takes and gives the beats of some frames."""
+    if isinstance(config, UpscaleConfig):
+        return UpscaleSchedule(config, frames)
+    if isinstance(config, WinogradConfig):
+        return WinogradSchedule(config, frames)
+    return EngineSchedule(config, frames) if config.ring else ProgramSchedule(config, frames)
