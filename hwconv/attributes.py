@@ -278,7 +278,7 @@ NODES = {
             name="type",
             values=", ".join(UPSCALE_DTYPES),
             except_for="int16 in `.onnx`",
-            tested=(_TFLM, _LOWER, _NODES),
+            tested=(f"{_TFLM} but for int16", _LOWER, "int16 by the definition", _NODES),
             files=("test_upscale.py", "test_upscale_models.py", "test_random_networks.py", "test_graph_engines.py"),
         ),
     ),
