@@ -1,25 +1,28 @@
-"""What an addition of two int8 frames is, exactly as TensorFlow Lite rounds it."""
+"""What an addition of two frames of bytes is, exactly as TensorFlow Lite rounds it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
-from .errors import SpecError
+from .errors import SpecError, one_of
 from .fields import check_keys, check_name, field_names, integer, integers, to_json_values
 from .spec import MAX_ELEMENTS, MAX_EXTENT, dtype_range
 
+ADD_DTYPES = ("int8", "uint8")
 LEFT_SHIFT = 20
-"""Bits that int8 operands move left before they are scaled (``Prepare`` of tensorflow/lite/kernels/add.cc)."""
+"""Bits that 8-bit operands move left before they are scaled (``Prepare`` of tensorflow/lite/kernels/add.cc)."""
 SHIFTS = (-31, 0)
 """Exponents of multipliers below one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddSpec:
-    """The sum of two NHWC frames of equal shape, each with its own scale and zero point, int8 in and out.
+    """The sum of two NHWC frames of equal shape, each with its own scale and zero point, of one type in and out.
 
     ``clamp(zero_point + m(m(a - za, 0) + m(b - zb, 1), 2))``, where ``m(x, i)`` scales by ``multiplier * 2**(shift -
     31)``: the rounding doubling high multiply and the rounding shift of the mode ``tflite``, operands being moved left
-    by 20 bits before (``AddElementwise`` in tensorflow/lite/kernels/internal/reference/integer_ops/add.h).
+    by 20 bits before (``AddElementwise`` in tensorflow/lite/kernels/internal/reference/integer_ops/add.h, and in
+    reference/add.h for uint8).
 
     Parameters
     ----------
@@ -33,8 +36,10 @@ class AddSpec:
         Q31 multipliers and exponents, from -31 to 0, of the operands.
     output_multiplier, output_shift:
         Those of the sum.
+    dtype:
+        One of :data:`ADD_DTYPES`, of the operands and of the result.
     activation_min, activation_max:
-        The clamp; default: the range of int8.
+        The clamp; default: the range of the type.
 
     Raises
     ------
@@ -52,12 +57,18 @@ class AddSpec:
     shifts: tuple[int, int]
     output_multiplier: int
     output_shift: int
-    activation_min: int = -128
-    activation_max: int = 127
+    dtype: str = "int8"
+    activation_min: int = cast(int, None)
+    activation_max: int = cast(int, None)
 
     def __post_init__(self) -> None:
         check_name("add", self.name)
-        byte = dtype_range("int8")
+        if not isinstance(self.dtype, str) or self.dtype not in ADD_DTYPES:
+            raise SpecError(self.name, "dtype", self.dtype, f"one of {one_of(ADD_DTYPES)}")
+        byte = dtype_range(self.dtype)
+        for field, default in zip(("activation_min", "activation_max"), byte, strict=True):
+            value: object = getattr(self, field)  # None only until here
+            object.__setattr__(self, field, default if value is None else value)
         extent, multiplier = (1, MAX_EXTENT), (0, dtype_range("int32")[1])
         for field, limits in {
             "height": extent, "width": extent, "channels": extent, "output_zero_point": byte,

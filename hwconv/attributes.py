@@ -6,6 +6,8 @@ specification accepts its ends and refuses what is beyond, and that every field 
 
 from dataclasses import dataclass
 
+from .add import ADD_DTYPES
+from .pool import POOL_DTYPES
 from .spec import (
     INPUT_DTYPES,
     MAX_ELEMENTS,
@@ -14,6 +16,7 @@ from .spec import (
     REQUANTISATIONS,
     WEIGHT_DTYPES,
 )
+from .upscale import UPSCALE_DTYPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +127,9 @@ ATTRIBUTES = (
         name="activations",
         values=", ".join(INPUT_DTYPES),
         choices=INPUT_DTYPES,
-        except_for=f"{_PROGRAM}: int8 and uint8 only",
+        except_for=f"{_PROGRAM}: int8 and uint8 only; int4 in graphs",
         tested=(_VECTORS, "SEANet vectors", "DeepLab's uint8 layer", _TFLM, _ORT),
-        files=("test_vectors_golden.py", "test_oracles.py", "test_engine_formats.py"),
+        files=("test_vectors_golden.py", "test_oracles.py", "test_engine_formats.py", "test_random_networks.py"),
     ),
     Attribute(
         fields=("weight_dtype",),
@@ -170,6 +173,7 @@ ATTRIBUTES = (
 
 
 _NODES = "random graphs"
+_LOWER = "uint8 as int8 128 lower"
 
 NODES = {
     "max_pool, average_pool": (
@@ -184,9 +188,17 @@ NODES = {
         Attribute(
             fields=("activation_min", "activation_max"),
             name="clamp",
-            values="any within int8; one scale and zero point in and out",
+            values="any within the type; one scale and zero point in and out",
             tested=(_TFLM,),
             files=("test_golden_graph.py",),
+        ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(POOL_DTYPES),
+            except_for="averages of int16 over more than 8,192 elements",
+            tested=(_TFLM, _LOWER, _NODES),
+            files=("test_random_networks.py", "test_golden_graph.py", "test_graph_engines.py"),
         ),
     ),
     "mean": (
@@ -206,6 +218,13 @@ NODES = {
             tested=(_TFLM, "every sum of a window in hardware", "proof of every threshold by the plan"),
             files=("test_mean.py",),
         ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(POOL_DTYPES),
+            tested=(_TFLM, _LOWER),
+            files=("test_mean.py", "test_random_networks.py", "test_graph_engines.py"),
+        ),
     ),
     "add": (
         Attribute(
@@ -218,6 +237,14 @@ NODES = {
             tested=("tflite-micro, all pairs of operands", "all pairs in hardware"),
             files=("test_random_networks.py", "test_graph_add.py"),
         ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(ADD_DTYPES),
+            except_for="int16",
+            tested=(_TFLM, _LOWER, "all pairs in hardware"),
+            files=("test_random_networks.py", "test_graph_add.py", "test_graph_engines.py"),
+        ),
     ),
     "nearest": (
         Attribute(
@@ -228,19 +255,35 @@ NODES = {
             tested=(_TFLM, "onnxruntime and the reference of onnx, every way of coordinates", _NODES),
             files=("test_upscale.py", "test_upscale_models.py", "test_random_networks.py", "test_graph_engines.py"),
         ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(UPSCALE_DTYPES),
+            except_for="int16 in `.onnx`",
+            tested=(_TFLM, _LOWER, _NODES),
+            files=("test_upscale.py", "test_upscale_models.py", "test_random_networks.py", "test_graph_engines.py"),
+        ),
     ),
     "depth_to_space": (
         Attribute(
             fields=("factor", "order"),
             name="block",
-            values="any whose area divides the channels, also unequal each way; DCR and CRD, which takes a byte a beat "
-            "unless one channel is left",
+            values="any whose area divides the channels, also unequal each way; DCR and CRD, which takes a value a "
+            "beat unless one channel is left",
             tested=(_TFLM, _ORT, _NODES),
+            files=("test_upscale.py", "test_upscale_models.py", "test_random_networks.py", "test_graph_engines.py"),
+        ),
+        Attribute(
+            fields=("dtype",),
+            name="type",
+            values=", ".join(UPSCALE_DTYPES),
+            except_for="int16 in `.onnx`",
+            tested=(f"{_TFLM} but for int16", _LOWER, "int16 by the definition", _NODES),
             files=("test_upscale.py", "test_upscale_models.py", "test_random_networks.py", "test_graph_engines.py"),
         ),
     ),
 }  # fmt: skip
-"""Of nodes of a graph that are no convolutions, by what descriptions call them. All take and give int8."""
+"""Of nodes of a graph that are no convolutions, by what descriptions call them."""
 
 
 _INTRODUCTION = """\
@@ -258,8 +301,8 @@ says which number formats go together.
 _INTRODUCTION_OF_NODES = """
 ## Nodes of a graph that are no convolutions
 
-All take and give int8; docs/graphs.md describes them, docs/networks.md what becomes of a model's operators. `concat`
-and `reshape` have no attributes but shapes.
+docs/graphs.md describes them, docs/networks.md what becomes of a model's operators. `concat` and `reshape` have no
+attributes but shapes.
 
 | node | attribute | fields | values | refused by name | tested against | tests |
 |---|---|---|---|---|---|---|"""

@@ -18,6 +18,8 @@ from .pool import PoolSpec
 from .spec import MAX_EXTENT, ConvSpec, dtype_bits, dtype_range
 from .upscale import UpscaleSpec
 
+STREAM_DTYPES = ("int8", "uint8", "int16")
+"""Types of values that engines hand on."""
 INPUT = "input"
 """The name of the tensor that comes in."""
 MAX_NODES = 256
@@ -145,9 +147,19 @@ class Tensor:
         return self.height * self.width
 
     @property
+    def value_bytes(self) -> int:
+        """Bytes of one value in a stream."""
+        return dtype_bits(self.dtype) // 8
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of one pixel in a stream."""
+        return self.channels * self.value_bytes
+
+    @property
     def bytes(self) -> int:
         """Bytes of one frame in a stream."""
-        return self.pixels * self.channels * (dtype_bits(self.dtype) // 8)
+        return self.pixels * self.pixel_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +170,9 @@ class Graph:
     ----------
     name:
         One printable line, used in messages and headers.
-    height, width, channels, zero_point:
-        The int8 frames that come in, under the name :data:`INPUT`. The zero point also completes a frame that ends
-        early.
+    height, width, channels, dtype, zero_point:
+        The frames that come in, under the name :data:`INPUT`, of a type of :data:`STREAM_DTYPES`. The zero point also
+        completes a frame that ends early.
     nodes:
         Every result but that of the last node, which is the output, is read by some node.
 
@@ -176,6 +188,7 @@ class Graph:
     height: int
     width: int
     channels: int
+    dtype: str = "int8"
     zero_point: int = 0
     nodes: tuple[Node, ...]
     tensors: Mapping[str, Tensor] = field(init=False, repr=False, compare=False, hash=False)
@@ -187,9 +200,11 @@ class Graph:
         if not 1 <= len(self.nodes) <= MAX_NODES:
             raise SpecError(self.name, "nodes", len(self.nodes), f"from 1 to {MAX_NODES}")
         bounds = dict.fromkeys(("height", "width", "channels"), (1, MAX_EXTENT))
-        for key, (low, high) in {**bounds, "zero_point": dtype_range("int8")}.items():
+        if not isinstance(self.dtype, str) or self.dtype not in STREAM_DTYPES:
+            raise SpecError(self.name, "dtype", self.dtype, f"one of {one_of(STREAM_DTYPES)}")
+        for key, (low, high) in {**bounds, "zero_point": dtype_range(self.dtype)}.items():
             object.__setattr__(self, key, integer(self.name, key, getattr(self, key), low, high))
-        tensors = {INPUT: Tensor(**{key: getattr(self, key) for key in bounds}, dtype="int8",
+        tensors = {INPUT: Tensor(**{key: getattr(self, key) for key in bounds}, dtype=self.dtype,
                                  zero_point=self.zero_point)}  # fmt: skip
         for node in self.nodes:
             if node.name in tensors:
@@ -264,7 +279,7 @@ class Graph:
                 nodes.append({"kind": kind, "inputs": list(node.inputs), "spec": node.spec.to_dict()})
             else:
                 nodes.append({"kind": kind, "input": node.input, "spec": node.spec.to_dict()})
-        own = {key: getattr(self, key) for key in ("name", "height", "width", "channels", "zero_point")}
+        own = {key: getattr(self, key) for key in ("name", "height", "width", "channels", "dtype", "zero_point")}
         return {**own, "nodes": nodes}
 
     def to_json(self) -> str:
@@ -275,8 +290,8 @@ class Graph:
     def from_dict(cls, values: Mapping[str, Any]) -> "Graph":
         """Inverse of :meth:`to_dict`. Raises :class:`SpecError` for unknown, missing and invalid fields."""
         label = str(values.get("name", "graph"))
-        known = ("name", "height", "width", "channels", "zero_point", "nodes")
-        check_keys(label, values, known, known[1:4] + known[5:])
+        known = ("name", "height", "width", "channels", "dtype", "zero_point", "nodes")
+        check_keys(label, values, known, known[1:4] + known[6:])
         if not isinstance(values["nodes"], list):
             raise SpecError(label, "nodes", values["nodes"], "a list")
         return cls(**{**values, "nodes": tuple(_node(label, each) for each in values["nodes"])})
@@ -323,19 +338,18 @@ def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
     """The tensor that a node makes, once its inputs are found to be what it takes."""
     first = inputs[0]
     for tensor, name in zip(inputs, node.inputs, strict=True):
-        if tensor.dtype != "int8":
-            raise UnsupportedError(node.name, f"type of {name}", tensor.dtype, "int8 between nodes")
+        if tensor.dtype not in STREAM_DTYPES:
+            raise UnsupportedError(node.name, f"type of {name}", tensor.dtype, f"{one_of(STREAM_DTYPES)} between nodes")
     if isinstance(node, Concat):
         for tensor, name in zip(inputs[1:], node.inputs[1:], strict=True):
-            for what in ("height", "width", "zero_point"):
+            for what in ("height", "width", "dtype", "zero_point"):
                 if getattr(tensor, what) != getattr(first, what):
                     expected = f"{getattr(first, what)}, that of {node.inputs[0]}"
                     raise SpecError(node.name, f"{what} of {name}", getattr(tensor, what), expected)
         channels = sum(tensor.channels for tensor in inputs)
         if channels > MAX_EXTENT:
             raise SpecError(node.name, "channels", channels, f"at most {MAX_EXTENT}")
-        return Tensor(height=first.height, width=first.width, channels=channels, dtype="int8",
-                      zero_point=first.zero_point)  # fmt: skip
+        return replace(first, channels=channels)
     if isinstance(node, Reshape):
         return _reshaped(node, first)
     if isinstance(node, Add):
@@ -347,11 +361,13 @@ def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
     if isinstance(node, Pool):
         return _pooled(node, first)
     if isinstance(node, Upscale):
+        if node.spec.dtype != first.dtype:
+            raise SpecError(node.name, "dtype", node.spec.dtype, f"{first.dtype}, that of {node.input}")
         height, width, channels = node.spec.output_shape
         return replace(first, height=height, width=width, channels=channels)
     spec = node.spec
-    if spec.input_dtype != "int8":
-        raise SpecError(node.name, "input_dtype", spec.input_dtype, f"int8, that of {node.input}")
+    if spec.input_dtype != first.dtype:
+        raise SpecError(node.name, "input_dtype", spec.input_dtype, f"{first.dtype}, that of {node.input}")
     if spec.input_zero_point != first.zero_point:
         expected = f"{first.zero_point}, that of {node.input}"
         raise SpecError(node.name, "input_zero_point", spec.input_zero_point, expected)
@@ -364,12 +380,14 @@ def result_of(node: Node, inputs: Sequence[Tensor]) -> Tensor:
 
 def _pooled(node: Pool, first: Tensor) -> Tensor:
     spec, zero_point = node.spec, first.zero_point
+    if spec.dtype != first.dtype:
+        raise SpecError(node.name, "dtype", spec.dtype, f"{first.dtype}, that of {node.input}")
     if spec.kind == "mean":
         if spec.input_zero_point != zero_point:
             raise SpecError(node.name, "input_zero_point", spec.input_zero_point, f"{zero_point}, that of {node.input}")
         zero_point = spec.output_zero_point
     height, width, channels = spec.output_shape
-    return Tensor(height=height, width=width, channels=channels, dtype="int8", zero_point=zero_point)
+    return Tensor(height=height, width=width, channels=channels, dtype=spec.dtype, zero_point=zero_point)
 
 
 def _reshaped(node: Reshape, first: Tensor) -> Tensor:
@@ -387,6 +405,8 @@ def _sum(node: Add, inputs: Sequence[Tensor]) -> Tensor:
     for tensor, name, zero_point in zip(inputs, node.inputs, spec.input_zero_points, strict=True):
         if tensor.shape != spec.shape:
             raise SpecError(node.name, "input shape", spec.shape, f"{tensor.shape}, that of {name}")
+        if tensor.dtype != spec.dtype:
+            raise SpecError(node.name, "dtype", spec.dtype, f"{tensor.dtype}, that of {name}")
         if tensor.zero_point != zero_point:
             raise SpecError(node.name, "input_zero_points", zero_point, f"{tensor.zero_point}, that of {name}")
     return replace(inputs[0], zero_point=spec.output_zero_point)

@@ -15,10 +15,11 @@ MAX_SOFTMAX_CHANNELS = 4095
 
 @dataclass(frozen=True, kw_only=True)
 class Softmax:
-    """``exp(beta * (x - max)) / sum(exp(beta * (x - max)))`` over the last axis, int8 in and out, in fixed point.
+    """``exp(beta * (x - max)) / sum(exp(beta * (x - max)))`` over the last axis, in fixed point.
 
-    The output has scale 1/256 and zero point -128 (``CalculateSoftmaxParams`` in
-    tensorflow/lite/micro/kernels/softmax_common.cc).
+    The output has the input's type, scale 1/256 and the type's least value as its zero point
+    (``CalculateSoftmaxParams`` in tensorflow/lite/micro/kernels/softmax_common.cc; tensorflow/lite/kernels/
+    activations.cc for uint8).
 
     Parameters
     ----------
@@ -26,6 +27,8 @@ class Softmax:
         ``beta * input scale * 2**26`` as a Q31 multiplier and a shift from 0 to 30.
     smallest_difference:
         ``diff_min``, not positive: below it an exponential is 0.
+    dtype:
+        ``int8`` or ``uint8``, in and out.
 
     Raises
     ------
@@ -36,8 +39,11 @@ class Softmax:
     multiplier: int
     left_shift: int
     smallest_difference: int
+    dtype: str = "int8"
 
     def __post_init__(self) -> None:
+        if self.dtype not in ("int8", "uint8"):
+            raise SpecError("softmax", "dtype", self.dtype, "int8, uint8")
         limits = {"multiplier": (1 << 30, (1 << 31) - 1), "left_shift": (0, 30),
                   "smallest_difference": (-(31 << 26 >> self.left_shift), 0)}  # fmt: skip
         for field, (low, high) in limits.items():
@@ -47,16 +53,19 @@ class Softmax:
 
 @dataclass(frozen=True, kw_only=True)
 class Quantise:
-    """float32 to int8: ``round(x / scale) + zero_point``, clamped; ``ties`` go ``away`` from zero or to ``even``."""
+    """float32 to integers: ``round(x / scale) + zero_point``, clamped; ``ties`` go ``away`` from zero, or to ``even``
+    numbers.
+    """
 
     scale: float
     zero_point: int
     ties: str = "away"
+    output_dtype: str = "int8"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Requantise:
-    """Between int8 and uint8: ``m(x - input_zero_point) + output_zero_point``, clamped; ``m`` scales as ``tflite``."""
+    """Between integers: ``m(x - input_zero_point) + output_zero_point``, clamped; ``m`` scales as ``tflite``."""
 
     input_zero_point: int
     output_zero_point: int
@@ -67,7 +76,7 @@ class Requantise:
 
 @dataclass(frozen=True, kw_only=True)
 class Dequantise:
-    """int8 to float32: ``scale * (x - zero_point)``."""
+    """Integers to float32: ``scale * (x - zero_point)``."""
 
     scale: float
     zero_point: int

@@ -1,4 +1,4 @@
-"""What a pooling layer is: the maximum or the mean of windows of each channel, int8 in and out."""
+"""What a pooling layer is: the maximum or the mean of windows of each channel, of one type in and out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,9 @@ from .layer import INT32
 from .spec import MAX_ELEMENTS, MAX_EXTENT, Padding, dtype_range, same_padding
 
 POOL_KINDS = ("max", "average", "mean")
+POOL_DTYPES = ("int8", "uint8", "int16")
+MAX_WINDOW_16 = 1 << 15
+"""Elements of a window of int16 at most: TensorFlow Lite's sums have 32 bits."""
 _SHIFTS = (-31, 30)
 _NO_PADDING = Padding()
 
@@ -23,7 +26,7 @@ class PoolSpec:
 
     ``max``: the largest. ``average``: their sum divided by their number, rounded half away from zero; what lies outside
     is neither added nor counted. Both are then clamped (tensorflow/lite/kernels/internal/reference/integer_ops/
-    pooling.h). Input and output have the same scale and zero point.
+    pooling.h, and reference/pooling.h for uint8). Input and output have the same type, scale and zero point.
 
     ``mean``: ``m(sum - n * input_zero_point) + output_zero_point`` of windows of ``n`` elements, where ``m`` scales by
     ``multiplier * 2**(shift - 31)`` as the mode ``tflite`` does; input and output may differ in scale and zero point
@@ -43,8 +46,10 @@ class PoolSpec:
     padding:
         A :class:`~hwconv.spec.Padding`, four integers, ``"same"`` or ``"valid"``; every pad is smaller than the kernel,
         so that no window is empty.
+    dtype:
+        One of :data:`POOL_DTYPES`, of input and output.
     activation_min, activation_max:
-        The clamp; default: the range of int8.
+        The clamp; default: the range of the type.
     input_zero_point, output_zero_point, multiplier, shift:
         Of ``mean`` only: the zero points, a Q31 multiplier and its exponent, from -31 to 30.
 
@@ -62,8 +67,9 @@ class PoolSpec:
     kernel: tuple[int, int]
     stride: tuple[int, int] = cast(tuple[int, int], None)
     padding: Padding = _NO_PADDING
-    activation_min: int = -128
-    activation_max: int = 127
+    dtype: str = "int8"
+    activation_min: int = cast(int, None)
+    activation_max: int = cast(int, None)
     input_zero_point: int = 0
     output_zero_point: int = 0
     multiplier: int = 0
@@ -82,8 +88,9 @@ class PoolSpec:
             name: str = "pool",
             stride: Sequence[int] | None = None,
             padding: "Padding | str | Sequence[int]" = _NO_PADDING,
-            activation_min: int = -128,
-            activation_max: int = 127,
+            dtype: str = "int8",
+            activation_min: int | None = None,
+            activation_max: int | None = None,
             input_zero_point: int = 0,
             output_zero_point: int = 0,
             multiplier: int = 0,
@@ -94,6 +101,8 @@ class PoolSpec:
         check_name("pool", self.name)
         if not isinstance(self.kind, str) or self.kind not in POOL_KINDS:
             raise SpecError(self.name, "kind", self.kind, f"one of {one_of(POOL_KINDS)}")
+        if not isinstance(self.dtype, str) or self.dtype not in POOL_DTYPES:
+            raise SpecError(self.name, "dtype", self.dtype, f"one of {one_of(POOL_DTYPES)}")
         for field in ("height", "width", "channels"):
             self._store(field, integer(self.name, field, getattr(self, field), 1, MAX_EXTENT))
         self._store("kernel", integers(self.name, "kernel", self.kernel, 2, 1, MAX_EXTENT))
@@ -102,9 +111,10 @@ class PoolSpec:
             "stride", integers(self.name, "stride", self.kernel if stride is None else stride, 2, 1, MAX_EXTENT)
         )
         self._store("padding", self._resolve_padding(self.padding))
-        low, high = dtype_range("int8")
-        for field in ("activation_min", "activation_max"):
-            self._store(field, integer(self.name, field, getattr(self, field), low, high))
+        low, high = dtype_range(self.dtype)
+        for field, default in (("activation_min", low), ("activation_max", high)):
+            value: object = getattr(self, field)  # None only until here
+            self._store(field, integer(self.name, field, default if value is None else value, low, high))
         if self.activation_min > self.activation_max:
             expected = f"at most activation_max = {self.activation_max}"
             raise SpecError(self.name, "activation_min", self.activation_min, expected)
@@ -138,10 +148,12 @@ class PoolSpec:
         elements = self.height * self.width * self.channels
         if elements >= MAX_ELEMENTS:
             raise SpecError(self.name, "height x width x channels", elements, f"below {MAX_ELEMENTS} elements")
+        if self.kind == "average" and self.dtype == "int16" and max(self.counts) > MAX_WINDOW_16:
+            raise SpecError(self.name, "kernel", self.kernel, f"at most {MAX_WINDOW_16} elements of int16")
 
     def _check_scale(self) -> None:
-        byte = dtype_range("int8")
-        limits = {"input_zero_point": byte, "output_zero_point": byte, "multiplier": (0, INT32[1]), "shift": _SHIFTS}
+        own = dtype_range(self.dtype)
+        limits = {"input_zero_point": own, "output_zero_point": own, "multiplier": (0, INT32[1]), "shift": _SHIFTS}
         for field, (low, high) in limits.items():
             value = integer(self.name, field, getattr(self, field), low, high)
             if value and self.kind != "mean":
@@ -151,7 +163,7 @@ class PoolSpec:
             return
         if any(self.padding):
             raise SpecError(self.name, "padding", tuple(self.padding), "none with mean")
-        farthest = max(self.input_zero_point - byte[0], byte[1] - self.input_zero_point)
+        farthest = max(self.input_zero_point - own[0], own[1] - self.input_zero_point)
         largest = self.kernel[0] * self.kernel[1] * farthest << max(self.shift, 0)
         if largest > INT32[1]:
             raise SpecError(self.name, "largest sum, shifted left", largest, f"at most {INT32[1]}")

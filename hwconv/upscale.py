@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from .errors import SpecError, one_of
 from .fields import check_keys, check_name, field_names, integer, integers, to_json_values
-from .spec import MAX_ELEMENTS, MAX_EXTENT
+from .spec import MAX_ELEMENTS, MAX_EXTENT, dtype_bits
 
 UPSCALE_KINDS = ("nearest", "depth_to_space")
 ORDERS = ("DCR", "CRD")
+UPSCALE_DTYPES = ("int8", "uint8", "int16")
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpscaleSpec:
-    """A frame enlarged by integer factors, int8 in and out, values as they are.
+    """A frame enlarged by integer factors, values as they are.
 
     With ``fv`` and ``fh``, the factors, ``p = y % fv`` and ``q = x % fh``, each output ``out[y, x, c]`` is
     ``in[y // fv, x // fh, k]``:
@@ -37,6 +38,8 @@ class UpscaleSpec:
         ``(vertical, horizontal)``.
     order:
         One of :data:`ORDERS`, with ``depth_to_space``.
+    dtype:
+        One of :data:`UPSCALE_DTYPES`, of input and output.
 
     Raises
     ------
@@ -51,10 +54,11 @@ class UpscaleSpec:
     channels: int
     factor: tuple[int, int]
     order: str = "DCR"
+    dtype: str = "int8"
 
     def __post_init__(self) -> None:
         check_name("upscale", self.name)
-        for field, choices in (("kind", UPSCALE_KINDS), ("order", ORDERS)):
+        for field, choices in (("kind", UPSCALE_KINDS), ("order", ORDERS), ("dtype", UPSCALE_DTYPES)):
             value = getattr(self, field)
             if not isinstance(value, str) or value not in choices:
                 raise SpecError(self.name, field, value, f"one of {one_of(choices)}")
@@ -89,8 +93,13 @@ class UpscaleSpec:
         return self.height * self.factor[0], self.width * self.factor[1], channels
 
     @property
+    def value_bytes(self) -> int:
+        """Bytes of one value in a stream."""
+        return dtype_bits(self.dtype) // 8
+
+    @property
     def run(self) -> int:
-        """Bytes that stay side by side, wherever a row of the output begins: a beat is a part of so many."""
+        """Values that stay side by side, wherever a row of the output begins: a beat is a part of so many."""
         if self.kind == "nearest":
             return self.channels
         if self.order == "CRD" and self.output_shape[2] > 1:

@@ -11,7 +11,7 @@ from hwconv.graph import Add, Concat, Conv, Graph, Network, Pool, Reshape, Upsca
 from hwconv.layer import LayerParameters
 from hwconv.plan.graph_plan import GraphPlan, plan_graph
 from hwconv.pool import PoolSpec
-from hwconv.spec import ConvSpec
+from hwconv.spec import ConvSpec, dtype_bits, dtype_range, storage_dtype
 from hwconv.upscale import UpscaleSpec
 
 
@@ -29,9 +29,12 @@ def network_of(graph: Graph, seed: int = 1) -> Network:
         spec = node.spec
         terms = spec.taps * spec.group_in_channels
         bias = random.integers(-64 * terms, 64 * terms + 1, spec.out_channels)
-        shift = int(np.ceil(np.log2(64 / (5000 * np.sqrt(terms)))))
+        # outputs that spread over their range, and a little beyond
+        beyond = dtype_bits(spec.output_dtype) - dtype_bits(spec.input_dtype)
+        shift = int(np.ceil(np.log2(64 / (5000 * np.sqrt(terms))))) + beyond
+        low, high = dtype_range(spec.weight_dtype)
         parameters[node.name] = LayerParameters(
-            weights=random.integers(-128, 128, spec.weight_shape).astype(np.int8),
+            weights=random.integers(low, high + 1, spec.weight_shape).astype(storage_dtype(spec.weight_dtype)),
             bias=bias,
             multiplier=random.integers(1 << 30, 1 << 31, spec.out_channels),
             shift=np.full(spec.out_channels, shift),
@@ -98,6 +101,69 @@ def residual() -> Graph:
     )  # fmt: skip
 
 
+def octets() -> Graph:
+    """uint8 through every kind of node, with weights that have a zero point of their own."""
+    shape = (5, 6, 4)
+    types = {"input_dtype": "uint8", "weight_dtype": "uint8", "output_dtype": "uint8", "weight_zero_point": 120}
+    points = {"input_zero_point": 131, "output_zero_point": 131}
+    around = convolution("around", shape, 4, (3, 3), padding="same", **types, **points)
+    deep = convolution("deep", shape, 4, (3, 1), groups=4, padding="same", **types, **points)
+    window = {"height": 5, "width": 6, "channels": 4, "dtype": "uint8", "stride": (1, 1), "padding": "same"}
+    full = convolution("full", (1, 1, 240), 5, **types, input_zero_point=131, output_zero_point=7)
+    return Graph(
+        name="octets", height=5, width=6, channels=4, dtype="uint8", zero_point=131,
+        nodes=(
+            Conv(input="input", spec=around),
+            Pool(input="around", spec=PoolSpec(name="mean", kind="average", kernel=(3, 2), **window)),
+            Pool(input="input", spec=PoolSpec(name="most", kind="max", kernel=(2, 3), activation_min=90, **window)),
+            Add(inputs=("mean", "most"), spec=addition("line", shape, (0.037, 0.051, 0.06), (131, 131, 140),
+                                                       dtype="uint8", activation_min=140)),
+            Add(inputs=("line", "input"), spec=addition("exact", shape, (1.0, 0.5, 0.75), (140, 131, 131),
+                                                        dtype="uint8")),
+            Conv(input="exact", spec=deep),
+            Concat(name="both", inputs=("deep", "around")),
+            Reshape(name="flat", input="both", height=1, width=1, channels=240),
+            Conv(input="flat", spec=full),
+        ),
+    )  # fmt: skip
+
+
+def words() -> Graph:
+    """int16 with int8 weights through every kind of node that takes it."""
+    shape = (5, 6, 4)
+    types = {"input_dtype": "int16", "output_dtype": "int16", "requantisation": "tflite16"}
+    points = {"input_zero_point": -700, "output_zero_point": 0}
+    around = convolution("around", shape, 4, (3, 3), padding="same", **types, **points)
+    deep = convolution("deep", shape, 4, (3, 1), groups=4, padding="same", **types, **points)
+    window = {"height": 5, "width": 6, "channels": 4, "dtype": "int16", "stride": (1, 1), "padding": "same"}
+    full = convolution("full", (1, 1, 360), 5, **types, input_zero_point=0, output_zero_point=0, activation_min=0)
+    return Graph(
+        name="words", height=5, width=6, channels=4, dtype="int16", zero_point=-700,
+        nodes=(
+            Conv(input="input", spec=around),
+            Pool(input="around", spec=PoolSpec(name="mean", kind="average", kernel=(3, 2), **window)),
+            Pool(input="input", spec=PoolSpec(name="most", kind="max", kernel=(2, 3), activation_max=9000, **window)),
+            Conv(input="most", spec=deep),
+            Concat(name="all", inputs=("deep", "mean", "around")),
+            Reshape(name="flat", input="all", height=1, width=1, channels=360),
+            Conv(input="flat", spec=full),
+        ),
+    )  # fmt: skip
+
+
+def mixed() -> Graph:
+    """uint8 comes in, becomes int8, then int16, then int8 again."""
+    shape = (5, 6, 4)
+    kinds = {"input_zero_point": 131, "output_zero_point": 3, "input_dtype": "uint8"}
+    signed = convolution("signed", shape, 4, groups=4, **kinds)
+    wide = convolution("wide", shape, 6, (3, 3), padding="same", output_dtype="int16", output_zero_point=0)
+    narrow = convolution("narrow", (5, 6, 6), 4, (2, 2), input_dtype="int16", input_zero_point=0)
+    return Graph(
+        name="mixed", height=5, width=6, channels=4, dtype="uint8", zero_point=131,
+        nodes=(Conv(input="input", spec=signed), Conv(input="signed", spec=wide), Conv(input="wide", spec=narrow)),
+    )  # fmt: skip
+
+
 def uneven() -> Graph:
     """Tensors of one, two and three beats a pixel side by side."""
     shape = (4, 3, 4)
@@ -113,19 +179,22 @@ def uneven() -> Graph:
     )  # fmt: skip
 
 
-def shared() -> Graph:
+def shared(dtype: str = "int8") -> Graph:
     """Layers that share an engine, between one that does not and two that read what they give."""
-    first = convolution("first", (5, 6, 3), 4, (2, 2), padding="same")
-    channels = convolution("channels", (5, 6, 4), 4, (3, 3), groups=4, padding="same")
-    points = convolution("points", (5, 6, 4), 8)
-    halves = convolution("halves", (5, 6, 8), 4, (3, 2), groups=2, stride=(2, 2), padding=(1, 0, 1, 0))
-    flat = convolution("flat", (1, 6, 4), 8, (1, 3), padding="same", output_zero_point=-7)
-    pooled = PoolSpec(
-        name="pooled", kind="max", height=1, width=6, channels=8, kernel=(1, 3), stride=(1, 1), padding="same"
-    )
-    full = convolution("full", (1, 6, 8), 8, input_zero_point=-7, output_zero_point=-7)
+    offset = 128 if dtype == "uint8" else 0
+    kinds = {"input_dtype": dtype, "output_dtype": dtype, "weight_dtype": dtype}
+    of = {**kinds, "input_zero_point": 3 + offset, "output_zero_point": 3 + offset, "weight_zero_point": offset}
+    first = convolution("first", (5, 6, 3), 4, (2, 2), padding="same", **of)
+    channels = convolution("channels", (5, 6, 4), 4, (3, 3), groups=4, padding="same", **of)
+    points = convolution("points", (5, 6, 4), 8, **of)
+    halves = convolution("halves", (5, 6, 8), 4, (3, 2), groups=2, stride=(2, 2), padding=(1, 0, 1, 0), **of)
+    flat = convolution("flat", (1, 6, 4), 8, (1, 3), padding="same", **{**of, "output_zero_point": offset - 7})
+    pooled = PoolSpec(name="pooled", kind="max", height=1, width=6, channels=8, kernel=(1, 3), stride=(1, 1),
+                      padding="same", dtype=dtype)  # fmt: skip
+    full = convolution("full", (1, 6, 8), 8, **{**of, "input_zero_point": offset - 7, "output_zero_point": offset - 7})
     return Graph(
-        name="shared", height=5, width=6, channels=3, zero_point=3,
+        name="shared" if dtype == "int8" else f"shared_{dtype}", height=5, width=6, channels=3, dtype=dtype,
+        zero_point=3 + offset,
         nodes=(
             Conv(input="input", spec=first),
             Conv(input="first", spec=channels),
@@ -172,10 +241,11 @@ def woven() -> Graph:
 
 
 GRAPHS = {
-    "skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "enlarged": enlarged, "woven": woven,
-    "shared": shared,
+    "skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "octets": octets, "words": words,
+    "mixed": mixed, "enlarged": enlarged, "woven": woven, "shared": shared,
+    "shared_octets": functools.partial(shared, "uint8"),
 }  # fmt: skip
-PROGRAMS = {"shared": (("channels", "points", "halves", "flat"),)}
+PROGRAMS = dict.fromkeys(("shared", "shared_octets"), (("channels", "points", "halves", "flat"),))
 """Layers of a graph that share an engine."""
 
 

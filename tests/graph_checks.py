@@ -10,12 +10,14 @@ from hwconv.golden import graph as golden_graph
 from hwconv.graph import Graph
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.simulation import Design, Simulator, Stalls
+from hwconv.spec import dtype_range
 
 PAUSES = Stalls(input=100, output=80, burst=3, seed=9)
 
 
 def random_frames(graph: Graph, count: int, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).integers(-128, 128, (count, *graph.input_shape)).astype(np.int8)
+    low, high = dtype_range(graph.dtype)
+    return np.random.default_rng(seed).integers(low, high + 1, (count, *graph.input_shape)).astype(graph.dtype)
 
 
 def patience(plan: GraphPlan) -> int:

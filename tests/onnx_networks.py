@@ -14,7 +14,7 @@ def oracle(name):
 
 @dataclass
 class Network:
-    """A model under construction. ``last`` is the int8 value that goes on, of ``shape``, ``scale`` and ``point``."""
+    """A model under construction. ``last`` is the value that goes on, of ``dtype``, ``shape``, ``scale``, ``point``."""
 
     random: np.random.Generator
     shape: tuple[int, ...]
@@ -27,9 +27,11 @@ class Network:
     floats: bool = False
     given: tuple[int, ...] = ()
     dtypes: tuple[str, str] = ("int8", "int8")
+    dtype: str = "int8"
+    first_dtype: str = ""
 
     def __post_init__(self):
-        self.given = self.given or self.shape
+        self.given, self.first_dtype = self.given or self.shape, self.first_dtype or self.dtype
 
     def chance(self, share):
         return bool(self.random.random() < share)
@@ -50,7 +52,7 @@ class Network:
     def said(self, scale=None, point=None) -> list[str]:
         """Scale and zero point of the present value, or others, as constants."""
         return [self.constant(np.float32(self.scale if scale is None else scale)),
-                self.constant(np.int8(self.point if point is None else point))]  # fmt: skip
+                self.constant(np.array(self.point if point is None else point, self.dtype))]  # fmt: skip
 
     def real(self) -> str:
         return self.node("DequantizeLinear", [self.last, *self.said()])
@@ -69,8 +71,19 @@ class Network:
         scale = scale.astype(np.float32)
         return self.random.integers(-127, 128, shape).astype(np.int8), scale if per_channel else scale[0]
 
+    def typed(self, values, scale):
+        """Weights and their zero points: int8, or in a network of uint8 the same ones as uint8, or half as large ones.
+
+        Larger int8 ones beside uint8 saturate in onnxruntime's kernels for processors without VNNI.
+        """
+        if self.dtype == "int8":
+            return values, np.zeros(np.shape(scale), np.int8)
+        if self.chance(0.3):
+            return values // 2, np.zeros(np.shape(scale), np.int8)
+        return (values.astype(int) + 128).astype(np.uint8), np.full(np.shape(scale), 128, np.uint8)
+
     def real_weights(self, values, scale, axis: int) -> str:
-        zeros = np.zeros(np.shape(scale), np.int8)
+        values, zeros = self.typed(values, scale)
         attributes = {"axis": axis} if np.ndim(scale) else {}
         name = self.node(
             "DequantizeLinear", [self.constant(values), self.constant(scale), self.constant(zeros)], **attributes
@@ -91,8 +104,11 @@ class Network:
         onnx = oracle("onnx")
         helper = onnx.helper
         element = {"int8": onnx.TensorProto.INT8, "float32": onnx.TensorProto.FLOAT, "uint8": onnx.TensorProto.UINT8}
-        x = helper.make_tensor_value_info("x", element["float32" if self.floats else "int8"], list(self.given))
-        y = helper.make_tensor_value_info(self.last, element[self.dtypes[1]], [None] * len(self.shape))
+        x = helper.make_tensor_value_info(
+            "x", element["float32" if self.floats else self.first_dtype], list(self.given)
+        )
+        made = self.dtype if self.dtypes[1] == "int8" else self.dtypes[1]
+        y = helper.make_tensor_value_info(self.last, element[made], [None] * len(self.shape))
         constants = [onnx.numpy_helper.from_array(value, name) for name, value in self.constants.items()]
         graph = helper.make_graph(self.nodes, "network", [x], [y], constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
@@ -102,7 +118,7 @@ class Network:
 def run_oracles(model, x, *, alone=False):
     """What onnxruntime and the reference of onnx give, frame after frame.
 
-    The reference makes other shapes of some frames of one dimension and some pads, and fails on some pools of int8;
+    The reference makes other shapes of some frames of one dimension and some pads, and fails on some pools of bytes;
     there it is ``None``, as where onnxruntime is to be alone.
     """
     onnxruntime = oracle("onnxruntime")
@@ -118,16 +134,17 @@ def run_oracles(model, x, *, alone=False):
     try:
         reference = ReferenceEvaluator(model)
         other = np.concatenate([reference.run(None, {"x": each[None]})[0] for each in x])
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, RuntimeWarning):  # the last: pads of uint8 that are not numbers
         return found, None
     return found, other if other.shape == found.shape else None
 
 
-def start(random, *, real: bool) -> Network:
+def start(random, *, real: bool, dtype: str = "int8") -> Network:
     shape = (1, int(random.integers(1, 5)), *(int(each) for each in random.integers(4, 10, 2)))
     if random.random() < 0.15:
         shape = shape[:3]
-    network = Network(random, shape, np.float32(2.0 ** random.uniform(-6, 0)), int(random.integers(-128, 128)))
+    scale, point = np.float32(2.0 ** random.uniform(-6, 0)), int(random.integers(-128, 128))
+    network = Network(random, shape, scale, point + (128 if dtype == "uint8" else 0), dtype=dtype)
     if real and random.random() < 0.3:
         network.floats = True
         network.quantise("x", shape, network.scale, network.point)
@@ -153,7 +170,13 @@ def kernel_of(network: Network, most: int):
 
 
 def new_scale(network: Network):
-    return 2.0 ** network.random.uniform(-6, 0), int(network.random.integers(-128, 128))
+    scale, point = 2.0 ** network.random.uniform(-6, 0), int(network.random.integers(-128, 128))
+    return scale, point + middle(network)
+
+
+def middle(network: Network) -> int:
+    """The middle of the type's range."""
+    return 128 if network.dtype == "uint8" else 0
 
 
 def clamped(network: Network, name: str) -> str:
@@ -224,7 +247,8 @@ def addition(network: Network) -> None:
     second = network.real()
     total = clamped(network, network.node("Add", [first, second] if network.chance(0.5) else [second, first]))
     widest = max(network.scale, before[1])
-    network.quantise(total, network.shape, widest * network.random.uniform(0.6, 2.5), network.random.integers(-60, 60))
+    scale, point = widest * network.random.uniform(0.6, 2.5), network.random.integers(-60, 60) + middle(network)
+    network.quantise(total, network.shape, scale, point)
 
 
 def concatenation(network: Network) -> None:
@@ -319,9 +343,9 @@ def classify(network: Network) -> None:
     network.quantise(clamped(network, result), (1, outputs), *y)
 
 
-def draw_real(random) -> Network:
+def draw_real(random, dtype: str = "int8") -> Network:
     """Operators on floats, with DequantizeLinear before and QuantizeLinear behind each."""
-    network = start(random, real=True)
+    network = start(random, real=True, dtype=dtype)
     blocks = (convolution, convolution, addition, concatenation, max_pool, average_pool, transposed_convolution)
     blocks = (*blocks, resize, depth_to_space)
     for _ in range(int(random.integers(1, 4))):
@@ -335,9 +359,9 @@ def draw_real(random) -> Network:
     return network
 
 
-def draw_integer(random) -> Network:
+def draw_integer(random, dtype: str = "int8") -> Network:
     """Operators of integers: QLinearConv, MaxPool, Concat, Flatten, QLinearMatMul."""
-    network = start(random, real=False)
+    network = start(random, real=False, dtype=dtype)
     for _ in range(int(random.integers(1, 4))):
         shape = network.shape
         kernel = kernel_of(network, 3)
@@ -345,9 +369,9 @@ def draw_integer(random) -> Network:
         outputs, y = int(random.integers(1, 6)), new_scale(network)
         values, scale = network.weights((outputs, shape[1], *kernel), 0, network.chance(0.5))
         scale = (scale * np.float32(y[0])).astype(np.float32)
-        zeros = network.constant(np.zeros(np.shape(scale), np.int8))
+        values, zeros = network.typed(values, scale)
         bias = [network.constant(random.integers(-3000, 3000, outputs).astype(np.int32))] if network.chance(0.6) else []
-        inputs = [network.last, *network.said(), network.constant(values), network.constant(scale), zeros]
+        inputs = [network.last, *network.said(), *map(network.constant, (values, scale, zeros))]
         network.last = network.node("QLinearConv", [*inputs, *network.said(*y), *bias], **attributes)
         network.shape, network.scale, network.point = (1, outputs, *extents), np.float32(y[0]), y[1]
         if len(shape) == 4 and network.chance(0.4):
@@ -363,13 +387,8 @@ def draw_integer(random) -> Network:
         flat = network.node("Flatten", [network.last])
         values, scale = network.weights((inputs, outputs), 1, False)
         scale = np.float32(scale * np.float32(y[0]))
-        operands = [
-            flat,
-            *network.said(),
-            network.constant(values),
-            network.constant(scale),
-            network.constant(np.int8(0)),
-        ]
+        values, zeros = network.typed(values, scale)
+        operands = [flat, *network.said(), *map(network.constant, (values, scale, zeros))]
         network.last = network.node("QLinearMatMul", [*operands, *network.said(*y)])
         network.shape, network.scale, network.point = (1, outputs), np.float32(y[0]), y[1]
     return network
@@ -379,6 +398,7 @@ def frames(network: Network, count: int) -> np.ndarray:
     shape = (count, *network.given[1:])
     if network.floats:
         return (network.random.integers(-600, 601, shape) * (network.scale / 4)).astype(np.float32)
-    x = network.random.integers(-128, 128, shape).astype(np.int8)
-    x[0] = network.random.choice([-128, 127])
+    low = middle(network) - 128
+    x = network.random.integers(low, low + 256, shape).astype(network.dtype)
+    x[0] = network.random.choice([low, low + 255])
     return x

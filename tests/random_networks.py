@@ -1,21 +1,23 @@
 """Random small `.tflite` models of several operators, written by `tflite_builder`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import tflite
 from tflite_builder import Operator, Tensor, build
 
-from hwconv.spec import same_padding
+from hwconv.spec import dtype_range, same_padding
 
 ACTIVATIONS = ("NONE", "NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 
 @dataclass
 class Network:
-    """A model under construction; `last` is the number of the tensor that goes on."""
+    """A model under construction; `last` is the number of the tensor that goes on, of type `dtype`."""
 
     random: np.random.Generator
+    dtype: str = "int8"
+    per_channel: bool = True
     tensors: list[Tensor] = field(default_factory=list)
     operators: list[Operator] = field(default_factory=list)
     last: int = 0
@@ -46,7 +48,8 @@ class Network:
         return {"FusedActivationFunction": getattr(tflite.ActivationFunctionType, str(self.random.choice(ACTIVATIONS)))}
 
     def zero_point(self) -> int:
-        return int(self.random.choice([-128, 127, 0, int(self.random.integers(-128, 128))]))
+        point = int(self.random.choice([-128, 127, 0, int(self.random.integers(-128, 128))]))
+        return 0 if self.dtype == "int16" else point
 
     def append(self, name: str, inputs: list[int], shape, options=None, like: int | None = None, **fields) -> int:
         """An operator with a new tensor as its output: of random scale and zero point, or those of another one."""
@@ -54,6 +57,7 @@ class Network:
             fields |= {"scales": self.tensors[like].scales, "zero_points": self.tensors[like].zero_points}
         fields.setdefault("scales", [float(np.float32(2.0 ** self.random.uniform(-6, 2)))])
         fields.setdefault("zero_points", [self.zero_point()])
+        fields.setdefault("dtype", self.dtype)
         self.last = self.tensor(tuple(int(extent) for extent in shape), **fields)
         self.operators.append(Operator(name, inputs, [self.last], options or {}))
         return self.last
@@ -65,14 +69,16 @@ class Network:
         taps = int(np.prod(weights)) // outputs
         own = self.tensors[like] if like is not None else None
         y_scale = own.scales[0] if own else float(np.float32(2.0 ** self.random.uniform(-6, 2)))
-        per_channel = name != "FULLY_CONNECTED" and self.chance(0.6)
+        per_channel = name != "FULLY_CONNECTED" and self.chance(0.6) and self.per_channel
         factor = 60 / (np.sqrt(taps) * 74 * 74) * 2.0 ** self.random.uniform(-1, 1, outputs if per_channel else 1)
         scales = (factor * y_scale / self.tensors[x].scales[0]).astype(np.float32)
         values, zeros = self.random.integers(-127, 128, weights), [0] * len(scales)
         numbers = [x, self.tensor(weights, scales=scales, zero_points=zeros, axis=channel_axis, data=values)]
         if self.chance(0.8):
-            bias = self.random.integers(-20000, 20000, outputs)
-            numbers.append(self.tensor((outputs,), "int32", scales * self.tensors[x].scales[0], zeros, data=bias))
+            wide = self.tensors[x].dtype == "int16"
+            bias = self.random.integers(-20000, 20000, outputs) * (256 if wide else 1)
+            kind = "int64" if wide else "int32"
+            numbers.append(self.tensor((outputs,), kind, scales * self.tensors[x].scales[0], zeros, data=bias))
         elif name != "DEPTHWISE_CONV_2D":  # where TensorFlow Lite Micro takes two inputs, but not -1
             numbers.append(-1)
         if name == "TRANSPOSE_CONV":
@@ -110,8 +116,9 @@ def convolution(network: Network, channels: int | None = None, like: int | None 
         if network.chance(0.5):
             network.append("PAD", [x, amounts], padded, like=x)
         else:
-            value = network.tensor((1,), scales=network.tensors[x].scales, zero_points=network.tensors[x].zero_points,
-                                   data=np.array(network.tensors[x].zero_points, np.int8))  # fmt: skip
+            filler = np.array(network.tensors[x].zero_points, network.dtype)
+            value = network.tensor((1,), network.dtype, network.tensors[x].scales, network.tensors[x].zero_points,
+                                   data=filler)  # fmt: skip
             network.append("PADV2", [x, amounts, value], padded, like=x)
         x, shape = network.last, padded
     options, extents = window(network, shape, kernel, same, stride, dilation)
@@ -157,12 +164,20 @@ def concatenation(network: Network) -> None:
 
 
 def pooling(network: Network) -> None:
-    x, shape = network.last, network.x.shape
+    shape = network.x.shape
     kernel = [int(network.random.integers(1, min(4, extent + 1))) for extent in shape[1:3]]
     stride = tuple(int(each) for each in network.random.integers(1, 3, 2))
     options, extents = window(network, shape, kernel, network.chance(0.5), stride)
-    options |= {"FilterHeight": kernel[0], "FilterWidth": kernel[1], **network.activation()}
-    kind = "MAX_POOL_2D" if network.chance(0.5) else "AVERAGE_POOL_2D"
+    options |= network.activation()
+    window_of(network, "MAX_POOL_2D" if network.chance(0.5) else "AVERAGE_POOL_2D", kernel, options, extents)
+
+
+def window_of(network: Network, kind: str, kernel, options=None, extents=None) -> None:
+    """Pooling; by default with a stride of 1, and inside the frame."""
+    x, shape = network.last, network.x.shape
+    if options is None:
+        options, extents = window(network, shape, kernel, False)
+    options |= {"FilterHeight": kernel[0], "FilterWidth": kernel[1]}
     network.append(kind, [x], (1, *extents, shape[3]), options, like=x)
 
 
@@ -207,6 +222,14 @@ def rescale(network: Network) -> None:
     network.append("QUANTIZE", [network.last], network.x.shape, scales=[scale])
 
 
+def retype(network: Network) -> None:
+    """The same in the other type of int8 and int16, at a scale that leaves it its range."""
+    other, factor = ("int16", 1 / 256) if network.dtype == "int8" else ("int8", 256)
+    scale = float(np.float32(network.x.scales[0] * factor * network.random.choice([1, 0.7, 1.6])))
+    network.dtype = other
+    network.append("QUANTIZE", [network.last], network.x.shape, scales=[scale])
+
+
 def transposed(network: Network) -> None:
     x, shape = network.last, network.x.shape
     kernel, stride = ([int(each) for each in network.random.integers(1, high, 2)] for high in (4, 3))
@@ -220,22 +243,26 @@ def transposed(network: Network) -> None:
     network.weighted("TRANSPOSE_CONV", x, (outputs, *kernel, shape[3]), (1, *extents, outputs), options)
 
 
-def draw(random: np.random.Generator) -> Network:
-    """A model of an optional head, one to four blocks, and an optional tail."""
-    network = Network(random)
+def draw(random: np.random.Generator, dtype: str = "int8", *, per_channel: bool = True) -> Network:
+    """A model of an optional head, one to four blocks, and an optional tail. One of int16 may become int8."""
+    network = Network(random, dtype, per_channel)
     shape = (1, *(int(each) for each in random.integers(3, 10, 2)), int(random.integers(1, 6)))
     scale, point = [float(np.float32(2.0 ** random.uniform(-6, 1)))], [network.zero_point()]
     if network.chance(0.2):  # floats come in
         network.tensor(shape, "float32", (), ())
         network.append("QUANTIZE", [0], shape, scales=scale, zero_points=point)
     elif network.chance(0.2):  # a vector comes in
-        network.tensor((1, int(np.prod(shape))), scales=scale, zero_points=point)
+        network.tensor((1, int(np.prod(shape))), dtype, scale, point)
         network.append("RESHAPE", [0, network.constant(shape)], shape, like=0)
     else:
-        network.tensor(shape, scales=scale, zero_points=point)
-    for _ in range(int(random.integers(1, 5))):
+        network.tensor(shape, dtype, scale, point)
+    for number in range(int(random.integers(1, 5))):
         blocks = (convolution, convolution, addition, concatenation, pooling, transposed, rescale, mean)
         blocks = (*blocks, resize, depth_to_space)
+        if dtype == "int16":
+            behind = retype if number else convolution  # the host alone is no network
+            blocks = (convolution, convolution, behind, concatenation, pooling, transposed, rescale, mean)
+            blocks = (*blocks, resize)  # its DEPTH_TO_SPACE takes no int16
         block = blocks[int(random.integers(len(blocks)))]
         block(network)
     if network.chance(0.6):
@@ -252,18 +279,37 @@ def classify(network: Network) -> None:
         x = network.append("RESHAPE", [x, network.constant(extents)], (1, inputs), like=x)
     outputs = int(network.random.integers(2, 13))
     network.weighted("FULLY_CONNECTED", x, (outputs, inputs), (1, outputs), network.activation())
-    if network.chance(0.7):
+    if network.dtype == "int8" and network.chance(0.7):
         beta = float(network.random.choice([1.0, 0.5, 3.0]))
         network.append("SOFTMAX", [network.last], (1, outputs), {"Beta": beta}, scales=[1 / 256], zero_points=[-128])
     match int(network.random.integers(4)):
         case 0:
             network.append("DEQUANTIZE", [network.last], (1, outputs), dtype="float32", scales=(), zero_points=())
-        case 1:
+        case 1 if network.dtype == "int8":
             axis = network.constant(1)
             network.append("ARG_MAX", [network.last, axis], (1,), dtype="int32", scales=(), zero_points=())
-        case 2:
+        case 2 if network.dtype == "int8":
             network.append("QUANTIZE", [network.last], (1, outputs), dtype="uint8",
                            scales=network.x.scales, zero_points=[network.x.zero_points[0] + 128])  # fmt: skip
+
+
+def coarse(network: Network) -> Network:
+    """With scales of twelve significant bits, whose products are exact as float32."""
+    for tensor in network.tensors:
+        mantissas, exponents = np.frexp(np.array(tensor.scales, np.float64))
+        tensor.scales = np.ldexp(np.rint(mantissas * 4096) / 4096, exponents).tolist()
+    return network
+
+
+def unsigned(network: Network) -> Network:
+    """The same model in uint8: every int8 number 128 more, and every zero point."""
+    tensors = [
+        replace(tensor, dtype="uint8", zero_points=[int(point) + 128 for point in tensor.zero_points],
+                data=None if tensor.data is None else np.asarray(tensor.data, np.int64) + 128)
+        if tensor.dtype == "int8" else tensor
+        for tensor in network.tensors
+    ]  # fmt: skip
+    return replace(network, dtype="uint8", tensors=tensors)
 
 
 def frames(network: Network, count: int) -> np.ndarray:
@@ -273,6 +319,7 @@ def frames(network: Network, count: int) -> np.ndarray:
     if first.dtype == "float32":
         scale = network.tensors[1].scales[0]
         return (network.random.integers(-600, 601, shape) * (scale / 4)).astype(np.float32)  # half-way cases as well
-    x = network.random.integers(-128, 128, shape).astype(np.int8)
-    x[0] = network.random.choice([-128, 127])
+    low, high = dtype_range(first.dtype)
+    x = network.random.integers(low, high + 1, shape).astype(first.dtype)
+    x[0] = network.random.choice([low, high])
     return x

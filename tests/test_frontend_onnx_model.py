@@ -47,14 +47,16 @@ KINDS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_random_networks_equal_onnxruntime_and_the_reference(seed, path, kind):
+def test_random_networks_equal_onnxruntime_and_the_reference(seed, path, kind, dtype):
     oracle("onnxruntime")
+    draw = {"real": onnx_networks.draw_real, "integer": onnx_networks.draw_integer}[kind]
     seen: Counter[str] = Counter()
     outputs = disputed = alone = refused = 0
     for case in range(120):
         random = np.random.default_rng([seed, case])
-        network = onnx_networks.draw_real(random) if kind == "real" else onnx_networks.draw_integer(random)
+        network = draw(random, dtype)
         try:
             size, unclear, two = compare(path, network, onnx_networks.frames(network, 3), case)
         except UnsupportedError as error:
@@ -266,6 +268,16 @@ def with_zero_point(value) -> Network:
     return network
 
 
+def retyped(name, *, twice=False, **attributes) -> Network:
+    """A node whose result is quantised as another type."""
+    network = plain()
+    x = network.real()
+    result = network.node(name, [x, x] if twice else [x], **attributes)
+    network.dtype = "uint8"
+    network.quantise(result, network.shape, network.scale, network.point)
+    return network
+
+
 def floating() -> Network:
     """Floats that are not quantised."""
     network = then(plain(), real=False, quantised=False, name="MaxPool", kernel_shape=[1, 1])
@@ -277,9 +289,18 @@ REFUSED = {
     "unknown": (lambda: then(plain(), name="Sigmoid"), "node 1 (Sigmoid): operator = 'Sigmoid' is not supported"),
     "another domain": (lambda: then(plain(), name="QLinearAdd", domain="com.microsoft"),
                        "(com.microsoft.QLinearAdd): operator = 'com.microsoft.QLinearAdd'"),
-    "uint8": (lambda: with_zero_point(np.uint8(128)), "node 0 (DequantizeLinear): type of the activation = 'uint8'"),
-    "no zero point": (lambda: with_zero_point(None), "node 0 (DequantizeLinear): zero point = None"),
-    "float model": (floating, "x = 'floats' is not supported (supported: a value that is quantised to int8: quantise"),
+    "another type": (lambda: with_zero_point(np.uint8(3)),
+                     "node 0 (DequantizeLinear): type of the zero point = 'uint8' is not supported (supported: int8,"),
+    "int32": (lambda: with_zero_point(np.int32(3)), "node 0 (DequantizeLinear): type of the activation = 'int32'"),
+    "types of a sum": (lambda: retyped("Add", twice=True), "(Add): types = ('int8', 'int8', 'uint8') is not supported"),
+    "type of a mean": (lambda: retyped("AveragePool", kernel_shape=[3, 3]),
+                       "(AveragePool): scale, zero point and type of the output = (0.10000000149011612, 3, 'uint8')"),
+    "type between": (lambda: retyped("MaxPool", kernel_shape=[3, 3]),
+                     "(QuantizeLinear): scale, zero point and type = (0.10000000149011612, 3, 'uint8') is not"),
+    "type and zero point": (lambda: then(plain(), name="QuantizeLinear", quantised=False, output_dtype=2,
+                                         inputs=["c0", "c1"]),
+                            "(QuantizeLinear): output_dtype = 'uint8' is not supported (supported: int8, the type of"),
+    "float model": (floating, "x = 'floats' is not supported (supported: a value that is quantised to int8, uint8: qu"),
     "not quantised": (lambda: then(plain(), name="GlobalAveragePool", quantised=False),
                       "node 1 (GlobalAveragePool): v1 = 'floats that are not quantised'"),
     "int8 in floats": (lambda: then(plain(), name="GlobalAveragePool", real=False, quantised=False),
@@ -335,6 +356,87 @@ def test_real_models_of_floats_are_refused_by_name(material_file):
     with pytest.raises(UnsupportedError, match=r"node 0 \(ConstantOfShape\): operator = 'ConstantOfShape'"):
         load_model(material_file)
     assert {record.place for record in survey_model(material_file).operators} <= {"refused", "free"}
+
+
+def test_types_may_change_from_layer_to_layer(seed, path):
+    """A convolution reads and makes int8 or uint8, whatever its weights are."""
+    oracle("onnxruntime")
+    network = Network(np.random.default_rng(seed), (1, 3, 6, 7), np.float32(0.1), -9)
+    for dtype in ("int8", "uint8", "int8"):
+        before, network.dtype = network.dtype, dtype
+        made = onnx_networks.new_scale(network)
+        network.dtype = before
+        values, scale = network.weights((3, 3, 2, 2), 0, per_channel=True)
+        x, w = network.real(), network.real_weights(values, (scale * np.float32(made[0])).astype(np.float32), 0)
+        network.dtype = dtype
+        shape = (1, 3, *(extent - 1 for extent in network.shape[2:]))
+        network.quantise(network.node("Conv", [x, w], kernel_shape=[2, 2]), shape, *made)
+    compare(path, network, onnx_networks.frames(network, 20))
+    graph = load_model(path).network.graph
+    assert [tensor.dtype for tensor in graph.tensors.values()] == ["int8", "int8", "uint8", "int8"]
+
+
+def test_without_a_zero_point_it_is_0(seed, path):
+    """Of the type that is read where floats are made, of uint8 where they are quantised."""
+    oracle("onnxruntime")
+    network = Network(np.random.default_rng(seed), (1, 2, 5, 6), np.float32(0.1), 0)
+    values, scale = network.weights((4, 2, 3, 3), 0, per_channel=False)
+    x = network.node("DequantizeLinear", ["x", network.constant(np.float32(0.1))])
+    result = network.node("Conv", [x, network.real_weights(values, np.float32(scale), 0)], kernel_shape=[3, 3])
+    network.last = network.node("QuantizeLinear", [result, network.constant(np.float32(0.5))])
+    network.shape, network.dtype = (1, 4, 3, 4), "uint8"
+    network.first_dtype = "int8"
+    x = np.random.default_rng(seed).integers(-128, 128, (20, 2, 5, 6)).astype(np.int8)
+    compare(path, network, x)
+    graph = load_model(path).network.graph
+    assert [(each.dtype, each.zero_point) for each in graph.tensors.values()] == [("int8", 0), ("uint8", 0)]
+
+
+@pytest.mark.parametrize("weights", ["QInt8", "QUInt8"])
+def test_what_onnxruntime_quantises_to_uint8_is_taken(path, tmp_path, weights):
+    """Activations as its quantiser made them by default for years."""
+    oracle("onnxruntime")
+    onnx = oracle("onnx")
+    from onnxruntime import quantization
+
+    random = np.random.default_rng(5)
+    constants = {"a": (6, 3, 3, 3), "b": (6, 1, 3, 3), "c": (6, 6, 1, 1), "d": (6, 5)}
+    held = [onnx.numpy_helper.from_array(random.normal(0, 0.2, shape).astype(np.float32), name)
+            for name, shape in constants.items()]  # fmt: skip
+    node = onnx.helper.make_node
+    nodes = [
+        node("Conv", ["x", "a"], ["1"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]), node("Relu", ["1"], ["2"]),
+        node("Conv", ["2", "b"], ["3"], kernel_shape=[3, 3], pads=[1, 1, 1, 1], group=6),
+        node("Add", ["3", "2"], ["4"]), node("Conv", ["4", "c"], ["5"], kernel_shape=[1, 1]),
+        node("MaxPool", ["5"], ["6"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("GlobalAveragePool", ["6"], ["7"]), node("Flatten", ["7"], ["8"]), node("MatMul", ["8", "d"], ["y"]),
+    ]  # fmt: skip
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+            for name, shape in (("x", [1, 3, 8, 10]), ("y", [1, 5]))]  # fmt: skip
+    graph = onnx.helper.make_graph(nodes, "network", ends[:1], ends[1:], held)
+    opsets = [onnx.helper.make_opsetid("", onnx_networks.OPSET)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=onnx_networks.IR), tmp_path / "float.onnx")
+    x = random.normal(0, 1, (40, 3, 8, 10)).astype(np.float32)
+
+    class Reader(quantization.CalibrationDataReader):
+        def __init__(self):
+            self.feeds = iter([{"x": each[None]} for each in x])
+
+        def get_next(self):
+            return next(self.feeds, None)
+
+    kinds = {"activation_type": quantization.QuantType.QUInt8, "weight_type": quantization.QuantType[weights]}
+    quantization.quantize_static(tmp_path / "float.onnx", path, Reader(), **kinds)
+    model = load_model(path)
+    graph = model.network.graph
+    assert {tensor.dtype for tensor in graph.tensors.values()} == {"uint8"}
+    assert Counter(map(type, graph.nodes)) == {Conv: 5, Add: 1, Pool: 1}
+    assert model.before[0].operation.output_dtype == "uint8"
+    runtime, _ = run_oracles(onnx.load(path), x, alone=True)
+    step = model.after[0].operation.scale
+    assert len(np.unique(runtime)) > 20
+    assert (np.abs(run_model(model, x) - runtime) < step / 2).mean() > 0.99  # which adds in its own fixed point
+    assert np.abs(run_model(model, x) - runtime).max() < 1.5 * step
 
 
 def test_files_that_contradict_themselves_are_refused(path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -93,8 +94,33 @@ def test_float_models_are_refused_with_advice(material_file):
 def test_other_real_models_are_refused_by_name(material):
     with pytest.raises(UnsupportedError, match="subgraphs = 2"):
         load_model(material / "models" / "mww_v1_alexa_streaming_inception.tflite")
-    with pytest.raises(UnsupportedError, match=r"operator 0 \(CONV_2D\): type of tensor 0 = 'uint8'"):
-        load_model(material / "models" / "deeplabv3_mnv2_dm05_pascal_quant.tflite")
+    path = material / "models" / "deeplabv3_mnv2_dm05_pascal_quant.tflite"
+    with pytest.raises(UnsupportedError, match=r"operator 64 \(RESIZE_BILINEAR\): operator = 'RESIZE_BILINEAR'"):
+        load_model(path)
+    survey = survey_model(path)
+    assert [record.index for record in survey.operators if record.place == "refused"] == [64, 69, 70]
+    assert {record.place for record in survey.operators[:64]} == {"engine"}
+
+
+def cut(content: bytes, operators: int, output: int) -> bytes:
+    """A model that ends after some of its operators, with another tensor as its output."""
+    changed = bytearray(content)
+    table = tflite.Model.GetRootAs(content, 0).Subgraphs(0)._tab
+    places = {}
+    for field in (8, 10):  # outputs and operators of schema.fbs' SubGraph
+        places[field] = table.Vector(table.Offset(field))
+    changed[places[10] - 4 : places[10]] = operators.to_bytes(4, "little")
+    changed[places[8] : places[8] + 4] = output.to_bytes(4, "little")
+    return bytes(changed)
+
+
+def test_a_real_model_of_uint8_is_read_as_far_as_its_backbone(material, path):
+    source = material / "models" / "deeplabv3_mnv2_dm05_pascal_quant.tflite"
+    path.write_bytes(cut(source.read_bytes(), 61, 170))
+    graph = load_model(path).network.graph
+    assert Counter(type(node) for node in graph.nodes) == {Conv: 51, Add: 10}
+    assert {tensor.dtype for tensor in graph.tensors.values()} == {"uint8"}
+    assert graph.output_shape == (33, 33, 160)
 
 
 WINDOW = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": tflite.Padding.VALID}
@@ -221,6 +247,33 @@ def test_another_scale_is_a_convolution_with_weights_of_one(path):
     np.testing.assert_array_equal(run_model(model, x), expected)
 
 
+def test_other_types_on_the_way_are_convolutions_with_weights_of_one(path):
+    """Those at both ends are the host's, unless others read the input as well."""
+    wide = {"scales": [0.002], "dtype": "int16", "zero_points": [0]}
+    tensors = [like(dtype="uint8", zero_points=[125]), like(), like(**wide), like((1, 3, 3, 2), **wide),
+               like((1, 3, 3, 2), scales=[0.4])]  # fmt: skip
+    operators = [Operator("QUANTIZE", [0], [1]), Operator("QUANTIZE", [1], [2]),
+                 Operator("MAX_POOL_2D", [2], [3], POOL), Operator("QUANTIZE", [3], [4])]  # fmt: skip
+    path.write_bytes(build(tensors, operators))
+    model = load_model(path)
+    assert [(record.place, record.note) for record in model.operators] == [
+        ("host", "before the hardware"), ("engine", "as int16"), ("engine", ""), ("host", ""),
+    ]  # fmt: skip
+    assert [tensor.dtype for tensor in model.network.graph.tensors.values()] == ["int8", "int16", "int16"]
+    x = np.random.default_rng(3).integers(0, 256, (9, 4, 4, 2)).astype(np.uint8)
+    fine = np.rint((x.astype(int) - 125) * 250.0)
+    largest = np.maximum(fine[:, :-1], fine[:, 1:])
+    largest = np.clip(np.maximum(largest[:, :, :-1], largest[:, :, 1:]), -32768, 32767)
+    steps = largest * 0.005
+    expected = np.clip(np.copysign(np.floor(np.abs(steps) + 0.5), steps) - 3, -128, 127).astype(np.int8)
+    np.testing.assert_array_equal(run_model(model, x), expected, strict=True)
+    path.write_bytes(build([*tensors[:2], like(scales=[0.25]), like(scales=[1.0])], [
+        Operator("QUANTIZE", [0], [1]), Operator("QUANTIZE", [0], [2]), Operator("ADD", [1, 2], [3])]))  # fmt: skip
+    model = load_model(path)
+    assert [(record.place, record.note) for record in model.operators[:2]] == [("engine", "as int8")] * 2
+    assert (model.network.graph.dtype, model.network.graph.zero_point, model.host) == ("uint8", 125, ())
+
+
 def one(name, output, *more, options=None, x=ACTIVATION, inputs=None):
     """A model of one operator: input, what else it reads, output."""
     tensors = [x, *more, output]
@@ -239,16 +292,34 @@ def then_convolution(name, first, *more, options=None, x=ACTIVATION, others=(), 
 
 
 SECOND = like((1, 4, 4, 2), scales=[0.25])
+WORD = like(dtype="int16", zero_points=[0])
+BYTE = like(dtype="uint8", zero_points=[3])
 CONV = [like(), weights((2, 1, 1, 2)), like()]
 REFUSED = {
     "unknown operator": (one("RELU", like()), "operator 0 (RELU): operator = 'RELU'"),
     "float": (one("ADD", like(dtype="float32"), like(dtype="float32"), x=like(dtype="float32")),
-              "type of tensor 0 = 'float32' is not supported (supported: int8 in whole models: quantise the model"),
-    "uint8": (one("MAX_POOL_2D", like((1, 3, 3, 2), dtype="uint8"), options=POOL, x=like(dtype="uint8")),
-              "operator 0 (MAX_POOL_2D): type of tensor 0 = 'uint8'"),
-    "int16": (build([like(dtype="int16", zero_points=[0]), weights((2, 1, 1, 2)), like(dtype="int16")],
-                    [Operator("CONV_2D", [0, 1, -1], [2], WINDOW)]),
-              "operator 0 (CONV_2D): type of tensor 0 = 'int16'"),
+              "type of tensor 0 = 'float32' is not supported (supported: int8, uint8, int16 in whole models: quantise"),
+    "int32": (one("MAX_POOL_2D", like((1, 3, 3, 2), dtype="int32"), options=POOL, x=like(dtype="int32")),
+              "operator 0 (MAX_POOL_2D): type of tensor 0 = 'int32' is not supported (supported: int8, uint8, int16"),
+    "zero point of int16": (one("MAX_POOL_2D", WORD, options=POOL, x=like(dtype="int16")),
+                            "operator 0 (MAX_POOL_2D): zero point of tensor 0 = -3 is not supported (supported: 0 to"),
+    "pool's type": (one("MAX_POOL_2D", like((1, 3, 3, 2), dtype="uint8", zero_points=[3]), options=POOL, x=WORD),
+                    "operator 0 (MAX_POOL_2D): type of tensor 1 = 'uint8' is not supported (supported: int16, that of"),
+    "sum of int16": (build([WORD, WORD], [Operator("ADD", [0, 0], [1])]),
+                     "operator 0 (ADD): type of tensor 0 = 'int16' is not supported (supported: int8, uint8, the same"),
+    "sum's type": (build([like(zero_points=[0]), BYTE], [Operator("ADD", [0, 0], [1])]),
+                   "operator 0 (ADD): type of tensor 1 = 'uint8' is not supported"),
+    "weights of uint8": (build([BYTE, weights((2, 1, 1, 2)), BYTE],
+                               [Operator("CONV_2D", [0, 1, -1], [2], WINDOW)]),
+                         "operator 0 (CONV_2D): weight type = 'int8' is not supported (supported: uint8 with uint8"),
+    "softmax of int16": (one("SOFTMAX", Tensor((1, 4), "int16", [2.0**-15]), options={"Beta": 1.0},
+                             x=Tensor((1, 4), "int16", [0.1])),
+                         "operator 0 (SOFTMAX): types = 'int16 to int16' is not supported (supported: int8 to int8, "),
+    "softmax of uint8": (one("SOFTMAX", Tensor((1, 4), "uint8", [1 / 256], [128]), options={"Beta": 1.0},
+                             x=Tensor((1, 4), "uint8", [0.1])),
+                         "operator 0 (SOFTMAX): scale and zero point of the output = (0.00390625, 128)"),
+    "uint8 to int16": (one("QUANTIZE", WORD, x=BYTE),
+                       "operator 0 (QUANTIZE): types = 'uint8 to int16' is not supported (supported: int8 to int8,"),
     "dynamic": (one("MAX_POOL_2D", like((1, 3, 3, 2)), options=POOL, x=like(signature=(-1, -1, 4, 2))),
                 "operator 0 (MAX_POOL_2D): shape of tensor 0 = (-1, -1, 4, 2)"),
     "batch": (one("MAX_POOL_2D", like((2, 3, 3, 2)), options=POOL, x=like((2, 4, 4, 2))),

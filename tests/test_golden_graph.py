@@ -5,15 +5,16 @@ import json
 import numpy as np
 import pytest
 import tflite
+from checked_graphs import addition, mixed, octets, words
 from tflite_builder import Operator, Tensor, build
 
 from hwconv.errors import SpecError, UnsupportedError
 from hwconv.golden import graph as golden_graph
 from hwconv.golden import pool as golden_pool
-from hwconv.graph import Concat, Conv, Graph, Network, Pool
+from hwconv.graph import Add, Concat, Conv, Graph, Network, Pool
 from hwconv.layer import LayerParameters
 from hwconv.pool import PoolSpec
-from hwconv.spec import ConvSpec
+from hwconv.spec import ConvSpec, dtype_range
 
 ACTIVATIONS = {"NONE": (-128, 127), "RELU": (0, 127), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1)}
 """With scale 1 and zero point 0 the clamp is the activation's own."""
@@ -28,9 +29,11 @@ def micro(model, x):
     return np.array(interpreter.get_output(0))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
 @pytest.mark.parametrize("kind", ["max", "average"])
-def test_pooling_equals_tflite_micro(seed, kind):
+def test_pooling_equals_tflite_micro(seed, kind, dtype):
     random = np.random.default_rng([seed, *kind.encode()])
+    least, most = dtype_range(dtype)
     border = ties = 0
     for case in range(120):
         kernel, stride = ([int(each) for each in random.integers(1, high, 2)] for high in (6, 4))
@@ -38,20 +41,20 @@ def test_pooling_equals_tflite_micro(seed, kind):
         height, width = (int(random.integers(1 if same else k, 10 + k)) for k in kernel)
         channels = int(random.integers(1, 6))
         activation = str(random.choice(list(ACTIVATIONS)))
-        low, high = ACTIVATIONS[activation]
+        low, high = (least if end == -128 else most if end == 127 else end for end in ACTIVATIONS[activation])
         spec = PoolSpec(
             kind=kind, height=height, width=width, channels=channels, kernel=kernel, stride=stride,
-            padding="same" if same else "valid", activation_min=low, activation_max=high,
+            padding="same" if same else "valid", dtype=dtype, activation_min=low, activation_max=high,
         )  # fmt: skip
-        x = random.integers(-128, 128, (1, height, width, channels)).astype(np.int8)
+        x = random.integers(least, most + 1, (1, height, width, channels)).astype(dtype)
         if random.random() < 0.3:  # small sums, so that half-way cases are frequent
-            x = random.integers(-2, 3, x.shape).astype(np.int8)
+            x = random.integers(-2, 3, x.shape).astype(dtype)
         options = {
             "Padding": tflite.Padding.SAME if same else tflite.Padding.VALID, "StrideH": stride[0],
             "StrideW": stride[1], "FilterHeight": kernel[0], "FilterWidth": kernel[1],
             "FusedActivationFunction": getattr(tflite.ActivationFunctionType, activation),
         }  # fmt: skip
-        tensors = [Tensor(x.shape), Tensor((1, *spec.output_shape))]
+        tensors = [Tensor(x.shape, dtype), Tensor((1, *spec.output_shape), dtype)]
         model = build(tensors, [Operator(f"{kind.upper()}_POOL_2D", [0], [1], options)])
         found = golden_pool.run(spec, x)
         np.testing.assert_array_equal(found, micro(model, [x]), err_msg=f"case {case}: {spec}", strict=True)
@@ -59,6 +62,30 @@ def test_pooling_equals_tflite_micro(seed, kind):
         ties += any(count % 2 == 0 for count in spec.counts)
     assert border > 20
     assert ties > 20
+
+
+@pytest.mark.parametrize("kind", ["max", "average"])
+def test_pooling_of_uint8_equals_tflite_micro_on_the_same_numbers_as_int16(seed, kind):
+    """It has no uint8; its int16 kernels compute the same of numbers from 0 to 255."""
+    random = np.random.default_rng([seed, *kind.encode()])
+    for case in range(60):
+        kernel, stride = ([int(each) for each in random.integers(1, high, 2)] for high in (6, 4))
+        height, width = (int(random.integers(k, 10 + k)) for k in kernel)
+        low, high = sorted(int(end) for end in random.choice([0, 0, 3, 100, 200, 255, 255], 2))
+        shape = {"height": height, "width": width, "channels": int(random.integers(1, 6))}
+        spec = PoolSpec(kind=kind, **shape, kernel=kernel, stride=stride, padding="same", dtype="uint8",
+                        activation_min=low, activation_max=high)  # fmt: skip
+        x = random.integers(0, 256, (1, *shape.values())).astype(np.uint8)
+        if random.random() < 0.3:
+            x = random.integers(0, 3, x.shape).astype(np.uint8)
+        options = {
+            "Padding": tflite.Padding.SAME, "StrideH": stride[0], "StrideW": stride[1], "FilterHeight": kernel[0],
+            "FilterWidth": kernel[1],
+        }  # fmt: skip
+        tensors = [Tensor(x.shape, "int16"), Tensor((1, *spec.output_shape), "int16")]
+        model = build(tensors, [Operator(f"{kind.upper()}_POOL_2D", [0], [1], options)])
+        expected = np.clip(micro(model, [x.astype(np.int16)]), low, high).astype(np.uint8)
+        np.testing.assert_array_equal(golden_pool.run(spec, x), expected, err_msg=f"case {case}: {spec}", strict=True)
 
 
 def test_averages_are_rounded_half_away_from_zero():
@@ -112,6 +139,10 @@ def test_a_graph_survives_json_and_knows_its_tensors():
     graph = inception()
     assert Graph.from_json(graph.to_json()) == graph
     assert hash(Graph.from_json(graph.to_json())) == hash(graph)
+    for make in (octets, words, mixed):
+        assert Graph.from_json(make().to_json()) == make()
+    assert {each.dtype for each in octets().tensors.values()} == {"uint8"}
+    assert [each.dtype for each in mixed().tensors.values()] == ["uint8", "int8", "int16", "int8"]
     assert graph.tensors["together"].shape == (5, 6, 13)
     assert graph.output == "last"
     assert graph.readers("input") == [("one", 0), ("three", 0), ("pooled", 0), ("together", 3)]
@@ -166,6 +197,12 @@ def graph_of(*nodes, **fields):
         ((Conv(input="input", spec=conv("a", 4, 2, (5, 6), kernel=(2, 2))),
           Concat(name="both", inputs=("input", "a"))), "height of a"),
         ((Conv(input="input", spec=conv("a", 4, 2, (5, 6), input_dtype="uint8")),), "input_dtype"),
+        ((Pool(input="input", spec=PoolSpec(kind="max", height=5, width=6, channels=4, kernel=(2, 2), dtype="int16")),),
+         "dtype to be int8, that of input, not 'int16'"),
+        ((Conv(input="input", spec=conv("a", 4, 4, (5, 6), output_dtype="int16")),
+          Concat(name="both", inputs=("a", "input"))), "dtype of input"),
+        ((Conv(input="input", spec=conv("a", 4, 4, (5, 6), output_dtype="int16")),
+          Add(inputs=("a", "input"), spec=addition("sum", (5, 6, 4), (1, 1, 1)))), "dtype to be int16, that of a"),
     ],
 )  # fmt: skip
 def test_nodes_that_do_not_fit_are_refused(nodes, said):
@@ -196,6 +233,10 @@ def test_what_has_no_stream_between_engines_is_refused():
         lambda values: values["nodes"][3].update(inputs=["one"]),
         lambda values: values.update(zero_point=200),
         lambda values: values.update(zero_point=True),
+        lambda values: values.update(dtype="int4"),
+        lambda values: values.update(dtype=["int8"]),
+        lambda values: values.update(dtype="uint8", zero_point=-1),
+        lambda values: values["nodes"][2]["spec"].update(dtype="int32"),
     ],
 )
 def test_other_json_is_refused(damage):

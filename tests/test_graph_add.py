@@ -41,41 +41,48 @@ def definition(spec: AddSpec, a: int, b: int) -> int:
 
 
 def computed(plan: AddPlan) -> np.ndarray:
-    """What the tables and the unit of a plan make of all pairs."""
-    total = np.zeros((256, 256), np.int64)
+    """What the tables and the unit of a plan make of all pairs, in the order of the type's values."""
+    values, total = values_of(plan.spec), np.zeros((256, 256), np.int64)
     for term in plan.config.terms:
-        address = (BYTES & 0xFF) >> term.low & (1 << term.bits) - 1
+        address = (values & 0xFF) >> term.low & (1 << term.bits) - 1
         words = np.array(term.words)[address]
         total += words[:, None] if term.operand == 0 else words[None, :]
     unit = plan.config.requantiser
     return evaluate(unit, unit.entries[0], total.reshape(-1)).reshape(256, 256)
 
 
-def drawn(random: np.random.Generator) -> AddSpec:
+def values_of(spec: AddSpec) -> np.ndarray:
+    return np.arange(256) if spec.dtype == "uint8" else BYTES
+
+
+def drawn(random: np.random.Generator, dtype: str) -> AddSpec:
     scales = tuple(random.choice([1.0, 0.5, 0.25, 0.75, random.uniform(0.001, 1)], 2))
     output = random.choice([max(scales), sum(scales), 0.5 * sum(scales), random.uniform(0.01, 2)])
     low, high = sorted(random.integers(-128, 128, 2).tolist()) if random.random() < 0.4 else (-128, 127)
-    points = tuple(random.integers(-128, 128, 3).tolist())
-    return addition("drawn", (1, 1, 4), (*scales, output), points, activation_min=low, activation_max=high)
+    points = random.integers(-128, 128, 3).tolist()
+    low, high, *points = (value + 128 * (dtype == "uint8") for value in (low, high, *points))
+    fields = {"dtype": dtype, "activation_min": low, "activation_max": high}
+    return addition("drawn", (1, 1, 4), (*scales, output), tuple(points), **fields)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
 @pytest.mark.parametrize("exact", [False, True], ids=["line", "tables"])
-def test_what_a_plan_computes_is_the_definition_for_all_pairs(exact, seed, monkeypatch):
+def test_what_a_plan_computes_is_the_definition_for_all_pairs(exact, dtype, seed, monkeypatch):
     if exact:
         monkeypatch.setattr(plan_module, "straight_line", lambda spec: None)
     random = np.random.default_rng([seed, exact])
     lines = 0
     for _ in range(8):
-        spec = drawn(random)
-        plan = plan_add(spec)
+        spec = drawn(random, dtype)
+        plan, values = plan_add(spec), values_of(spec)
         lines += plan.line is not None
         found = computed(plan)
         np.testing.assert_array_equal(
-            found, golden_add.output(spec, sum(np.ix_(*(golden_add.operand(spec, i, BYTES) for i in (0, 1))))),
+            found, golden_add.output(spec, sum(np.ix_(*(golden_add.operand(spec, i, values) for i in (0, 1))))),
             err_msg=str(spec),
         )  # fmt: skip
-        for a, b in random.integers(-128, 128, (200, 2)).tolist():
-            assert found[a + 128, b + 128] == definition(spec, a, b), (spec, a, b)
+        for a, b in random.integers(0, 256, (200, 2)).tolist():
+            assert found[a, b] == definition(spec, int(values[a]), int(values[b])), (spec, a, b)
     assert lines >= 4 if not exact else lines == 0
 
 
@@ -119,6 +126,7 @@ def test_all_pairs_in_hardware(monkeypatch):
         ("shifts", (1, 0), "from -31 to 0"),
         ("input_zero_points", (0,), "2 integers"),
         ("activation_min", 5, "activation_max"),
+        ("dtype", "int16", "one of int8, uint8"),
         ("height", 0, "height"),
         ("name", "", "name"),
     ],

@@ -26,6 +26,7 @@ from hwconv.plan.winograd import WinogradPlan
 from hwconv.plan.winograd_schedule import WinogradSchedule
 from hwconv.pool import PoolSpec
 from hwconv.simulation import Stalls
+from hwconv.spec import dtype_range
 from hwconv.upscale import UpscaleSpec
 
 PAGE = (Path(__file__).parent.parent / "docs" / "graphs.md").read_text(encoding="utf-8")
@@ -60,6 +61,7 @@ POOLS = {
         dict(kind="average", height=6, width=5, channels=20, kernel=(2, 3), stride=(1, 1), padding=(1, 0, 2, 1)), 20,
     ),
     "average_whole": (dict(kind="average", height=7, width=7, channels=8, kernel=(7, 7)), 4),
+    "average_large": (dict(kind="average", height=25, width=24, channels=2, kernel=(24, 24), stride=(1, 1)), 2),
     "max_one_channel": (
         dict(kind="max", height=7, width=6, channels=1, kernel=(3, 2), stride=(2, 2), padding="same",
              activation_min=-20, activation_max=90), 2,
@@ -80,14 +82,22 @@ POOLS = {
 }  # fmt: skip
 
 
+OF_TYPE = ("activation_min", "activation_max", "input_zero_point", "output_zero_point")
+"""Fields whose values are of the type, as int8 has them."""
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16"])
 @pytest.mark.parametrize("name", POOLS)
-def test_pooling_engines_are_exact_and_as_fast_as_predicted(name):
+def test_pooling_engines_are_exact_and_as_fast_as_predicted(name, dtype):
     fields, lanes = POOLS[name]
-    spec = PoolSpec(name=name, **fields)
+    low, high = dtype_range(dtype)
+    moved = {key: value + 128 * (dtype == "uint8") for key, value in fields.items() if key in OF_TYPE}
+    spec = PoolSpec(name=name, dtype=dtype, **{**fields, **moved})
     plan, random = plan_pool(spec, lanes=lanes), np.random.default_rng(7)
-    x = random.integers(-128, 128, (4, *spec.input_shape)).astype(np.int8)
-    x[1], x[2] = -128, 127
-    x[3] = random.integers(-2, 3, spec.input_shape)  # many ties
+    x = random.integers(low, high + 1, (4, *spec.input_shape)).astype(dtype)
+    x[1], x[2] = low, high
+    middle = (low + high + 1) // 2
+    x[3] = random.integers(middle - 2, middle + 3, spec.input_shape)  # many ties
     result = simulation.run(simulation.build(design_of(plan), "icarus"), x, golden_pool.run(spec, x))
     assert result.passed, simulation.explain(result)
     assert (result.latency, result.interval) == (plan.cycles.latency, plan.cycles.interval)
@@ -125,10 +135,13 @@ def test_a_row_and_a_column_stand_for_a_square_kernel(tmp_path):
 # Whatever source and sink do.
 
 
-@pytest.mark.parametrize("name", ["skip", "pyramid"])
+@pytest.mark.parametrize("name", ["skip", "pyramid", "octets", "words", "mixed"])
 def test_pauses_damaged_frames_and_resets(name, tmp_path):
-    plan = plan_graph(network_of(skip(5, 4))) if name == "skip" else graphs.plan_file(write_example(name, tmp_path))
-    simulator = "icarus" if name == "skip" else "verilator"
+    if name in GRAPHS:
+        plan = plan_graph(network_of(skip(5, 4))) if name == "skip" else graph_plan(name)
+    else:
+        plan = graphs.plan_file(write_example(name, tmp_path))
+    simulator = "icarus" if name in GRAPHS else "verilator"
     check_trials(plan, design_of(plan), simulator)
 
 
@@ -273,7 +286,15 @@ def test_an_engine_alone_has_the_schedule_that_its_closed_form_says(seed):
 # Random graphs.
 
 
-def random_graph(random: np.random.Generator) -> Graph:
+TYPES = {
+    "int8": {},
+    "uint8": {"input_dtype": "uint8", "weight_dtype": "uint8", "output_dtype": "uint8", "weight_zero_point": 130},
+    "int16": {"input_dtype": "int16", "output_dtype": "int16", "requantisation": "tflite16"},
+}
+
+
+def random_graph(random: np.random.Generator, dtype: str = "int8") -> Graph:
+    types = TYPES[dtype]
     height, width = (int(each) for each in random.integers(3, 8, 2))
     channels = int(random.choice([2, 3, 4, 6]))
     nodes, shapes = [], {"input": (height, width, channels)}
@@ -291,7 +312,7 @@ def random_graph(random: np.random.Generator) -> Graph:
         if random.random() < 0.3:
             kind = str(random.choice(["max", "average"]))
             spec = PoolSpec(name=f"n{index}", kind=kind, height=shape[0], width=shape[1], channels=shape[2],
-                            kernel=(3, 2), stride=(1, 1), padding="same")  # fmt: skip
+                            kernel=(3, 2), stride=(1, 1), padding="same", dtype=dtype)  # fmt: skip
             add(Pool(input=source, spec=spec), shape, source)
             continue
         outputs = int(random.choice([2, 4, 6]))
@@ -299,6 +320,7 @@ def random_graph(random: np.random.Generator) -> Graph:
         groups = {}
         if random.random() < 0.3:
             outputs, groups = shape[2], {"groups": shape[2]}
+        groups |= types
         dilation = (int(random.integers(1, 3)), 1)
         spec = convolution(f"n{index}", shape, outputs, kernel, padding="same", dilation=dilation, **groups)
         add(Conv(input=source, spec=spec), (*shape[:2], outputs), source)
@@ -309,30 +331,64 @@ def random_graph(random: np.random.Generator) -> Graph:
     if nodes and random.random() < 0.5:
         source = nodes[-1].name
         shape, factor = shapes[source], tuple(int(each) for each in random.integers(1, 4, 2))
-        frame = {"name": "larger", "height": shape[0], "width": shape[1], "channels": shape[2], "factor": factor}
+        frame = dict(zip(("height", "width", "channels"), shape, strict=True))
         pieces = [] if shape[2] % (factor[0] * factor[1]) else ["DCR", "CRD"]
         kind = {"kind": "nearest"}
         if pieces and random.random() < 0.7:
             kind = {"kind": "depth_to_space", "order": str(random.choice(pieces))}
-        spec = UpscaleSpec(**frame, **kind)
+        spec = UpscaleSpec(name="larger", **frame, **kind, factor=factor, dtype=dtype)
         add(Upscale(input=source, spec=spec), spec.output_shape, source)
     if random.random() < 0.5 or not nodes:
         source = nodes[-1].name
         shape = shapes[source]
-        spec = convolution("last", shape, 4, (2, 2), stride=(2, 1), padding=(0, 1, 1, 0))
+        spec = convolution("last", shape, 4, (2, 2), stride=(2, 1), padding=(0, 1, 1, 0), **types)
         add(Conv(input=source, spec=spec), spec.output_shape, source)
-    return Graph(name="random", height=height, width=width, channels=channels, zero_point=3, nodes=tuple(nodes))
+    frame = {"height": height, "width": width, "channels": channels, "dtype": dtype, "zero_point": 3}
+    return Graph(name="random", **frame, nodes=tuple(nodes))
 
 
-@pytest.mark.parametrize("case", range(6))
-def test_random_graphs_are_exact_and_as_fast_as_predicted(seed, case):
+@pytest.mark.parametrize(("case", "dtype"), [(case, "int8") for case in range(6)] + [(6, "uint8"), (7, "int16")])
+def test_random_graphs_are_exact_and_as_fast_as_predicted(seed, case, dtype):
     random = np.random.default_rng([seed, case, 11])
-    graph = random_graph(random)
+    graph = random_graph(random, dtype)
     multipliers = int(random.integers(len(list(graph.convolutions)), 60))
     plan = plan_graph(network_of(graph, case), multipliers=multipliers)
     check(plan)
     result = run(plan, random_frames(graph, 4, case), stalls=Stalls(input=100, output=80, burst=3, seed=case + 1))
     assert result.passed, f"{graph.to_json()}: {simulation.explain(result)}"
+
+
+def test_a_description_says_the_type_of_its_frames(tmp_path):
+    """Layers and pooling take it from what they read."""
+    path = tmp_path / "typed.toml"
+    path.write_text("""
+height = 5
+width = 4
+channels = 2
+dtype = "uint8"
+zero_point = 131
+input = { seed = 3, frames = 2 }
+
+[[layer]]
+name = "most"
+kind = "max_pool"
+kernel = 2
+stride = 1
+
+[[layer]]
+name = "wide"
+kernel = 1
+out_channels = 3
+output_dtype = "int16"
+weights = { seed = 1 }
+""")
+    read = graphs.load_graph(path)
+    graph = read.network.graph
+    assert [tensor.dtype for tensor in graph.tensors.values()] == ["uint8", "uint8", "int16"]
+    assert graph.node("wide").spec.input_zero_point == 131
+    assert (read.input.dtype, read.input.shape) == (np.uint8, (2, 5, 4, 2))
+    result = graphs.compare_graph(plan_graph(read.network), given=read.input, simulator="icarus")
+    assert not result.failure, result.describe()
 
 
 # What is refused.
@@ -348,6 +404,9 @@ def test_refusals_name_what_is_wrong(tmp_path):
     pool = PoolSpec(name="pooled", kind="max", height=4, width=4, channels=3, kernel=(2, 2))
     with pytest.raises(SpecError, match="lanes"):
         plan_pool(pool, lanes=0)
+    wide = PoolSpec(name="wide", kind="average", height=91, width=91, channels=1, kernel=(91, 91), dtype="int16")
+    with pytest.raises(UnsupportedError, match=r"wide: elements of a window = 8281 is not supported .*8192"):
+        plan_pool(wide)
 
 
 @pytest.mark.parametrize(
@@ -360,6 +419,9 @@ def test_refusals_name_what_is_wrong(tmp_path):
         ("height = 9", "", "height"),
         ("height = 9", "height = 9.5", "height"),
         ("height = 9", "height = 9\nheigth = 8", "heigth"),
+        ("height = 9", 'height = 9\ndtype = "int32"', "dtype"),
+        ("height = 9", "height = 9\ndtype = [8]", "dtype"),
+        ('name = "three"', 'name = "three"\ninput_dtype = "int16"', "input_dtype"),
         ('name = "three"', 'name = "three"\nin_channels = 4', "in_channels"),
         ('name = "pooled"', 'name = "pooled"\ngroups = 2', "groups"),
         ('name = "mixed"', "", "name of a layer"),

@@ -18,7 +18,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "keywords": (),
     "resources": (),
     "spec": ("errors", "fields"),
-    "attributes": ("spec",),
+    "attributes": ("spec", "pool", "add", "upscale"),
     "layer": ("errors", "spec"),
     "frame_spec": ("errors", "fields", "spec"),
     "dropout": ("errors", "fields", "frame_spec"),

@@ -19,6 +19,7 @@ from hwconv.golden.model import run_model
 from hwconv.graph import Graph, Pool
 from hwconv.plan.pool import plan_pool
 from hwconv.pool import PoolSpec
+from hwconv.spec import dtype_range
 
 SHAPE = (1, 3, 5, 2)
 
@@ -27,12 +28,12 @@ def int32(values) -> Tensor:
     return Tensor(np.shape(values), "int32", (), (), data=np.array(values, np.int32))
 
 
-def mean(axes, keep, *, shape=SHAPE, made=None, scales=(0.5, 0.5), points=(3, 3)) -> bytes:
+def mean(axes, keep, *, shape=SHAPE, made=None, scales=(0.5, 0.5), points=(3, 3), dtype="int8") -> bytes:
     """A model of one operator."""
     reduced = {axis % len(shape) for axis in axes}
     left = [1 if axis in reduced else extent for axis, extent in enumerate(shape) if keep or axis not in reduced]
-    tensors = [Tensor(shape, scales=scales[:1], zero_points=points[:1]), int32(axes),
-               Tensor(left if made is None else made, scales=scales[1:], zero_points=points[1:])]  # fmt: skip
+    tensors = [Tensor(shape, dtype, scales[:1], points[:1]), int32(axes),
+               Tensor(left if made is None else made, dtype, scales[1:], points[1:])]  # fmt: skip
     return build(tensors, [Operator("MEAN", [0, 1], [2], {"KeepDims": keep})])
 
 
@@ -48,20 +49,40 @@ def check(path, content, x):
     return found.size
 
 
-def test_means_equal_tflite_micro(seed, path):
+def draw(random, case, dtype):
+    """A model, and hostile frames."""
+    low, high = dtype_range(dtype)
+    shape = (1, *(int(extent) for extent in random.integers(1, 9, 3)))
+    axes = [[1], [2], [1, 2], [2, 1], [-2, -3], [1, 2, -2]][int(random.integers(6))]
+    first = float(np.float32(2.0 ** random.uniform(-6, 2)))
+    second = first if case % 3 == 0 else float(np.float32(first * 2.0 ** random.uniform(-6, 3)))
+    points = [0, 0] if dtype == "int16" else [int(point) for point in random.integers(low, high + 1, 2)]
+    x = random.integers(low, high + 1, (5, *shape[1:])).astype(dtype)
+    x[0] = random.choice([low, high])
+    x[1:3] = np.clip(random.integers(-2, 3, (2, *shape[1:])) + points[0], low, high)  # many half-way values
+    fields = {"shape": shape, "scales": (first, second), "points": points, "dtype": dtype}
+    return (axes, bool(random.integers(2))), fields, x
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_means_equal_tflite_micro(seed, path, dtype):
     random, compared = np.random.default_rng(seed), 0
     for case in range(150):
-        shape = (1, *(int(extent) for extent in random.integers(1, 9, 3)))
-        axes = [[1], [2], [1, 2], [2, 1], [-2, -3], [1, 2, -2]][int(random.integers(6))]
-        first = float(np.float32(2.0 ** random.uniform(-6, 2)))
-        second = first if case % 3 == 0 else float(np.float32(first * 2.0 ** random.uniform(-6, 3)))
-        points = [int(point) for point in random.integers(-128, 128, 2)]
-        x = random.integers(-128, 128, (5, *shape[1:])).astype(np.int8)
-        x[0] = random.choice([-128, 127])
-        x[1:3] = np.clip(random.integers(-2, 3, (2, *shape[1:])) + points[0], -128, 127)  # many half-way values
-        content = mean(axes, bool(random.integers(2)), shape=shape, scales=(first, second), points=points)
-        compared += check(path, content, x)
+        axes, fields, x = draw(random, case, dtype)
+        compared += check(path, mean(*axes, **fields), x)
     print(f"{compared} means")
+
+
+def test_means_of_uint8_equal_those_of_int8_128_lower(seed, path):
+    """TensorFlow Lite Micro has no kernel for uint8; the definition takes the zero point off the sum."""
+    random = np.random.default_rng([seed, 8])
+    for case in range(150):
+        axes, fields, x = draw(random, case, "uint8")
+        path.write_bytes(mean(*axes, **fields))
+        found = run_model(load_model(path), x)
+        signed = mean(*axes, **{**fields, "dtype": "int8", "points": [point - 128 for point in fields["points"]]})
+        expected = micro(signed, (x.astype(int) - 128).astype(np.int8)).astype(int) + 128
+        np.testing.assert_array_equal(found, expected.astype(np.uint8), strict=True)
 
 
 @pytest.mark.parametrize("axis", [1, 2])
@@ -128,8 +149,7 @@ REFUSED = {
     "channels": (mean([3], True), "operator 0 (MEAN): axes = [3] is not supported (supported: rows and columns, 1, 2)"),
     "batch": (mean([0, 1], True), "operator 0 (MEAN): axes = [0, 1]"),
     "no axes": (mean([], True), "operator 0 (MEAN): axes"),
-    "int16": (build([Tensor(SHAPE, "int16"), int32([1]), Tensor((1, 1, 5, 2), "int16")],
-                    [Operator("MEAN", [0, 1], [2], {"KeepDims": True})]), "type of tensor 0 = 'int16'"),
+    "int32": (mean([1], True, dtype="int32"), "type of tensor 0 = 'int32'"),
     "axes at run time": (build([Tensor(SHAPE), Tensor((1,), "int32", (), ()), Tensor((1, 1, 5, 2))],
                                [Operator("MEAN", [0, 1], [2], {"KeepDims": True})]),
                          "operator 0 (MEAN): axes = 'computed at run time'"),
@@ -208,6 +228,8 @@ FIELDS = {"kind": "mean", "height": 4, "width": 6, "channels": 2, "kernel": (4, 
         ({"multiplier": 1 << 31}, "multiplier"),
         ({"shift": 31}, "shift"),
         ({"output_zero_point": 128}, "output_zero_point"),
+        ({"output_zero_point": -1, "dtype": "uint8"}, "output_zero_point"),
+        ({"shift": 12, "dtype": "int16"}, "largest sum, shifted left"),
         ({"kind": "average"}, "multiplier to be absent with average"),
     ],
 )

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx_networks
 import pytest
 import random_networks
 from checked_graphs import graph_plan, network_of, residual
@@ -63,6 +64,95 @@ def test_every_known_output_and_every_tensor_is_exact(name, material):
     for each in result.tensors:
         assert each.mismatches == 0
         assert each.values >= len(x) * sizes[each.name]
+
+
+def of_many_kinds(random: np.random.Generator, dtype: str) -> random_networks.Network:
+    """A convolution, a window of each kind, several side by side, and a vector at the end, quantised as one of int8."""
+    network = random_networks.Network(random, "int8" if dtype == "uint8" else dtype, per_channel=dtype != "uint8")
+    network.tensor((1, 8, 7, 4), network.dtype, [0.25], [network.zero_point()])
+    random_networks.convolution(network, channels=4, shrink=False)
+    random_networks.window_of(network, "MAX_POOL_2D", (2, 2))
+    random_networks.concatenation(network)
+    if dtype == "uint8":
+        random_networks.addition(network)
+    random_networks.window_of(network, "AVERAGE_POOL_2D", (3, 3))
+    random_networks.transposed(network)
+    inputs = int(np.prod(network.x.shape))
+    network.weighted("FULLY_CONNECTED", network.last, (6, inputs), (1, 6), {})
+    return network
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16"])
+def test_networks_of_other_types_are_exact_in_hardware(dtype, seed, tmp_path, capsys):
+    """TensorFlow Lite Micro's outputs, every tensor between engines, latency and interval; the package says the type.
+
+    It has no kernels for uint8: there it computes the same network with every value and zero point 128 lower.
+    """
+    network = of_many_kinds(np.random.default_rng([seed, *dtype.encode()]), dtype)
+    x = random_networks.frames(network, 3)
+    path, known = tmp_path / "network.tflite", micro(random_networks.coarse(network).content(), x)
+    path.write_bytes(network.content())
+    if dtype == "uint8":
+        path.write_bytes(random_networks.unsigned(network).content())
+        x, known = ((each.astype(int) + 128).astype(np.uint8) for each in (x, known))
+    assert len(np.unique(known)) > 4
+    fields = {"input": x, "expected": known, "target": "lfe5u-45f-6"}
+    result = compare_network(path, **fields, simulator="icarus", every_tensor=True)
+    assert not result.failure, result.describe()
+    assert result.expected_outputs == known.size
+    graph = load_network(path).network.graph
+    assert {tensor.dtype for tensor in graph.tensors.values()} == {dtype}
+    assert {each.name for each in result.tensors} == {node.name for node in graph.computed} | {"input"}
+    assert outcome("compile", path, "--multipliers", 24, "-o", tmp_path / "package") == 0
+    header = (tmp_path / "package" / "include" / "network.h").read_text()
+    value_bytes = 2 if dtype == "int16" else 1
+    for side, values in (("INPUT", 8 * 7 * 4), ("OUTPUT", 6)):
+        assert f"{side}_VALUE_BYTES {value_bytes}\n" in header
+        assert f"{side}_BYTES {value_bytes * values}\n" in header
+    assert f"8 x 7 x 4 {dtype}, zero point" in (tmp_path / "package" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("partition", ["auto", "program"])
+def test_layers_of_a_uint8_network_may_share_an_engine(partition, tmp_path):
+    """What TensorFlow Lite Micro gives for the same network 128 lower, at the predicted cycles."""
+    network = random_networks.Network(np.random.default_rng(9), per_channel=False)
+    network.tensor((1, 7, 6, 4), scales=[0.25], zero_points=[-4])
+    for channels in (8, 4, 8):
+        random_networks.convolution(network, channels=channels, shrink=False)
+    path, x = tmp_path / "network.tflite", random_networks.frames(network, 4)
+    known = micro(random_networks.coarse(network).content(), x)
+    path.write_bytes(random_networks.unsigned(network).content())
+    x, known = ((each.astype(int) + 128).astype(np.uint8) for each in (x, known))
+    assert len(np.unique(known)) > 8
+    target = "lfe5u-25f-6"
+    plan = plan_network(path, target=target, partition=partition)
+    assert partition == "auto" or [len(layers) for layers in plan.programs] == [3]
+    result = compare_network(
+        path, input=x, expected=known, target=target, partition=partition, simulator="icarus", every_tensor=True
+    )
+    assert not result.failure, result.describe()
+    assert result.expected_outputs == known.size
+
+
+def test_an_onnx_network_of_uint8_is_exact_in_hardware(tmp_path):
+    """onnxruntime's outputs, with weights of both types."""
+    network = onnx_networks.start(np.random.default_rng(11), real=False, dtype="uint8")
+    network.given = network.shape = (1, 3, 7, 6)
+    onnx_networks.convolution(network, channels=4, shrink=False)
+    onnx_networks.max_pool(network)
+    onnx_networks.concatenation(network)
+    onnx_networks.convolution(network, channels=5)
+    path, x, model = tmp_path / "network.onnx", onnx_networks.frames(network, 4), network.model()
+    path.write_bytes(model.SerializeToString())
+    known, _ = onnx_networks.run_oracles(model, x, alone=True)
+    assert known.dtype == np.uint8
+    assert len(np.unique(known)) > 8
+    result = compare_network(path, input=x, expected=known, multipliers=24, simulator="icarus", every_tensor=True)
+    assert not result.failure, result.describe()
+    assert result.expected_outputs == known.size
+    graph = load_network(path).network.graph
+    assert {tensor.dtype for tensor in graph.tensors.values()} == {"uint8"}
+    assert {node.spec.weight_dtype for node in graph.convolutions} == {"int8", "uint8"}
 
 
 def test_a_model_of_every_operator_that_moves_or_averages_is_exact_in_hardware(tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from checked_graphs import convolution, network_of, residual, shared, skip
+from checked_graphs import convolution, mixed, network_of, residual, shared, skip, words
 from test_networks import MODELS, TARGET, outcome
 
 from hwconv.errors import FitError, SpecError, UnsupportedError
@@ -59,6 +59,22 @@ def test_what_cannot_share_an_engine_is_refused_by_name_and_left_alone_by_choice
     assert chains_of(graph) == []
     with pytest.raises(UnsupportedError, match="up: transposed"):
         plan_graph(network_of(graph), programs=[("one", "up", "last")])
+
+
+def test_layers_of_uint8_share_an_engine_and_those_of_int16_and_of_two_types_do_not():
+    target = load_target("lfe5u-25f-6")
+    for partition in ("auto", "program"):
+        plan = plan_graph(network_of(shared("uint8")), target=target, partition=partition)
+        assert plan.programs == (("first", *CHAIN),) or partition == "auto"
+        for graph in (words(), mixed()):
+            assert plan_graph(network_of(graph), target=target, partition=partition).programs == ()
+    types = {"input_dtype": "int16", "output_dtype": "int16", "requantisation": "tflite", "input_zero_point": 0}
+    for changes, said in (
+        ({**types, "output_zero_point": 0}, "input_dtype = 'int16'.*int8, uint8 in a program"),
+        ({"output_dtype": "uint8"}, "output_dtype = 'uint8'.*int8, as what comes in"),
+    ):
+        with pytest.raises(UnsupportedError, match=said):
+            check_shared(convolution("one", (3, 3, 4), 4, **changes))
 
 
 def test_partitions_go_from_an_engine_a_layer_to_one_for_all():

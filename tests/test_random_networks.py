@@ -16,6 +16,7 @@ from hwconv.frontend.tflite_operator import OperatorReader
 from hwconv.frontend.tflite_steps import host_operation
 from hwconv.golden import host, softmax
 from hwconv.golden.model import run_model
+from hwconv.graph import Pool
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
@@ -55,6 +56,78 @@ def test_random_networks_equal_tflite_micro(seed, tmp_path):
         *("QUANTIZE", "DEQUANTIZE", "ARG_MAX"),
     ):
         assert seen[kind] > 5, kind
+
+
+def test_random_networks_of_int16_equal_tflite_micro(seed, tmp_path):
+    """Those too that become int8 on the way, and int16 again."""
+    path, seen, said = tmp_path / "network.tflite", Counter(), 0
+    for case in range(120):
+        network = random_networks.draw(np.random.default_rng([seed, 16, case]), "int16")
+        content = network.content()
+        path.write_bytes(content)
+        x = random_networks.frames(network, 3)
+        found = run_model(load_model(path), x)
+        kinds = [operator.name for operator in network.operators]
+        np.testing.assert_array_equal(found, micro(content, x), err_msg=f"case {case}: {kinds}", strict=True)
+        seen.update(network.kinds | {tensor.dtype for tensor in network.tensors if tensor.data is None})
+        said += len(np.unique(found)) > 1
+    assert said > 80  # outputs that say something
+    for kind in (
+        *("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D"),
+        *("CONCATENATION", "RESHAPE", "PAD", "PADV2", "QUANTIZE", "DEQUANTIZE", "float32", "int8", "int16"),
+    ):
+        assert seen[kind] > 5, kind
+
+
+def test_random_networks_of_uint8_equal_tflite_micro_on_the_same_ones_of_int8(seed, tmp_path):
+    """It has no kernels for uint8. The definitions have differences from zero points only, so that the same network
+    128 lower gives the same 128 lower; but for averages with half-way values, which are left out here.
+    """
+    path, seen, said = tmp_path / "network.tflite", Counter(), 0
+    for case in range(150):
+        random = np.random.default_rng([seed, 8, case])
+        signed = random_networks.coarse(random_networks.draw(random, per_channel=False))
+        content = signed.content()
+        path.write_bytes(content)
+        pools = [node.spec for node in load_model(path).network.graph.nodes if isinstance(node, Pool)]
+        if any(count % 2 == 0 for spec in pools if spec.kind == "average" for count in spec.counts):
+            continue
+        path.write_bytes(random_networks.unsigned(signed).content())
+        model, x = load_model(path), random_networks.frames(signed, 3)
+        assert "int8" not in {tensor.dtype for tensor in model.network.graph.tensors.values()}
+        expected = micro(content, x)
+        if expected.dtype == np.int8:
+            expected = (expected.astype(int) + 128).astype(np.uint8)
+        found = run_model(model, (x.astype(int) + 128).astype(np.uint8) if x.dtype == np.int8 else x)
+        kinds = [operator.name for operator in signed.operators]
+        np.testing.assert_array_equal(found, expected, err_msg=f"case {case}: {kinds}", strict=True)
+        seen.update(signed.kinds)
+        said += len(np.unique(found)) > 1
+    assert said > 80  # outputs that say something
+    for kind in (
+        *("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "ADD", "MAX_POOL_2D", "RESHAPE"),
+        *("CONCATENATION", "PAD", "PADV2", "SOFTMAX", "QUANTIZE", "DEQUANTIZE", "ARG_MAX"),
+    ):
+        assert seen[kind] > 3, kind
+
+
+def test_uint8_frames_that_become_int8_in_several_places_equal_tflite_micro(seed, tmp_path):
+    """The input is read by a QUANTIZE for each of two scales, as hardware does where the host has no place."""
+    path, random = tmp_path / "network.tflite", np.random.default_rng([seed, 88])
+    for case in range(20):
+        network = Network(random)
+        network.tensor((1, 4, 5, 3), "uint8", [0.1], [int(random.integers(0, 256))])
+        parts = []
+        for _ in range(2):
+            network.append("QUANTIZE", [0], (1, 4, 5, 3), scales=[float(np.float32(random.uniform(0.03, 0.4)))])
+            random_networks.convolution(network, channels=2, shrink=False)
+            parts.append(network.last)
+        network.append("ADD", parts, (1, 4, 5, 2), scales=[4.0])
+        content, x = network.content(), random.integers(0, 256, (9, 4, 5, 3)).astype(np.uint8)
+        path.write_bytes(content)
+        model = load_model(path)
+        assert [record.note for record in model.operators if record.name == "QUANTIZE"] == ["as int8"] * 2
+        np.testing.assert_array_equal(run_model(model, x), micro(content, x), err_msg=f"case {case}", strict=True)
 
 
 def sum_of(scales, points, activation="NONE") -> bytes:

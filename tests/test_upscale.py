@@ -19,22 +19,23 @@ from hwconv.plan.schedule import spaced
 from hwconv.plan.schedules import schedule_of
 from hwconv.plan.upscale import UpscalePlan, plan_upscale
 from hwconv.simulation import Stalls
-from hwconv.upscale import UpscaleSpec
+from hwconv.spec import dtype_range
+from hwconv.upscale import UPSCALE_DTYPES, UpscaleSpec
 
 
-def drawn(random: np.random.Generator) -> UpscaleSpec:
+def drawn(random: np.random.Generator, dtype: str | None = None) -> UpscaleSpec:
     kind, order = str(random.choice(["nearest", "depth_to_space"])), "DCR"
     factor = tuple(int(each) for each in random.integers(1, 5, 2))
     height, width, channels = (int(each) for each in random.integers(1, 6, 3))
     if kind == "depth_to_space":
         channels, order = channels * factor[0] * factor[1], str(random.choice(["DCR", "CRD"]))
     return UpscaleSpec(name="larger", kind=kind, height=height, width=width, channels=channels, factor=factor,
-                       order=order)  # fmt: skip
+                       order=order, dtype=dtype or str(random.choice(UPSCALE_DTYPES)))  # fmt: skip
 
 
 def plan_of(spec: UpscaleSpec) -> GraphPlan:
     """A graph of nothing else."""
-    frame = {"height": spec.height, "width": spec.width, "channels": spec.channels}
+    frame = {"height": spec.height, "width": spec.width, "channels": spec.channels, "dtype": spec.dtype}
     return plan_graph(network_of(Graph(name="larger_frames", **frame, nodes=(Upscale(input="input", spec=spec),))))
 
 
@@ -45,8 +46,10 @@ def test_the_golden_model_is_the_definition(seed):
     random = np.random.default_rng(seed)
     for _ in range(60):
         spec = drawn(random)
-        x = random.integers(-128, 128, (2, *spec.input_shape)).astype(np.int8)
+        low, high = dtype_range(spec.dtype)
+        x = random.integers(low, high + 1, (2, *spec.input_shape)).astype(spec.dtype)
         found = golden_upscale.run(spec, x)
+        assert found.dtype == spec.dtype
         down, across = spec.factor
         height, width, channels = spec.output_shape
         for n, row, column, channel in np.ndindex(2, height, width, channels):
@@ -66,7 +69,7 @@ def test_the_closed_form_is_the_schedule(seed):
     random = np.random.default_rng(seed)
     for _ in range(150):
         spec = drawn(random)
-        beats = [beat for beat in range(1, 129) if spec.run % beat == 0]
+        beats = [spec.value_bytes * each for each in range(1, 128 // spec.value_bytes + 1) if spec.run % each == 0]
         plan = plan_upscale(spec, beat_bytes=int(random.choice(beats)))
         schedule, before = schedule_of(plan.config, 4), None
         offered = np.arange(4 * schedule.input_beats)
@@ -82,7 +85,7 @@ def test_the_closed_form_is_the_schedule(seed):
 
 @pytest.mark.parametrize("case", range(6))
 def test_random_frames_are_exact_and_as_fast_as_predicted(seed, case):
-    plan = plan_of(drawn(np.random.default_rng([seed, case, 5])))
+    plan = plan_of(drawn(np.random.default_rng([seed, case, 5]), UPSCALE_DTYPES[case % 3]))
     check_free(plan, design_of(plan))
     check_pauses(plan, design_of(plan))
 
@@ -131,6 +134,16 @@ def test_a_beat_is_a_part_of_what_stays_side_by_side(fields, beats, run):
             plan_upscale(spec, beat_bytes=beat)
 
 
+def test_a_beat_of_int16_is_made_of_whole_values():
+    spec = UpscaleSpec(kind="depth_to_space", height=2, width=2, channels=12, factor=(2, 2), dtype="int16")
+    for beat in range(1, 13):
+        if beat in (2, 4, 6, 12):
+            assert plan_upscale(spec, beat_bytes=beat).config.pixel_beats == 24 // beat
+            continue
+        with pytest.raises(SpecError, match="beat_bytes to be a multiple of 2 and a divisor of 12"):
+            plan_upscale(spec, beat_bytes=beat)
+
+
 def test_what_is_said_of_an_enlarged_frame():
     plan = graph_plan("enlarged")
     assert node_lines(plan.graph)[1] == "again = every pixel 2x2 times of small: 6x4x4"
@@ -157,6 +170,7 @@ FIELDS = {"kind": "depth_to_space", "height": 2, "width": 3, "channels": 8, "fac
         ({"order": "RCD"}, "order"),
         ({"kind": "nearest", "order": "CRD"}, "order to be absent with nearest"),
         ({"factor": (0, 2)}, "factor"),
+        ({"dtype": "int32"}, "dtype to be one of int8, uint8, int16"),
         ({"factor": 2}, "factor"),
         ({"kind": "nearest", "factor": (1 << 20, 1)}, "output height to be at most 1048576"),
         ({"kind": "nearest", "factor": (1 << 15, 1 << 15)}, "elements of the output"),

@@ -47,7 +47,7 @@ def contents_of(plan: BlockPlan, input_beats: int, output_beats: int, value_byte
     if isinstance(plan, EnginePlan):
         return _engine(plan, input_beats, output_beats, value_bytes)
     if isinstance(plan, GraphPlan):
-        return _graph(plan, input_beats, output_beats, value_bytes)
+        return _graph(plan, input_beats, output_beats)
     blocks = plan.blocks if isinstance(plan, ChainPlan) else (plan,)
     return _blocks(plan, blocks, input_beats, output_beats)
 
@@ -139,12 +139,12 @@ def _weight_constants(weights: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _graph(plan: GraphPlan, input_beats: int, output_beats: int, value_bytes: int) -> Contents:
+def _graph(plan: GraphPlan, input_beats: int, output_beats: int) -> Contents:
     graph, cycles = plan.graph, plan.cycles
     output = graph.tensors[graph.output]
-    before = "{} x {} x {} int8, zero point {}".format(*graph.input_shape, graph.zero_point)
+    before = "{} x {} x {} {}, zero point {}".format(*graph.input_shape, graph.dtype, graph.zero_point)
     after = "{} x {} x {} {}, zero point {}".format(*output.shape, output.dtype, output.zero_point)
-    sides = (("INPUT", graph.tensors[INPUT], input_beats, 1), ("OUTPUT", output, output_beats, value_bytes))
+    sides = (("INPUT", graph.tensors[INPUT], input_beats), ("OUTPUT", output, output_beats))
     constants: Constants = [
         {
             "title": f"{side.lower()} frame, NHWC",
@@ -152,14 +152,14 @@ def _graph(plan: GraphPlan, input_beats: int, output_beats: int, value_bytes: in
                 f"{side}_HEIGHT": tensor.height,
                 f"{side}_WIDTH": tensor.width,
                 f"{side}_CHANNELS": tensor.channels,
-                f"{side}_VALUE_BYTES": value,
+                f"{side}_VALUE_BYTES": tensor.value_bytes,
                 f"{side}_BYTES": tensor.bytes,
                 f"{side}_BEAT_BYTES": plan.beats[INPUT if side == "INPUT" else graph.output],
                 f"{side}_BEATS": beats,
                 f"{side}_ZERO_POINT": f"({tensor.zero_point})",
             },
         }
-        for side, tensor, beats, value in sides
+        for side, tensor, beats in sides
     ]
     return Contents(
         description=describe_graph(graph),

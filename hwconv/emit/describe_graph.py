@@ -13,9 +13,10 @@ def describe_pool(spec: PoolSpec) -> str:
     padding = " padding {} {} {} {},".format(*spec.padding) if any(spec.padding) else ""
     before, after = (" x ".join(map(str, shape)) for shape in (spec.input_shape, spec.output_shape))
     kernel, stride = ("x".join(map(str, pair)) for pair in (spec.kernel, spec.stride))
+    types = f"{before} {spec.dtype} in, {after} {spec.dtype} out"
     if spec.kind == "mean":
-        return f"{kernel} rescaled mean, stride {stride}, {before} int8 in, {after} int8 out"
-    return f"{kernel} {spec.kind} pooling, stride {stride},{padding} {before} int8 in, {after} int8 out"
+        return f"{kernel} rescaled mean, stride {stride}, {types}"
+    return f"{kernel} {spec.kind} pooling, stride {stride},{padding} {types}"
 
 
 def describe_upscale(spec: UpscaleSpec) -> str:
@@ -44,7 +45,7 @@ latency {cycles.latency} cycles, a frame every {cycles.interval} cycles
 def describe_graph(graph: Graph) -> str:
     """Returns one line: what goes in and out of a graph."""
     before, after = ("x".join(map(str, shape)) for shape in (graph.input_shape, graph.output_shape))
-    return f"{len(graph.nodes)} layers: {before} int8 to {after} {graph.tensors[graph.output].dtype}"
+    return f"{len(graph.nodes)} layers: {before} {graph.dtype} to {after} {graph.tensors[graph.output].dtype}"
 
 
 def node_lines(graph: Graph) -> list[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, SpecError, one_of
 from ..golden.pool import mean_multiplier
-from ..graph import INPUT, Concat, Conv, Graph, Network, Node, Pool, Tensor, Upscale, result_of
+from ..graph import INPUT, STREAM_DTYPES, Concat, Conv, Graph, Network, Node, Pool, Tensor, Upscale, result_of
 from ..layer import LayerParameters
 from ..pool import PoolSpec
 from ..spec import dtype_range
@@ -22,7 +22,7 @@ from .toml_file import read_toml
 
 TABLE = "layer"
 KINDS = ("conv", "max_pool", "average_pool", "mean", *UPSCALE_KINDS, "concat")
-_OWN = ("name", "height", "width", "channels", "zero_point", "input", "expected", TABLE)
+_OWN = ("name", "height", "width", "channels", "dtype", "zero_point", "input", "expected", TABLE)
 _POOL_KEYS = ("kernel", "stride", "padding", "activation_min", "activation_max")
 _MEAN_KEYS = ("kernel", "stride", "scale", "output_zero_point", "activation_min", "activation_max")
 _TENSORS_OF_FILES = ("expected", "height", "width", "length", "in_channels", "inputs", "outputs")
@@ -37,7 +37,7 @@ class GraphFile:
     network:
         The network.
     input, expected:
-        ``(N, H, W, C)`` int8 and what must come out for it, in the output's type, or ``None``.
+        ``(N, H, W, C)`` in the graph's type and what must come out for it, in the output's type, or ``None``.
     """
 
     network: Network
@@ -86,7 +86,10 @@ def load_graph(path: str | Path, *, name: str | None = None) -> GraphFile:
     for key, value in {**frame, "zero_point": zero_point}.items():
         if isinstance(value, bool) or not isinstance(value, int):
             raise SpecError(label, key, value, "an integer")
-    tensors = {INPUT: Tensor(**frame, dtype="int8", zero_point=zero_point)}
+    dtype = values.get("dtype", "int8")
+    if dtype not in STREAM_DTYPES:
+        raise SpecError(label, "dtype", dtype, f"one of {one_of(STREAM_DTYPES)}")
+    tensors = {INPUT: Tensor(**frame, dtype=dtype, zero_point=zero_point)}
     nodes: list[Node] = []
     parameters: dict[str, LayerParameters] = {}
     for table in tables:
@@ -97,7 +100,7 @@ def load_graph(path: str | Path, *, name: str | None = None) -> GraphFile:
         if own is not None:
             parameters[node.name] = own
         tensors[node.name] = result_of(node, [tensors[each] for each in node.inputs])
-    network = Network(Graph(name=label, **frame, zero_point=zero_point, nodes=tuple(nodes)), parameters)
+    network = Network(Graph(name=label, **frame, dtype=dtype, zero_point=zero_point, nodes=tuple(nodes)), parameters)
     source = TensorSource(path, label)
     given = _frames(source, label, "input", values, tensors[INPUT])
     expected = _frames(source, label, "expected", values, tensors[network.graph.output])
@@ -129,7 +132,8 @@ def _node(
             if key in table:
                 raise SpecError(name, "key", key, f"absent: the layer reads {source}")
         shape = {"height": before.height, "width": before.width, "in_channels": before.channels}
-        layer = layer_of(path, {**table, **shape, "input_zero_point": table.get("input_zero_point", before.zero_point)})
+        read = {"input_dtype": before.dtype, "input_zero_point": before.zero_point}
+        layer = layer_of(path, {**read, **table, **shape})
         return Conv(input=source, spec=layer.spec), layer.parameters
     if kind in UPSCALE_KINDS:
         return Upscale(input=source, spec=_upscale(name, kind, table, before)), None
@@ -150,7 +154,7 @@ def _upscale(name: str, kind: str, table: dict[str, Any], before: Tensor) -> Ups
     given = {key: table[key] for key in keys if key in table}
     if not isinstance(given["factor"], list):
         given["factor"] = [given["factor"]] * 2
-    frame = {"height": before.height, "width": before.width, "channels": before.channels}
+    frame = {"height": before.height, "width": before.width, "channels": before.channels, "dtype": before.dtype}
     return UpscaleSpec.from_dict({"name": name, "kind": kind, **frame, **given})
 
 
@@ -159,7 +163,7 @@ def _window(table: dict[str, Any], before: Tensor) -> dict[str, Any]:
     for key in ("kernel", "stride"):
         if key in given and not isinstance(given[key], list):
             given[key] = [given[key], given[key]]
-    return given | {"height": before.height, "width": before.width, "channels": before.channels}
+    return given | {"height": before.height, "width": before.width, "channels": before.channels, "dtype": before.dtype}
 
 
 def _mean(name: str, table: dict[str, Any], before: Tensor) -> PoolSpec:

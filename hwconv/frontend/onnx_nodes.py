@@ -13,16 +13,17 @@ from ..errors import FormatError, HwconvError, UnsupportedError, one_of
 from ..graph import Node as GraphNode
 from ..graph import Tensor
 from ..layer import Layer
-from ..model import HostStep, ModelTensor, OperatorRecord
+from ..model import ModelTensor, OperatorRecord
+from .model_reader import ModelReader
 from .onnx_file import Node, OnnxFile
-from .onnx_steps import Quantisation
+from .onnx_steps import BYTES, Quantisation
 
 Clamp = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class FrameValue:
-    """A value that is a tensor of the network: int8, or the floats that those stand for (``real``).
+    """A value that is a tensor of the network: bytes of type `dtype`, or the floats that those stand for (``real``).
 
     ``shape`` is the file's, with the batch. Pixels in a row, as one vector, have ``chw``: the shape before that, of
     which ONNX puts channel after channel.
@@ -31,13 +32,14 @@ class FrameValue:
     name: str
     shape: tuple[int, ...]
     zero_point: int
+    dtype: str = "int8"
     real: Quantisation | None = None
     chw: tuple[int, int, int] | None = None
 
     @property
     def tensor(self) -> Tensor:
         channels, height, width = self.chw or channels_rows_columns(self.shape)
-        return Tensor(height=height, width=width, channels=channels, dtype="int8", zero_point=self.zero_point)
+        return Tensor(height=height, width=width, channels=channels, dtype=self.dtype, zero_point=self.zero_point)
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,12 @@ def channels_rows_columns(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return channels, height, width
 
 
-class NodeReader:
+class NodeReader(ModelReader):
     """One model, and what is known of its values so far."""
 
     def __init__(self, file: OnnxFile) -> None:
+        super().__init__(file.path, "nodes")
         self.file = file
-        stem = "".join(letter if letter.isprintable() else "_" for letter in file.path.stem)
-        self.name = stem[:100] or "model"
         self.values: dict[str, Value] = {}
         self.lost: set[str] = set()  # results of refused nodes
         self.floats: set[str] = set()  # inputs of the model
@@ -89,14 +90,10 @@ class NodeReader:
             if name in taken or file.is_constant(name):
                 raise FormatError(file.path, f"value {name} is made more than once")
             taken.add(name)
-        self.nodes: list[GraphNode] = []
         self.layers: dict[int, Layer] = {}
         self.places: dict[int, tuple[str, str | None, str]] = {}
         self.errors: dict[int, HwconvError] = {}
         self.finished: set[int] = set()
-        self.before: list[HostStep] = []
-        self.after: list[HostStep] = []
-        self.problems: list[HwconvError] = []
 
     # What is said of nodes
 
@@ -108,9 +105,6 @@ class NodeReader:
 
     def refuse(self, node: Node, field: str, value: object, supported: str) -> NoReturn:
         raise UnsupportedError(self.label(node), field, value, supported)
-
-    def problem(self, field: str, value: object, supported: str) -> None:
-        self.problems.append(UnsupportedError(self.file.path.name, field, value, supported))
 
     def lose(self, node: Node, error: HwconvError) -> None:
         self.errors[node.index] = error
@@ -164,27 +158,28 @@ class NodeReader:
             self.refuse(node, what, "computed at run time", "a constant")
         return self.file.constant(name)
 
-    def quantisation(self, node: Node, at: int) -> Quantisation:
-        """Scale and zero point of an activation, from two inputs."""
+    def quantisation(self, node: Node, at: int, dtype: str = "uint8") -> Quantisation:
+        """Scale and zero point of an activation, from two inputs; without the second, 0 of type `dtype`."""
         scale = self.constant(node, at, "scale")
         if scale.dtype != np.float32 or scale.size != 1 or not (np.isfinite(scale) & (scale > 0)).all():
             shown = float(scale.reshape(-1)[0]) if scale.size else None
             self.refuse(node, "scale of the activation", shown, "one float32, finite and positive")
+        real = np.float32(scale.reshape(-1)[0])
         if not self.optional(node, at + 1):
-            self.refuse(node, "zero point", None, "given, as int8: without it values are uint8")
+            return Quantisation(real, 0, dtype)
         point = self.constant(node, at + 1, "zero point")
-        if point.dtype != np.int8 or point.size != 1:
-            self.refuse(node, "type of the activation", str(point.dtype), "int8, with one zero point")
-        return Quantisation(np.float32(scale.reshape(-1)[0]), int(point.reshape(-1)[0]))
+        if point.dtype.name not in BYTES or point.size != 1:
+            self.refuse(node, "type of the activation", str(point.dtype), f"{one_of(BYTES)}, with one zero point")
+        return Quantisation(real, int(point.reshape(-1)[0]), point.dtype.name)
 
     def frame(self, node: Node, at: int) -> FrameValue:
-        """An activation that is a tensor of the network, as int8 or as floats."""
+        """An activation that is a tensor of the network, as bytes or as floats."""
         name = self.input(node, at)
         value = self.values.get(name)
         if not isinstance(value, FrameValue):
             found = "a constant" if isinstance(value, WeightValue) or self.file.is_constant(name) else "floats"
             advice = ": quantise the model first" if name in self.floats else ""
-            self.refuse(node, name, found, f"a value that is quantised to int8{advice}")
+            self.refuse(node, name, found, f"a value that is quantised to {one_of(BYTES)}{advice}")
         return value
 
     def picture(self, node: Node, at: int) -> FrameValue:
@@ -198,25 +193,32 @@ class NodeReader:
         """An activation as floats, and what they stand for."""
         frame = self.frame(node, at) if vector else self.picture(node, at)
         if frame.real is None:
-            self.refuse(node, self.input(node, at), "int8", "floats behind DequantizeLinear")
+            self.refuse(node, self.input(node, at), frame.dtype, "floats behind DequantizeLinear")
         return frame, frame.real
 
     def bytes(self, node: Node, at: int, said: Quantisation, *, vector: bool = False) -> FrameValue:
-        """An activation as int8, whose zero point a node says again."""
+        """An activation as bytes, whose type and zero point a node says again."""
         frame = self.frame(node, at) if vector else self.picture(node, at)
         if frame.real is not None:
-            self.refuse(node, self.input(node, at), "floats", "int8")
+            self.refuse(node, self.input(node, at), "floats", one_of(BYTES))
+        self.check_said(node, frame, said)
+        return frame
+
+    def check_said(self, node: Node, frame: FrameValue, said: Quantisation) -> None:
+        """Refuses another type or zero point than those of what is read."""
+        if said.dtype != frame.dtype:
+            self.refuse(node, "type of the zero point", said.dtype, f"{frame.dtype}, that of what it reads")
         if said.zero_point != frame.zero_point:
             self.refuse(node, "zero point of the input", said.zero_point, f"{frame.zero_point}, that of what it reads")
-        return frame
 
     def weights(self, node: Node, at: int, axis: int) -> WeightValue:
         """Weights behind ``DequantizeLinear``, with one scale or one per output channel along an axis."""
         value = self.values.get(self.input(node, at))
         if not isinstance(value, WeightValue):
-            self.refuse(node, "weights", "floats, or computed at run time", "constant int8 behind DequantizeLinear")
-        if value.values.dtype.name not in ("int8", "uint8"):
-            self.refuse(node, "weight type", value.values.dtype.name, "int8, uint8")
+            supported = f"constant {one_of(BYTES)} behind DequantizeLinear"
+            self.refuse(node, "weights", "floats, or computed at run time", supported)
+        if value.values.dtype.name not in BYTES:
+            self.refuse(node, "weight type", value.values.dtype.name, one_of(BYTES))
         if value.scale.size > 1 and value.axis % value.values.ndim != axis % value.values.ndim:
             self.refuse(node, "axis of the scales", value.axis, f"{axis}, the output channels")
         self.file.claim(value.values.nbytes)

@@ -32,18 +32,28 @@ _CLOSE = 1e-3
 """Steps from a half-way value within which two multipliers may disagree: what decides is tried first there."""
 
 
+BYTES = ("int8", "uint8")
+"""Types of activations."""
+
+
 class Quantisation(NamedTuple):
-    """Scale and zero point of an activation."""
+    """Scale, zero point and type of an activation."""
 
     scale: np.float32
     zero_point: int
+    dtype: str = "int8"
+
+    @property
+    def shown(self) -> tuple[float, int, str]:
+        """How messages have it."""
+        return float(self.scale), self.zero_point, self.dtype
 
 
 def quantised(values: NDArray[np.float32], made: Quantisation) -> NDArray[np.int64]:
     """``QuantizeLinear``: ties to even, saturated."""
     with np.errstate(over="ignore"):
         steps = np.rint((values / made.scale).astype(np.float32)).astype(np.float64)
-    result: NDArray[np.int64] = np.clip(steps + made.zero_point, *dtype_range("int8")).astype(np.int64)
+    result: NDArray[np.int64] = np.clip(steps + made.zero_point, *dtype_range(made.dtype)).astype(np.int64)
     return result
 
 
@@ -57,6 +67,9 @@ def add_of(
     near them, are compared with the definition for all 65,536 pairs of operands; where all differ the addition is
     refused. They do if half-way values are many, which are rounded in other ways.
     """
+    types = tuple(each.dtype for each in (*operands, made))
+    if len(set(types)) > 1:
+        raise UnsupportedError(label, "types", types, "one for both operands and their sum")
     height, width, channels = shape
     scales = [float(operand.scale) for operand in operands]
     common = 2 * max(scales)
@@ -70,9 +83,11 @@ def add_of(
         name=name, height=height, width=width, channels=channels,
         input_zero_points=(operands[0].zero_point, operands[1].zero_point), output_zero_point=made.zero_point,
         multipliers=(pairs[0][0], pairs[1][0]), shifts=(pairs[0][1], pairs[1][1]),
-        output_multiplier=multiplier, output_shift=shift, activation_min=clamp[0], activation_max=clamp[1],
+        output_multiplier=multiplier, output_shift=shift, dtype=made.dtype, activation_min=clamp[0],
+        activation_max=clamp[1],
     )  # fmt: skip
-    a, b = (each.reshape(-1) for each in np.meshgrid(np.arange(-128, 128), np.arange(-128, 128)))
+    least, most = dtype_range(made.dtype)
+    a, b = (each.reshape(-1) for each in np.meshgrid(*[np.arange(least, most + 1)] * 2))
     with np.errstate(over="ignore"):
         real = [(each - by.zero_point).astype(np.float32) * by.scale for each, by in zip((a, b), operands, strict=True)]
         total = real[0] + real[1]
@@ -115,7 +130,8 @@ def mean_of_all(
     spec = ConvSpec(
         name=name, height=height, width=width, in_channels=channels, out_channels=channels, groups=channels,
         kernel=(height, width), input_zero_point=read.zero_point, output_zero_point=made.zero_point,
-        requantisation="onnx", activation_min=clamp[0], activation_max=clamp[1],
+        input_dtype=read.dtype, output_dtype=made.dtype, requantisation="onnx", activation_min=clamp[0],
+        activation_max=clamp[1],
     )  # fmt: skip
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
         scale = np.float32(read.scale / np.float32(made.scale * np.float32(height * width)))

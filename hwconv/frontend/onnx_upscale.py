@@ -1,12 +1,18 @@
 """Operators of ONNX that enlarge frames without computing anything: ``Resize`` to nearest, ``DepthToSpace``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError, one_of
+from ..graph import Upscale
+from ..upscale import ORDERS, UpscaleSpec
+from .onnx_file import Node
+from .onnx_layers import LayerReader, shape_of
+from .onnx_nodes import FrameValue
 
 RESIZE: Mapping[str, Any] = {
     "antialias": 0, "axes": None, "coordinate_transformation_mode": "half_pixel", "cubic_coeff_a": -0.75,
@@ -81,3 +87,48 @@ def nearest(attributes: Mapping[str, Any], before: int, factor: int, kind: type[
             found = np.ceil(place - half)
     rows: NDArray[np.int64] = np.clip(found, 0, before - 1).astype(np.int64)
     return rows
+
+
+class UpscaleReader(LayerReader):
+    """Takes nodes up that enlarge frames."""
+
+    def resize(self, node: Node) -> None:
+        attributes, label = self.attributes(node, **RESIZE), self.label(node)
+        check_resize(label, attributes)
+        frame = self.picture(node, 0)
+        scales, sizes = (self.constant(node, at, what) if self.optional(node, at) else None
+                         for at, what in ((2, "scales"), (3, "sizes")))  # fmt: skip
+        given = scales if scales is not None and scales.size else None  # which is empty where sizes count
+        factors = factors_of(label, frame.shape, given, sizes)
+        down, across = (1, 1, *factors[2:])[-2:]
+        height, width, channels = frame.tensor.shape
+        spec = UpscaleSpec(name=self.node_name(node), kind="nearest", height=height, width=width, channels=channels,
+                           factor=(down, across), dtype=frame.dtype)  # fmt: skip
+        for extent, each in zip((height, width), spec.factor, strict=True):
+            check_repetition(label, attributes, extent, each)
+        self._enlarge(node, frame, spec)
+
+    def depth_to_space(self, node: Node) -> None:
+        attributes = self.attributes(node, blocksize=0, mode="DCR")
+        block, frame = attributes["blocksize"], self.picture(node, 0)
+        if attributes["mode"] not in ORDERS:
+            self.refuse(node, "mode", attributes["mode"], one_of(ORDERS))
+        if len(frame.shape) != 4:
+            self.refuse(node, "shape of the input", frame.shape, "four extents")
+        if not isinstance(block, int) or block < 1 or frame.shape[1] % (block * block):
+            self.refuse(node, "blocksize", block, f"one whose square divides the channels, {frame.shape[1]}")
+        height, width, channels = frame.tensor.shape
+        spec = UpscaleSpec(name=self.node_name(node), kind="depth_to_space", height=height, width=width,
+                           channels=channels, factor=(block, block), order=attributes["mode"],
+                           dtype=frame.dtype)  # fmt: skip
+        self._enlarge(node, frame, spec)
+
+    def _enlarge(self, node: Node, frame: FrameValue, spec: UpscaleSpec) -> None:
+        """Values as they are, as bytes or as the floats that these stand for."""
+        if spec.pieces == 1:
+            self.places[node.index] = ("free", None, "the same frame")
+            self.make(node, frame)
+            return
+        self.take(Upscale(input=frame.name, spec=spec), [frame.tensor])
+        self.places[node.index] = ("engine", spec.name, "")
+        self.make(node, replace(frame, name=spec.name, shape=shape_of(spec, frame.shape)))

@@ -76,6 +76,7 @@ def mean_of(reader: OperatorReader, name: str, x: Ordered) -> tuple[PoolSpec, tu
     multiplier, shift = mean_multiplier(scale, kernel[0] * kernel[1])
     spec = PoolSpec(
         name=name, kind="mean", height=height, width=width, channels=channels, kernel=kernel,
+        dtype=x.frame.dtype,
         input_zero_point=reader.zero_point(before), output_zero_point=reader.zero_point(y),
         multiplier=multiplier, shift=shift,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from ..errors import FormatError, UnsupportedError, one_of
 from ..golden.requantise import quantise_multiplier
 from ..layer import Layer, LayerParameters
 from ..spec import ConvSpec, Padding, same_padding
+from .model_reader import name_of
 from .scales import real_scales
 from .tflite_file import ModelFile, Tensor
 from .tflite_operator import OperatorReader, label_of
@@ -90,8 +91,7 @@ class ConvolutionReader(OperatorReader):
         return Layer(spec, parameters, f"{self.model.path.name}, operator {self.index} ({self.operator})")
 
     def _name(self) -> str:
-        stem = "".join(letter if letter.isprintable() else "_" for letter in self.model.path.stem)[:100] or "model"
-        return f"{stem}_op{self.index}_{self.operator.lower()}"
+        return f"{name_of(self.model.path)}_op{self.index}_{self.operator.lower()}"
 
     def _check_types(self) -> None:
         if self.input.dtype not in _WEIGHTS_OF:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import FormatError, HwconvError, SpecError, UnsupportedError, one_of
-from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool, Reshape, Upscale, result_of
+from ..graph import INPUT, STREAM_DTYPES, Add, Concat, Conv, Graph, Network, Node, Pool, Reshape, Upscale, result_of
 from ..graph import Tensor as Frame
 from ..host import Reshape as HostReshape
 from ..layer import Layer, LayerParameters
 from ..model import HostStep, Model, ModelTensor, OperatorRecord, Survey
 from ..spec import Padding
+from .model_reader import ModelReader
 from .tflite_axes import AXES, Ordered, mean_of, transposed, usual_axes
 from .tflite_convolution import CONVOLUTIONS, ConvolutionReader
 from .tflite_file import NUMBER_COST, ModelFile, Tensor, contained, vector_of
@@ -70,13 +71,12 @@ class _Place(NamedTuple):
     layer: Layer | None = None
 
 
-class _Surveyor:
+class _Surveyor(ModelReader):
     """One model, read operator after operator."""
 
     def __init__(self, model: ModelFile) -> None:
+        super().__init__(model.path, "operators")
         self.model = model
-        stem = "".join(letter if letter.isprintable() else "_" for letter in model.path.stem)
-        self.name = stem[:100] or "model"
         self.calls = [tensors_of(model, index) for index in range(len(model))]
         self.inputs, self.outputs = (
             self._ends(vector) for vector in (model.graph.InputsAsNumpy(), model.graph.OutputsAsNumpy())
@@ -102,11 +102,7 @@ class _Surveyor:
         self.of_host: set[int] = set()
         self.ordered: dict[int, Ordered] = {}
         self.padded: dict[int, tuple[int, Padding]] = {}
-        self.nodes: list[Node] = []
         self.parameters: dict[str, LayerParameters] = {}
-        self.before: list[HostStep] = []
-        self.after: list[HostStep] = []
-        self.problems: list[HwconvError] = []
 
     def _ends(self, vector: object) -> tuple[int, ...]:
         numbers = vector_of(vector)
@@ -118,33 +114,19 @@ class _Surveyor:
         self._check_ends()
         if self.inputs:
             self.names[self.inputs[0]] = INPUT
-        operators = tuple(self._record(index) for index in range(len(self.model)))
-        if not self.problems and all(isinstance(node, Reshape) for node in self.nodes):
-            self._problem("operators", one_of(record.name for record in operators[:8]), "one at least for an engine")
-        model = None
-        if not self.problems:
-            try:
-                model = self._model(operators)
-            except (SpecError, UnsupportedError) as error:
-                self.problems.append(error)
-        return Survey(name=self.name, operators=operators, problems=tuple(self.problems), model=model)
-
-    def _problem(self, field: str, value: object, supported: str) -> None:
-        self.problems.append(UnsupportedError(self.model.path.name, field, value, supported))
+        return self.concluded(tuple(self._record(index) for index in range(len(self.model))), self._model)
 
     def _check_ends(self) -> None:
         graphs = int(self.model.model.SubgraphsLength())
         if graphs != 1:
-            self._problem("subgraphs", graphs, "one: no control flow, no initialisation of variables")
-        for what, numbers in (("inputs", self.inputs), ("outputs", self.outputs)):
-            if len(numbers) != 1:
-                self._problem(what, len(numbers), "one")
+            self.problem("subgraphs", graphs, "one: no control flow, no initialisation of variables")
+        self.check_ends(self.inputs, self.outputs)
         for number in self.inputs[:1]:
             if number not in self.readers:
-                self._problem("input", f"tensor {number}, which no operator reads", "one that is read")
+                self.problem("input", f"tensor {number}, which no operator reads", "one that is read")
         for number in self.outputs[:1]:
             if number not in self.makers:
-                self._problem("output", f"tensor {number}, which no operator makes", "one that is computed")
+                self.problem("output", f"tensor {number}, which no operator makes", "one that is computed")
 
     def _tensor(self, number: int) -> Tensor:
         if number not in self.known:
@@ -216,7 +198,8 @@ class _Surveyor:
         if number in self.ordered:
             reader.refuse(f"tensor {number}", "axes in another order", f"read by {one_of(AXES)}")
         height, width, channels = reader.frame(tensor)
-        frame = Frame(height=height, width=width, channels=channels, dtype="int8", zero_point=reader.zero_point(tensor))
+        zero_point = reader.zero_point(tensor)
+        frame = Frame(height=height, width=width, channels=channels, dtype=tensor.dtype, zero_point=zero_point)
         return self.names.get(number, f"tensor_{number}"), frame
 
     def _add_node(self, reader: OperatorReader, node: Node, inputs: Sequence[Frame], output: Tensor) -> None:
@@ -224,8 +207,9 @@ class _Surveyor:
         result, expected = result_of(node, inputs), reader.frame(output)
         if result.shape != expected:
             reader.contradicts(f"makes frames of {result.shape}; tensor {output.index} is one of {expected}")
-        if result.zero_point != reader.zero_point(output):
-            reader.contradicts(f"makes zero point {result.zero_point}, not that of tensor {output.index}")
+        if (result.dtype, result.zero_point) != (output.dtype, reader.zero_point(output)):
+            made = f"makes {result.dtype} with zero point {result.zero_point}"
+            reader.contradicts(f"{made}; tensor {output.index} is {output.dtype} with {reader.zero_point(output)}")
         self.nodes.append(node)
         self.names[output.index] = node.name
 
@@ -362,10 +346,13 @@ class _Surveyor:
     def _host(self, reader: OperatorReader) -> _Place:
         inputs, output = reader.tensors(1, 2)
         x = inputs[0]
-        first = reader.operator == "QUANTIZE" and x.index in self.inputs and x.dtype != "int8"
+        other_type = reader.operator == "QUANTIZE" and x.dtype != output.dtype
+        alone = x.dtype == "float32" or self.readers[x.index] == [reader.index]
+        first = other_type and x.index in self.inputs and alone
         if not first and x.index not in self.of_host:
             source, frame = self._source(reader, x.index)
-            if reader.operator == "QUANTIZE" and output.dtype == "int8":
+            last = other_type and output.index in self.outputs
+            if reader.operator == "QUANTIZE" and not last and output.dtype in STREAM_DTYPES:
                 return self._rescaled(reader, source, frame, output)
         step = HostStep(
             index=reader.index,
@@ -380,13 +367,14 @@ class _Surveyor:
         return _Place("host", note="before the hardware" if first else "")
 
     def _rescaled(self, reader: OperatorReader, source: str, frame: Frame, output: Tensor) -> _Place:
-        """int8 at another scale: a depthwise convolution with weights of 1."""
+        """The same at another scale, or in another type: a depthwise convolution with weights of 1."""
         reader.frame(output)
         (x,), _ = reader.tensors(1, 1)
         layer = rescaled(reader, f"op{reader.index}_quantize", x, output)
         self._add_node(reader, Conv(input=source, spec=layer.spec), [frame], output)
         self.parameters[layer.spec.name] = layer.parameters
-        return _Place("engine", layer.spec.name, "at another scale", layer)
+        note = "at another scale" if x.dtype == output.dtype else f"as {output.dtype}"
+        return _Place("engine", layer.spec.name, note, layer)
 
     def _host_step(self, reader: OperatorReader, step: HostStep, *, first: bool = False) -> None:
         number = step.input.number
@@ -409,8 +397,8 @@ class _Surveyor:
         reader = OperatorReader(self.model, self.readers[first][0])
         height, width, channels = reader.frame(tensor)
         zero_point = reader.zero_point(tensor)
-        graph = Graph(name=self.name, height=height, width=width, channels=channels, zero_point=zero_point,
-                      nodes=tuple(self.nodes))  # fmt: skip
+        graph = Graph(name=self.name, height=height, width=width, channels=channels, dtype=tensor.dtype,
+                      zero_point=zero_point, nodes=tuple(self.nodes))  # fmt: skip
         return Model(
             name=self.name,
             network=Network(graph, self.parameters),

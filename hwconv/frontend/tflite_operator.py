@@ -8,6 +8,7 @@ import tflite
 from numpy.typing import NDArray
 
 from ..errors import FormatError, UnsupportedError, one_of
+from ..graph import STREAM_DTYPES
 from ..spec import dtype_range
 from .tflite_file import NUMBER_COST, ModelFile, Tensor, vector_of
 
@@ -123,10 +124,11 @@ class OperatorReader:
             raise FormatError(self.model.path, f"tensor {tensor.index} has the shape {tensor.shape}")
 
     def frame(self, tensor: Tensor) -> tuple[int, int, int]:
-        """Height, width and channels of an activation of a network: int8, one frame, of at most three extents."""
-        if tensor.dtype != "int8":
+        """Height, width and channels of an activation of a network: integers, one frame, of at most three extents."""
+        if tensor.dtype not in STREAM_DTYPES:
             advice = ": quantise the model first" if tensor.dtype == "float32" else ""
-            self.refuse(f"type of tensor {tensor.index}", tensor.dtype, f"int8 in whole models{advice}")
+            supported = f"{one_of(STREAM_DTYPES)} in whole models{advice}"
+            self.refuse(f"type of tensor {tensor.index}", tensor.dtype, supported)
         self.check_shape(tensor)
         self.scales(tensor, 1)
         self.zero_point(tensor)
@@ -134,8 +136,9 @@ class OperatorReader:
         return height, width, channels
 
     def same_quantisation(self, tensor: Tensor, other: Tensor) -> None:
-        """Refuses two activations that differ in scale or zero point, where values are taken as they are."""
+        """Refuses two activations that differ in type, scale or zero point, where values are taken as they are."""
         for what, own, expected in (
+            ("type", tensor.dtype, other.dtype),
             ("scale", float(self.scales(tensor, 1)[0]), float(self.scales(other, 1)[0])),
             ("zero point", self.zero_point(tensor), self.zero_point(other)),
         ):

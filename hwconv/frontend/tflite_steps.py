@@ -8,8 +8,10 @@ import math
 import numpy as np
 import tflite
 
-from ..add import LEFT_SHIFT, AddSpec
+from ..add import ADD_DTYPES, LEFT_SHIFT, AddSpec
+from ..errors import one_of
 from ..golden.requantise import quantise_multiplier
+from ..graph import STREAM_DTYPES
 from ..host import (
     DIFFERENCE_BITS,
     MAX_SOFTMAX_CHANNELS,
@@ -22,7 +24,7 @@ from ..host import (
 )
 from ..layer import Layer, LayerParameters
 from ..pool import PoolSpec
-from ..spec import ConvSpec, Padding
+from ..spec import ConvSpec, Padding, dtype_bits, dtype_range
 from .tflite_file import Tensor
 from .tflite_operator import OperatorReader
 
@@ -55,6 +57,7 @@ def pool_of(reader: OperatorReader, name: str, x: Tensor, y: Tensor) -> PoolSpec
         kernel=kernel,
         stride=stride,
         padding=rules[options.Padding()],
+        dtype=x.dtype,
         activation_min=low,
         activation_max=high,
     )
@@ -66,6 +69,10 @@ def add_of(reader: OperatorReader, name: str, operands: list[Tensor], y: Tensor)
     Operands are scaled by their scale over twice the larger one, their sum by that over ``2**20`` output scales.
     """
     frames = [reader.frame(operand) for operand in operands]
+    for tensor in (*operands, y):
+        if tensor.dtype not in ADD_DTYPES or tensor.dtype != operands[0].dtype:
+            supported = f"{one_of(ADD_DTYPES)}, the same for operands and sum"
+            reader.refuse(f"type of tensor {tensor.index}", tensor.dtype, supported)
     if operands[0].shape != operands[1].shape:
         reader.refuse("shapes", (operands[0].shape, operands[1].shape), "equal shapes, without broadcasting")
     scales = [float(reader.scales(operand, 1)[0]) for operand in operands]
@@ -90,6 +97,7 @@ def add_of(reader: OperatorReader, name: str, operands: list[Tensor], y: Tensor)
         shifts=(pairs[0][1], pairs[1][1]),
         output_multiplier=multiplier,
         output_shift=shift,
+        dtype=y.dtype,
         activation_min=low,
         activation_max=high,
     )
@@ -144,18 +152,19 @@ def pads_of(reader: OperatorReader, x: Tensor, amounts: Tensor, value: Tensor | 
         reader.contradicts(f"makes {y.shape} of {x.shape} with paddings {pads}")
     if value is not None:
         constant = value.constant()
-        if constant is None or value.dtype != "int8" or constant.size != 1:
-            reader.refuse("value", "no constant int8", f"the zero point, {reader.zero_point(x)}")
+        if constant is None or value.dtype != x.dtype or constant.size != 1:
+            reader.refuse("value", f"no constant {x.dtype}", f"the zero point, {reader.zero_point(x)}")
         if int(constant.reshape(-1)[0]) != reader.zero_point(x):
             reader.refuse("value", int(constant.reshape(-1)[0]), f"the zero point, {reader.zero_point(x)}")
     return Padding(*pads[1], *pads[2])
 
 
 def rescaled(reader: OperatorReader, name: str, x: Tensor, y: Tensor) -> Layer:
-    """int8 at another scale and zero point (``Requantize`` in quantize_common.cc of tensorflow/lite/micro/kernels).
+    """Another scale, zero point or type (``Requantize`` in quantize_common.cc of tensorflow/lite/micro/kernels).
 
     ``m(x - zx) + zy`` is what a depthwise 1x1 convolution with weights of 1 and no bias computes.
     """
+    _check_requantised(reader, x, y)
     height, width, channels = reader.frame(x)
     spec = ConvSpec(
         name=name,
@@ -167,6 +176,8 @@ def rescaled(reader: OperatorReader, name: str, x: Tensor, y: Tensor) -> Layer:
         kernel=(1, 1),
         input_zero_point=reader.zero_point(x),
         output_zero_point=reader.zero_point(y),
+        input_dtype=x.dtype,
+        output_dtype=y.dtype,
     )
     multiplier, shift = quantise_multiplier(float(reader.scales(x, 1)[0]) / float(reader.scales(y, 1)[0]))
     parameters = LayerParameters(
@@ -187,31 +198,40 @@ def host_operation(reader: OperatorReader, x: Tensor, y: Tensor) -> HostOperatio
         case "SOFTMAX":
             return _softmax(reader, x, y)
         case "DEQUANTIZE":
-            _types(reader, x, y, ("int8", "float32"))
+            _types(reader, x, y, *((dtype, "float32") for dtype in STREAM_DTYPES))
             return Dequantise(scale=float(reader.scales(x, 1)[0]), zero_point=reader.zero_point(x))
         case "QUANTIZE":
-            if (x.dtype, y.dtype) in (("uint8", "int8"), ("int8", "uint8")):
+            if x.dtype != "float32":
                 return _requantise(reader, x, y)
-            _types(reader, x, y, ("float32", "int8"))
-            return Quantise(scale=float(reader.scales(y, 1)[0]), zero_point=reader.zero_point(y))
+            _types(reader, x, y, *(("float32", dtype) for dtype in STREAM_DTYPES))
+            scale = float(reader.scales(y, 1)[0])
+            return Quantise(scale=scale, zero_point=reader.zero_point(y), output_dtype=y.dtype)
         case _:
             return _arg_max(reader, x, y)
 
 
-def _types(reader: OperatorReader, x: Tensor, y: Tensor, expected: tuple[str, str]) -> None:
-    if (x.dtype, y.dtype) != expected:
-        reader.refuse("types", f"{x.dtype} to {y.dtype}", f"{expected[0]} to {expected[1]}")
+def _types(reader: OperatorReader, x: Tensor, y: Tensor, *expected: tuple[str, str]) -> None:
+    if (x.dtype, y.dtype) not in expected:
+        supported = one_of(f"{before} to {after}" for before, after in expected)
+        reader.refuse("types", f"{x.dtype} to {y.dtype}", supported)
+
+
+def _check_requantised(reader: OperatorReader, x: Tensor, y: Tensor) -> None:
+    """The pairs of types between which TensorFlow Lite changes scales (tensorflow/lite/kernels/quantize.cc)."""
+    pairs = [(x, y) for x in STREAM_DTYPES for y in STREAM_DTYPES if {x, y} != {"uint8", "int16"}]
+    _types(reader, x, y, *pairs)
 
 
 def _softmax(reader: OperatorReader, x: Tensor, y: Tensor) -> Softmax:
     """``CalculateSoftmaxParams`` and ``PreprocessSoftmaxScaling`` (softmax_common.cc, quantization_util.cc)."""
-    _types(reader, x, y, ("int8", "int8"))
+    _types(reader, x, y, ("int8", "int8"), ("uint8", "uint8"))
     if x.shape[-1] > MAX_SOFTMAX_CHANNELS:
         reader.refuse("channels", x.shape[-1], f"at most {MAX_SOFTMAX_CHANNELS}")
     reader.zero_point(x)
     made = (float(reader.scales(y, 1)[0]), reader.zero_point(y))
-    if made != (1 / 256, -128):
-        reader.refuse("scale and zero point of the output", made, "1/256 and -128")
+    least = dtype_range(y.dtype)[0]
+    if made != (1 / 256, least):
+        reader.refuse("scale and zero point of the output", made, f"1/256 and {least}")
     beta = float(reader.options.Beta())
     one = 1 << 31 - DIFFERENCE_BITS
     factor = beta * float(reader.scales(x, 1)[0]) * one
@@ -219,15 +239,17 @@ def _softmax(reader: OperatorReader, x: Tensor, y: Tensor) -> Softmax:
         reader.refuse("beta x input scale", factor / one, f"above {1 / one}")
     multiplier, left_shift = quantise_multiplier(min(factor, float((1 << 31) - 1)))
     reach = math.floor(((1 << DIFFERENCE_BITS) - 1) * one / (1 << left_shift))  # CalculateInputRadius
-    return Softmax(multiplier=multiplier, left_shift=left_shift, smallest_difference=-reach)
+    return Softmax(multiplier=multiplier, left_shift=left_shift, smallest_difference=-reach, dtype=x.dtype)
 
 
 def _requantise(reader: OperatorReader, x: Tensor, y: Tensor) -> Requantise:
-    """Between the two bytes (tensorflow/lite/micro/kernels/quantize_common.cc)."""
+    """Between integers (tensorflow/lite/micro/kernels/quantize_common.cc)."""
+    _check_requantised(reader, x, y)
     factor = float(reader.scales(x, 1)[0]) / float(reader.scales(y, 1)[0])
     multiplier, shift = quantise_multiplier(factor)
-    if shift > 22:  # differences have 9 bits, and stay in 31 bits
-        reader.refuse("input scale over output scale", factor, f"below {1 << 22}")
+    most = 30 - dtype_bits(x.dtype)  # differences have a bit more, and stay in 31 bits
+    if shift > most:
+        reader.refuse("input scale over output scale", factor, f"below {1 << most}")
     return Requantise(
         input_zero_point=reader.zero_point(x),
         output_zero_point=reader.zero_point(y),
@@ -245,8 +267,8 @@ def _arg_max(reader: OperatorReader, x: Tensor, y: Tensor) -> ArgMax:
         reader.refuse("axis", "computed at run time", "a constant")
     if int(axis.reshape(-1)[0]) not in (-1, len(x.shape) - 1):
         reader.refuse("axis", int(axis.reshape(-1)[0]), f"the last one, {len(x.shape) - 1}")
-    if x.dtype not in ("int8", "float32") or y.dtype not in ("int32", "int64"):
-        reader.refuse("types", f"{x.dtype} to {y.dtype}", "int8 or float32 to int32 or int64")
+    pairs = [(before, after) for before in ("int8", "uint8", "float32") for after in ("int32", "int64")]
+    _types(reader, x, y, *pairs)
     if math.prod(y.shape) != math.prod(x.shape[:-1]):
         reader.contradicts(f"makes {y.shape} of {x.shape}")
     return ArgMax(output_dtype=y.dtype)

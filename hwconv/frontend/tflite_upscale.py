@@ -21,7 +21,7 @@ def upscale_of(reader: OperatorReader, name: str) -> UpscaleSpec:
         reader.refuse("input shape", x.shape, "four extents, NHWC")
     reader.same_quantisation(y, x)
     height, width, channels = reader.frame(x)
-    frame = {"name": name, "height": height, "width": width, "channels": channels}
+    frame = {"name": name, "height": height, "width": width, "channels": channels, "dtype": x.dtype}
     if reader.operator == "RESIZE_NEAREST_NEIGHBOR":
         factor = _factor(reader, x, y)
         resized = UpscaleSpec(**frame, kind="nearest", factor=factor)  # type: ignore[arg-type]  # by name

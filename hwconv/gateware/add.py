@@ -1,4 +1,4 @@
-"""The sum of two streams of int8 values, each with its own scale."""
+"""The sum of two streams of bytes, int8 or uint8, each with its own scale."""
 
 from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, signed
 from amaranth.lib import stream, wiring
@@ -27,6 +27,7 @@ class AddLane(wiring.Component):
     a, b : In, 8
         The operands' bits.
     o : Out, signed 8
+        The result's bits.
     """
 
     def __init__(self, config: AddConfig) -> None:

@@ -7,7 +7,7 @@ one row of pixels to the next moves on by what the row's phase says.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -156,18 +156,19 @@ class AddressGenerator(wiring.Component):
             m.d.sync += [first.eq(following), following.eq(further)]
         return first
 
+    def _tap_shape(self, origin: Signal, axis: int) -> Shape:
+        """The shape of a tap's row (axis 0) or column (1): a kernel may be far wider than all its origins together."""
+        bits, reach = len(origin), self.program.largest(lambda item: item.reach[axis])
+        return range_shape(-1 << bits, max(1 << bits, (1 << bits - 1) + reach))
+
     def _address(
         self, m: Module, port: int, pixel: "_PortPixel", taps: "_TapOffsets", first_row: Value
     ) -> tuple[Value, Value]:
         name = f"port_{port}"
         row = self.wrapped(m, f"{name}_row", pixel.current.row + taps.row_offset)
         column = Signal(self._address_bits, name=f"{name}_column", reset_less=True)
-        y = Signal(
-            range_shape(-1 << (len(pixel.current.y)), 1 << len(pixel.current.y)), name=f"{name}_y_tap", reset_less=True
-        )
-        x = Signal(
-            range_shape(-1 << (len(pixel.current.x)), 1 << len(pixel.current.x)), name=f"{name}_x_tap", reset_less=True
-        )
+        y = Signal(self._tap_shape(pixel.current.y, 0), name=f"{name}_y_tap", reset_less=True)
+        x = Signal(self._tap_shape(pixel.current.x, 1), name=f"{name}_x_tap", reset_less=True)
         m.d.sync += [
             column.eq(pixel.current.column + taps.column_offset),
             y.eq(pixel.current.y + taps.y),

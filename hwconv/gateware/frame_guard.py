@@ -110,7 +110,8 @@ class FrameGuard(wiring.Component):
             self.last.eq(final),
             self.user.eq(damaged | bad | (taken & beat.last & beat.user)),
         ]
-        filler = Const(config.zero_point & 0xFF, 8).replicate(config.beat_bytes)
+        bits = 8 * config.value_bytes
+        filler = Const(config.zero_point & ((1 << bits) - 1), bits).replicate(config.beat_bytes // config.value_bytes)
         contents = Signal(8 * config.beat_bytes, reset_less=True)
         m.d.sync += contents.eq(Mux(fill, filler, beat.data))
         m.d.comb += self.data.eq(contents)

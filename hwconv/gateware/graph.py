@@ -208,7 +208,7 @@ class GraphCore(wiring.Component):
     def _concatenate(self, m: Module, label: str, node: Concat, inputs: list[Stream]) -> Stream:
         plan = self._plan
         beat = plan.beats[node.name]
-        parts = tuple(plan.graph.tensors[name].channels // beat for name in node.inputs)
+        parts = tuple(plan.graph.tensors[name].pixel_bytes // beat for name in node.inputs)
         together = ResetInserter(self.resetting)(Concatenation(beat, parts))
         m.submodules[label] = together
         for index, sink in enumerate(inputs):

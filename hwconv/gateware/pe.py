@@ -101,27 +101,29 @@ class PoolingElement(wiring.Component):
     """Computes the sum of the activations between two `restart` marks, or the largest of them.
 
     Latency, throughput, back-pressure and paths are those of :class:`ProcessingElement`, whose place it takes: it has
-    registers instead of a multiplier. Idle steps carry what changes nothing: 0, or -128.
+    registers instead of a multiplier. Idle steps carry what changes nothing: 0, or the least there is.
 
     Parameters
     ----------
     accumulator_width : int
-        Bits of the sum, more than 8; of the largest, at least 8.
+        Bits of the sum, more than an activation has; of the largest, at least as many.
     operation : str
         ``add`` or ``maximum``.
+    activation_bits : int
+        8 or 16.
 
     Members are those of :class:`ProcessingElement`, without a weight.
     """
 
     latency = ProcessingElement.latency
 
-    def __init__(self, accumulator_width: int, operation: str) -> None:
+    def __init__(self, accumulator_width: int, operation: str, activation_bits: int = 8) -> None:
         if operation not in OPERATIONS[1:]:
             raise ValueError(f"Expected operation to be one of {OPERATIONS[1:]}, not {operation!r}")
-        self._width, self._operation = accumulator_width, operation
+        self._width, self._operation, self._bits = accumulator_width, operation, activation_bits
         super().__init__(
             {
-                "activation": In(signed(8)),
+                "activation": In(signed(activation_bits)),
                 "restart": In(1),
                 "drain": In(1),
                 "i_chain": In(signed(accumulator_width)),
@@ -133,7 +135,7 @@ class PoolingElement(wiring.Component):
         m = Module()
         operand: Value = self.activation
         for stage in range(PRODUCT_LATENCY):
-            register = Signal(signed(8), name=f"operand_{stage}", reset_less=True)
+            register = Signal(signed(self._bits), name=f"operand_{stage}", reset_less=True)
             m.d.sync += register.eq(operand)
             operand = register
         total = Signal(signed(self._width), reset_less=True)

@@ -183,7 +183,7 @@ class SystolicArray(wiring.Component):
             pe = ProcessingElement(config.accumulator_width, config.operands, in_luts=in_luts)
             m.d.comb += pe.weight.eq(weight)
         else:
-            pe = PoolingElement(config.accumulator_width, config.operation)
+            pe = PoolingElement(config.accumulator_width, config.operation, config.operands.activation_bits)
         m.submodules[name] = pe
         m.d.comb += [
             pe.activation.eq(activation),

@@ -29,17 +29,17 @@ def output(spec: AddSpec, total: Int64) -> Int64:
     return result
 
 
-def run(spec: AddSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.int8]:
+def run(spec: AddSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.integer]:
     """Adds frames.
 
     Parameters
     ----------
     a, b:
-        ``(N, H, W, C)`` int8.
+        ``(N, H, W, C)`` in the specification's type.
 
     Returns
     -------
-    ``(N, H, W, C)`` int8.
+    ``(N, H, W, C)`` in that type.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def run(spec: AddSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArra
         Input of another type or shape.
     """
     for x in (a, b):
-        if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != spec.shape or len(x) != len(a):
-            expected = "int8 of shape (N, {}, {}, {})".format(*spec.shape)
+        if x.dtype != spec.dtype or x.ndim != 4 or x.shape[1:] != spec.shape or len(x) != len(a):
+            expected = "{} of shape (N, {}, {}, {})".format(spec.dtype, *spec.shape)
             raise SpecError(spec.name, "input", f"{x.dtype} of shape {x.shape}", expected)
-    return output(spec, operand(spec, 0, a) + operand(spec, 1, b)).astype(np.int8)
+    return output(spec, operand(spec, 0, a) + operand(spec, 1, b)).astype(spec.dtype)

@@ -9,7 +9,7 @@ from . import run as run_layer
 
 
 def run_all(network: Network, x: NDArray[np.integer]) -> dict[str, NDArray[np.integer]]:
-    """Computes every tensor of a network: name to ``(N, H, W, C)``; `x` is ``(N, H, W, C)`` int8."""
+    """Computes every tensor of a network: name to ``(N, H, W, C)``; `x` is ``(N, H, W, C)`` of the graph's type."""
     tensors: dict[str, NDArray[np.integer]] = {INPUT: x}
     for node in network.graph.nodes:
         inputs = [tensors[name] for name in node.inputs]
@@ -29,7 +29,7 @@ def run_all(network: Network, x: NDArray[np.integer]) -> dict[str, NDArray[np.in
 
 
 def run(network: Network, x: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Computes the output of a network on ``(N, H, W, C)`` int8 frames.
+    """Computes the output of a network on ``(N, H, W, C)`` frames of the graph's type.
 
     Raises
     ------

@@ -37,7 +37,7 @@ def run(operation: HostOperation, x: NDArray[Any]) -> NDArray[Any]:
             return x
 
 
-def quantise(spec: Quantise, x: NDArray[Any]) -> NDArray[np.int8]:
+def quantise(spec: Quantise, x: NDArray[Any]) -> NDArray[np.integer]:
     """The quotient is a float32: ``AffineQuantize`` (tensorflow/lite/kernels/internal/reference/quantize.h), and
     ``QuantizeLinear`` of ONNX with ties to even.
     """
@@ -47,8 +47,8 @@ def quantise(spec: Quantise, x: NDArray[Any]) -> NDArray[np.int8]:
         quotient = (x / np.float32(spec.scale)).astype(np.float64)
     even = spec.ties == "even"
     rounded = np.rint(quotient) if even else np.copysign(np.floor(np.abs(quotient) + 0.5), quotient)
-    low, high = dtype_range("int8")
-    values: NDArray[np.int8] = np.clip(rounded + spec.zero_point, low, high).astype(np.int8)
+    low, high = dtype_range(spec.output_dtype)
+    values: NDArray[np.integer] = np.clip(rounded + spec.zero_point, low, high).astype(spec.output_dtype)
     return values
 
 

@@ -41,25 +41,25 @@ def rescaled(spec: PoolSpec, total: NDArray[np.int64]) -> NDArray[np.int64]:
     return rounding_right_shift(high, np.asarray(max(-spec.shift, 0), np.int64)) + spec.output_zero_point
 
 
-def run(spec: PoolSpec, x: NDArray[np.integer]) -> NDArray[np.int8]:
+def run(spec: PoolSpec, x: NDArray[np.integer]) -> NDArray[np.integer]:
     """Pools frames.
 
     Parameters
     ----------
     x:
-        ``(N, H, W, C)`` int8.
+        ``(N, H, W, C)`` in the specification's type.
 
     Returns
     -------
-    ``(N, OH, OW, C)`` int8.
+    ``(N, OH, OW, C)`` in that type.
 
     Raises
     ------
     SpecError
         Input of another type or shape.
     """
-    if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != spec.input_shape:
-        expected = "int8 of shape (N, {}, {}, {})".format(*spec.input_shape)
+    if x.dtype != spec.dtype or x.ndim != 4 or x.shape[1:] != spec.input_shape:
+        expected = "{} of shape (N, {}, {}, {})".format(spec.dtype, *spec.input_shape)
         raise SpecError(spec.name, "input", f"{x.dtype} of shape {x.shape}", expected)
     values = x.astype(np.int64)
     out = np.empty((len(x), *spec.output_shape), np.int64)
@@ -72,4 +72,4 @@ def run(spec: PoolSpec, x: NDArray[np.integer]) -> NDArray[np.int8]:
             out[:, row, column] = rescaled(spec, window.sum(axis=(1, 2)))
         else:
             out[:, row, column] = divide(window.sum(axis=(1, 2)), window.shape[1] * window.shape[2])
-    return np.clip(out, spec.activation_min, spec.activation_max).astype(np.int8)
+    return np.clip(out, spec.activation_min, spec.activation_max).astype(spec.dtype)

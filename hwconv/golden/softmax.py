@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import SpecError
 from ..host import DIFFERENCE_BITS, MAX_SOFTMAX_CHANNELS, Softmax
 from ..layer import INT32
+from ..spec import dtype_range
 from .requantise import doubling_high_multiply, rounding_right_shift
 
 Int64 = NDArray[np.int64]
@@ -86,13 +87,13 @@ def reciprocal(total: Int64) -> tuple[Int64, Int64]:
     return one_over_one_plus_x((total << headroom) - (1 << 31)), _SUM_BITS - headroom
 
 
-def run(spec: Softmax, x: NDArray[np.integer]) -> NDArray[np.int8]:
+def run(spec: Softmax, x: NDArray[np.integer]) -> NDArray[np.integer]:
     """Softmax over the last axis.
 
     Parameters
     ----------
     x:
-        int8, of at most :data:`~hwconv.host.MAX_SOFTMAX_CHANNELS` values along the last axis.
+        Of the specification's type, of at most :data:`~hwconv.host.MAX_SOFTMAX_CHANNELS` values along the last axis.
 
     Raises
     ------
@@ -100,8 +101,8 @@ def run(spec: Softmax, x: NDArray[np.integer]) -> NDArray[np.int8]:
         Input of another type or too many values; a row of so many nearly equal values that its sum reaches
         :data:`LIMIT`.
     """
-    if x.dtype != np.int8 or x.ndim < 1 or not 1 <= x.shape[-1] <= MAX_SOFTMAX_CHANNELS:
-        expected = f"int8, of 1 to {MAX_SOFTMAX_CHANNELS} values along the last axis"
+    if x.dtype != spec.dtype or x.ndim < 1 or not 1 <= x.shape[-1] <= MAX_SOFTMAX_CHANNELS:
+        expected = f"{spec.dtype}, of 1 to {MAX_SOFTMAX_CHANNELS} values along the last axis"
         raise SpecError("softmax", "input", f"{x.dtype} of shape {x.shape}", expected)
     values = x.astype(np.int64)
     difference = values - values.max(axis=-1, keepdims=True)
@@ -115,4 +116,5 @@ def run(spec: Softmax, x: NDArray[np.integer]) -> NDArray[np.int8]:
     scale, bits = reciprocal(total)
     # Q0 with `bits` bits over one, to eight bits below one
     quotient = rounding_right_shift(times(exponential, scale), bits + 31 - 8)
-    return np.where(counted, np.clip(quotient - 128, -128, 127), -128).astype(np.int8)
+    low, high = dtype_range(spec.dtype)
+    return np.where(counted, np.clip(quotient + low, low, high), low).astype(spec.dtype)

@@ -7,25 +7,25 @@ from ..errors import SpecError
 from ..upscale import UpscaleSpec
 
 
-def run(spec: UpscaleSpec, x: NDArray[np.integer]) -> NDArray[np.int8]:
+def run(spec: UpscaleSpec, x: NDArray[np.integer]) -> NDArray[np.integer]:
     """Enlarges frames.
 
     Parameters
     ----------
     x:
-        ``(N, H, W, C)`` int8.
+        ``(N, H, W, C)`` in the specification's type.
 
     Returns
     -------
-    ``(N, OH, OW, OC)`` int8.
+    ``(N, OH, OW, OC)`` in that type.
 
     Raises
     ------
     SpecError
         Input of another type or shape.
     """
-    if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != spec.input_shape:
-        expected = "int8 of shape (N, {}, {}, {})".format(*spec.input_shape)
+    if x.dtype != spec.dtype or x.ndim != 4 or x.shape[1:] != spec.input_shape:
+        expected = "{} of shape (N, {}, {}, {})".format(spec.dtype, *spec.input_shape)
         raise SpecError(spec.name, "input", f"{x.dtype} of shape {x.shape}", expected)
     down, across = spec.factor
     height, width, channels = spec.output_shape
@@ -33,5 +33,4 @@ def run(spec: UpscaleSpec, x: NDArray[np.integer]) -> NDArray[np.int8]:
     if spec.kind == "depth_to_space":
         piece = row % down * across + column % across
         channel = piece * channels + channel if spec.order == "DCR" else channel * down * across + piece
-    found: NDArray[np.int8] = x[:, row // down, column // across, channel].astype(np.int8)
-    return found
+    return x[:, row // down, column // across, channel]

@@ -21,6 +21,7 @@ from hwconv.resources import resource_path
 from hwconv.results import SimulateResult
 from hwconv.simulation import SimulationResult
 from hwconv.simulation.bench import run_cocotb
+from hwconv.spec import dtype_range
 from hwconv.trials import TrialResult, result_of, trials
 
 Frames = NDArray[np.integer[Any]]
@@ -36,8 +37,9 @@ def frames_of(
     parts = [] if given is None else [given[:count]]
     have = sum(len(part) for part in parts)
     missing = (max(have, least) if count is None else count) - have
-    random = np.random.default_rng(seed).integers(-128, 128, (missing, *graph.input_shape))
-    return np.concatenate([*parts, random.astype(np.int8)])
+    low, high = dtype_range(graph.dtype)
+    random = np.random.default_rng(seed).integers(low, high + 1, (missing, *graph.input_shape))
+    return np.concatenate([*parts, random.astype(graph.dtype)])
 
 
 def compare_graph(
@@ -181,7 +183,7 @@ def run_graph_trials(plan: GraphPlan, binary: simulation.Binary, sent: Frames, s
     latency = plan.cycles.latency
     for trial in trials(plan.frame.beats, latency, seed):
         feed = simulation.stimulus(sent, plan.input_beat_bytes, faults=trial.faults, zero_point=plan.graph.zero_point)
-        seen = np.asarray(feed.seen, np.int8)
+        seen = np.asarray(feed.seen, plan.graph.dtype)
         result: SimulationResult = simulation.run(
             binary,
             feed,

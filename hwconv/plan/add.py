@@ -17,6 +17,7 @@ import numpy as np
 from ..add import LEFT_SHIFT, AddSpec
 from ..errors import SpecError
 from ..golden.add import operand, output
+from ..spec import dtype_range
 from .engine_plan import LEAST_BEAT_BYTES, largest_divisor, module_name
 from .formats import signed_bits
 from .frame import MAX_BEAT_BYTES, StreamCycles
@@ -29,7 +30,6 @@ from .staircase import Int64
 ROM_LATENCY = 2
 QUEUE_LATENCY = 1
 NIBBLE = 4
-VALUES: Int64 = np.arange(-128, 128, dtype=np.int64)
 SHIFTS = range(8, 33)
 """Shifts of a line that are tried: the first is too coarse for most scales, the last finer than the definition."""
 SLOPES_AROUND = range(-2, 3)
@@ -174,7 +174,7 @@ def plan_add(spec: AddSpec, *, beat_bytes: int | None = None) -> AddPlan:
     if not 1 <= beat <= MAX_BEAT_BYTES:
         raise SpecError(spec.name, "beat_bytes", beat, f"from 1 to {MAX_BEAT_BYTES}")
     line = straight_line(spec)
-    terms = tuple(_exact_terms(spec) if line is None else _line_terms(line))
+    terms = tuple(_exact_terms(spec) if line is None else _line_terms(spec, line))
     low, high = (sum(pick(term.words) for term in terms) for pick in (min, max))
     width = signed_bits(low, high)
     channel = _exact_channel(spec, low, high) if line is None else _line_channel(spec, line[3], low, high)
@@ -194,14 +194,16 @@ def straight_line(spec: AddSpec) -> tuple[int, int, int, int] | None:
 
     None where there is none among the slopes and shifts that are tried.
     """
-    results = output(spec, operand(spec, 0, VALUES)[:, None] + operand(spec, 1, VALUES)[None, :])
+    first, last = dtype_range(spec.dtype)
+    values: Int64 = np.arange(first, last + 1, dtype=np.int64)
+    results = output(spec, operand(spec, 0, values)[:, None] + operand(spec, 1, values)[None, :])
     free_below, free_above = results == spec.activation_min, results == spec.activation_max
     slopes = [_slope(spec, index) for index in (0, 1)]
     for shift in SHIFTS:
         nearest = [round(slope * (1 << shift)) for slope in slopes]
         for a in (nearest[0] + step for step in SLOPES_AROUND):
             for b in (nearest[1] + step for step in SLOPES_AROUND):
-                sums = a * VALUES[:, None] + b * VALUES[None, :]
+                sums = a * values[:, None] + b * values[None, :]
                 # C must be at least the first and below the second, wherever the clamp does not hide it.
                 least = (results << shift) - sums
                 limit = least + (1 << shift)
@@ -226,11 +228,12 @@ def _roundest(low: int, high: int) -> int:
     return candidate
 
 
-def _line_terms(line: tuple[int, int, int, int]) -> Iterator[Term]:
+def _line_terms(spec: AddSpec, line: tuple[int, int, int, int]) -> Iterator[Term]:
     """Half an operand at a time; the constant goes with the first."""
     a, b, constant, _ = line
+    sign = 0 if spec.dtype == "uint8" else 8
     for index, slope in enumerate((a, b)):
-        upper = [((value ^ 8) - 8) << NIBBLE for value in range(16)]
+        upper = [((value ^ sign) - sign) << NIBBLE for value in range(16)]
         first = constant if index == 0 else 0
         yield Term(operand=index, low=NIBBLE, bits=NIBBLE, words=tuple(slope * each + first for each in upper))
         yield Term(operand=index, low=0, bits=NIBBLE, words=tuple(slope * each for each in range(16)))
@@ -238,7 +241,7 @@ def _line_terms(line: tuple[int, int, int, int]) -> Iterator[Term]:
 
 def _exact_terms(spec: AddSpec) -> Iterator[Term]:
     for index in (0, 1):
-        words = operand(spec, index, np.arange(256).astype(np.uint8).view(np.int8))
+        words = operand(spec, index, np.arange(256).astype(np.uint8).view(spec.dtype))
         yield Term(operand=index, low=0, bits=8, words=tuple(words.tolist()))
 
 

@@ -16,6 +16,8 @@ class FrameConfig:
     beat_bytes: int
     zero_point: int
     """What completes a frame that ends early."""
+    value_bytes: int = 1
+    """Bytes of a value, of which a beat has a whole number."""
     parameter_bits: int = 0
     """Bits that come with a frame's first beat."""
 

@@ -65,8 +65,8 @@ def explain_graph(plan: GraphPlan, *, clock_mhz: float | None = None) -> Group:
     """Returns what a terminal or a log shows of a plan; times are at 100 MHz by default."""
     graph, clock = plan.graph, DEFAULT_CLOCK_MHZ if clock_mhz is None else clock_mhz
     before, after = ("x".join(map(str, shape)) for shape in (graph.input_shape, graph.output_shape))
-    output = graph.tensors[graph.output].dtype
-    headline = f"{graph.name}: {before} int8 -> {after} {output}, {graph.weights:,} weights, {graph.macs:,} MACs"
+    ends = f"{before} {graph.dtype} -> {after} {graph.tensors[graph.output].dtype}"
+    headline = f"{graph.name}: {ends}, {graph.weights:,} weights, {graph.macs:,} MACs"
     parts: list[RenderableType] = [Text(headline, style="bold")]
     for each in replacements(graph):
         said = f"{each.what} ({', '.join(each.names)}): {each.weights:,} weights against {each.dense_weights:,}, "

@@ -120,7 +120,7 @@ def _words(plan: "GraphPlan", name: str) -> list[str]:
         return [name, shape]
     node = graph.node(name)
     if isinstance(node, Concat):
-        beats = " + ".join(str(graph.tensors[each].channels // plan.beats[name]) for each in node.inputs)
+        beats = " + ".join(str(graph.tensors[each].pixel_bytes // plan.beats[name]) for each in node.inputs)
         return [name, shape, f"{beats} beats", "a pixel"]
     if isinstance(node, Reshape):
         return [name, shape, "another shape"]

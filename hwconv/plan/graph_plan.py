@@ -96,10 +96,9 @@ class GraphPlan:
     @property
     def frame(self) -> FrameConfig:
         """The stream that comes in."""
-        graph = self.graph
-        return FrameConfig(
-            elements=graph.tensors[INPUT].bytes, beat_bytes=self.beats[INPUT], zero_point=graph.zero_point
-        )
+        tensor = self.graph.tensors[INPUT]
+        return FrameConfig(elements=tensor.bytes, beat_bytes=self.beats[INPUT], zero_point=tensor.zero_point,
+                           value_bytes=tensor.value_bytes)  # fmt: skip
 
     @property
     def settled(self) -> int:
@@ -442,7 +441,7 @@ def streams_of(
     for block in blocks_of(graph, programs):
         node, inputs = block.node, block.inputs
         if isinstance(node, Concat):
-            parts = tuple(graph.tensors[name].channels // beats[name] for name in node.inputs)
+            parts = tuple(graph.tensors[name].pixel_bytes // beats[name] for name in node.inputs)
             pixels = graph.tensors[node.name].pixels
             stages.append(Stage(name=node.name, inputs=inputs, parts=parts, pixels=pixels))
             continue
@@ -547,7 +546,7 @@ class _Beats:
         joined = (name for node in self._graph.computed if isinstance(node, Concat) for name in node.inputs)
         pixels = [self._graph.tensors[name] for name in joined if self._graph.origin(name) in members]
         channels = reduce(gcd, (*map(self._run, members), *(tensor.channels for tensor in pixels)))
-        value_bytes = tensors[0].bytes // (tensors[0].pixels * tensors[0].channels)
+        value_bytes = tensors[0].value_bytes  # of all of them
         choices = [value_bytes * each for each in divisors(channels) if value_bytes * each <= MAX_BEAT_BYTES]
         makers = [self._drafts[name] for name in members if name in self._drafts]
         fixed = {self._fixed[name] for name in members if name in self._fixed}

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import SpecError, UnsupportedError
 from ..golden.pool import divide, rescaled
 from ..pool import PoolSpec
-from ..spec import ConvSpec
+from ..spec import ConvSpec, dtype_bits, dtype_range
 from .array import Folding, depthwise_foldings
 from .config import EngineConfig
 from .cycles import Cycles, predict, ring_rows_needed, units_needed
 from .engine_plan import LEAST_BEAT_BYTES, PERMISSION_LAG, largest_divisor, module_name, pass_config
-from .formats import signed_bits
+from .formats import UINT8_OFFSET, operand_format, signed_bits
 from .images import LOGIC_DEPTH
 from .narrow import Channel
 from .requantise import plan_channels
@@ -23,10 +23,10 @@ from .rom import RomImage
 from .staircase import Definition, Int64
 
 DEFAULT_LANES = 4
+LARGEST_WINDOW_16 = 1 << 13
+"""Elements of a window of int16 whose mean is taken at most: the product has 60 bits then."""
 LOGIC_STYLE_COUNT = 16
 """Windows of so many elements are divided by products in look-up tables, larger ones by hard multipliers."""
-SUM_WIDTH = 9
-"""Bits of a sum at least."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,6 +120,8 @@ def plan_pool(
     ------
     SpecError
         A number out of range; an output beat that no folding's words divide.
+    UnsupportedError
+        An average of int16 over more than :data:`LARGEST_WINDOW_16` elements.
     """
     for field, value in (("input_beat_bytes", input_beat_bytes), ("output_beat_bytes", output_beat_bytes)):
         if value is not None and not 1 <= value <= 128:
@@ -131,7 +133,9 @@ def plan_pool(
     item = pass_config(windows, folding)
     counted = spec.kind == "average" and len(spec.counts) > 1
     requantiser = _requantiser(spec)
-    own = folding.requantisers * largest_divisor(item.out_pixel_words, max(1, LEAST_BEAT_BYTES // folding.requantisers))
+    value_bytes = dtype_bits(spec.dtype) // 8
+    word = folding.requantisers * value_bytes
+    own = word * largest_divisor(item.out_pixel_words, max(1, LEAST_BEAT_BYTES // word))
     config = EngineConfig(
         name=module_name(spec.name),
         depthwise=True,
@@ -142,13 +146,15 @@ def plan_pool(
         cluster=folding.columns,
         requantisers=folding.requantisers,
         accumulator_width=requantiser.accumulator_width,
-        input_beat_bytes=input_beat_bytes or largest_divisor(spec.channels, LEAST_BEAT_BYTES),
+        input_beat_bytes=input_beat_bytes
+        or value_bytes * largest_divisor(spec.channels, LEAST_BEAT_BYTES // value_bytes),
         output_beat_bytes=output_beat_bytes or own,
         ring_rows=2 * item.height,
         row_margin=-(-PERMISSION_LAG // item.row_words),
         units=3,
         requantiser=requantiser,
         passes=(item,),
+        operands=operand_format(windows),
         operation="maximum" if spec.kind == "max" else "add",
         largest_count=max(spec.counts) if counted else 0,
     )
@@ -169,39 +175,60 @@ def window_spec(spec: PoolSpec) -> ConvSpec:
         kernel=spec.kernel,
         stride=spec.stride,
         padding=spec.padding,
-        input_zero_point=-128 if spec.kind == "max" else 0,
+        input_zero_point=dtype_range(spec.dtype)[0] if spec.kind == "max" else operand_offset(spec),
+        input_dtype=spec.dtype,
+        output_dtype=spec.dtype,
     )
+
+
+def operand_offset(spec: PoolSpec) -> int:
+    """What an element of the array has less than the value that it stands for: 128 of uint8, else nothing."""
+    return UINT8_OFFSET if spec.dtype == "uint8" else 0
 
 
 def _requantiser(spec: PoolSpec) -> RequantiserPlan:
     """A unit that clamps, scales, or divides by each count that windows have; proven like that of a convolution."""
+    offset, bits = operand_offset(spec), dtype_bits(spec.dtype)
+    least, most = (end - offset for end in dtype_range(spec.dtype))
 
     def clamped(values: Int64) -> Int64:
         return np.clip(values, spec.activation_min, spec.activation_max)
 
     def mean_of(count: int) -> Definition:
         if spec.kind == "mean":
-            return lambda total: clamped(rescaled(spec, total))
-        return lambda total: clamped(divide(total, count))
+            return lambda total: clamped(rescaled(spec, total + offset * count))
+        return lambda total: clamped(divide(total + offset * count, count))
+
+    def channel(name: str, definition: Definition, count: int, single: tuple[int, int, int]) -> Channel:
+        mean = spec.kind == "mean"
+        return Channel(
+            name=name, definition=definition, low=least * count, high=most * count,
+            zero=count * ((spec.input_zero_point if mean else 0) - offset),
+            out_min=spec.activation_min, out_max=spec.activation_max,
+            exact=(spec.multiplier, spec.shift, spec.output_zero_point) if mean else None,
+            single=single if bits == 16 and not mean else None,
+        )  # fmt: skip
 
     if spec.kind == "max":
-        low_high = (-128, 127)
-        channel = Channel(name=spec.name, definition=clamped, low=-128, high=127, zero=0,
-                          out_min=spec.activation_min, out_max=spec.activation_max)  # fmt: skip
-        return plan_channels([channel], signed_bits(*low_high), "logic")
+        whole = channel(spec.name, lambda values: clamped(values + offset), 1, (2, 1, 0))
+        return plan_channels([whole], bits, "logic", bits)
     largest = max(spec.counts)
+    if bits == 16 and largest > LARGEST_WINDOW_16:
+        supported = f"at most {LARGEST_WINDOW_16} with averages of int16"
+        raise UnsupportedError(spec.name, "elements of a window", largest, supported)
     channels = [
-        Channel(
-            name=f"{spec.name}, windows of {count}",
-            definition=mean_of(count),
-            low=-128 * count,
-            high=127 * count,
-            zero=count * spec.input_zero_point,
-            out_min=spec.activation_min,
-            out_max=spec.activation_max,
-            exact=(spec.multiplier, spec.shift, spec.output_zero_point) if spec.kind == "mean" else None,
-        )
-        for count in spec.counts
+        channel(f"{spec.name}, windows of {count}", mean_of(count), count, _quotient(count)) for count in spec.counts
     ]
-    width = max(SUM_WIDTH, signed_bits(-128 * largest, 127 * largest))
-    return plan_channels(channels, width, "logic" if largest <= LOGIC_STYLE_COUNT else "block")
+    width = max(bits + 1, signed_bits(least * largest, most * largest))
+    return plan_channels(channels, width, "logic" if largest <= LOGIC_STYLE_COUNT else "block", bits)
+
+
+def _quotient(count: int) -> tuple[int, int, int]:
+    """``total / count`` of int16 values, half away from zero, as one product and one rounding, ties upwards.
+
+    ``total * (2**s / count + e) / 2**s`` with ``0 < e <= 1`` lies a little beyond the quotient. What is rounded are
+    multiples of ``1 / (2 * count)``, and the excess is less than that for all ``2**15 * count`` that a total reaches if
+    ``2**s > 2**16 * count**2``: so it moves nothing but ties of negative totals, which then go away from zero as well.
+    """
+    shift = 16 + (count * count).bit_length()
+    return (1 << shift) // count + 1, shift, 0

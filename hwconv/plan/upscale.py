@@ -175,18 +175,20 @@ def plan_upscale(spec: UpscaleSpec, *, beat_bytes: int | None = None) -> Upscale
     spec:
         What is made of what.
     beat_bytes:
-        Bytes of a beat of both streams, a divisor of `spec.run`; by default the largest one up to four.
+        Bytes of a beat of both streams, those of a divisor of `spec.run` values; by default as many as fit in four.
 
     Raises
     ------
     SpecError
         A beat out of range, or of bytes that do not stay side by side.
     """
-    beat = largest_divisor(spec.run, LEAST_BEAT_BYTES) if beat_bytes is None else beat_bytes
-    if not 1 <= beat <= MAX_BEAT_BYTES or spec.run % beat:
-        raise SpecError(spec.name, "beat_bytes", beat, f"a divisor of {spec.run}, at most {MAX_BEAT_BYTES}")
+    value = spec.value_bytes
+    beat = value * largest_divisor(spec.run, LEAST_BEAT_BYTES // value) if beat_bytes is None else beat_bytes
+    if not 1 <= beat <= MAX_BEAT_BYTES or beat % value or spec.run * value % beat:
+        whole = "a divisor" if value == 1 else f"a multiple of {value} and a divisor"
+        raise SpecError(spec.name, "beat_bytes", beat, f"{whole} of {spec.run * value}, at most {MAX_BEAT_BYTES}")
     down, across = spec.factor
-    words = spec.channels // beat
+    words = spec.channels * value // beat
     if spec.kind == "nearest":
         walk = {"repeats": across, "run": words, "phase_stride": 0, "repeat_stride": 0, "run_stride": 1}
     elif spec.order == "CRD" and spec.output_shape[2] > 1:

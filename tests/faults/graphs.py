@@ -81,4 +81,16 @@ FAULTS = (
         engine="skip",
         edit=Verilog("guard", r"fill \? 32'd50529027", "fill ? 32'd0"),
     ),
+    Described(
+        name="the guard fills up with the lower bytes of int16 zero points",
+        kind="guard",
+        engine="words",
+        edit=Verilog("guard", r"fill \? 32'd4249156932", "fill ? 32'h44444444"),
+    ),
+    Described(
+        name="a maximum of uint8 is that of signed bytes",
+        kind="sign",
+        engine="octets",
+        edit=Verilog("node_2_most_receiver", r" \^ 32'd2155905152", ""),
+    ),
 )
