@@ -18,6 +18,7 @@ from ..add import LEFT_SHIFT, AddSpec
 from ..errors import SpecError
 from ..golden.add import operand, output
 from ..spec import dtype_range
+from .block_ram import block_ram_count
 from .engine_plan import LEAST_BEAT_BYTES, largest_divisor, module_name
 from .formats import signed_bits
 from .frame import MAX_BEAT_BYTES, StreamCycles
@@ -139,6 +140,15 @@ class AddPlan:
     def requantiser_multipliers(self) -> int:
         """Hard 18x18 multipliers of all requantisers together."""
         return self.config.requantisers * self.config.requantiser.multipliers
+
+    @property
+    def block_rams(self) -> int:
+        """Of an ECP5: the tables of every lane, where these are no straight line's."""
+        config = self.config
+        if self.line is not None:
+            return 0
+        lane = sum(block_ram_count(config.sum_width, len(term.words), kind="rom") for term in config.terms)
+        return config.beat_bytes * lane
 
     def summary(self) -> dict[str, Any]:
         """Everything decided and predicted, as values that JSON has."""

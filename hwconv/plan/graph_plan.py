@@ -6,12 +6,13 @@ from functools import reduce
 from math import ceil, gcd
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import SpecError, UnsupportedError, one_of
+from ..errors import FitError, SpecError, UnsupportedError, one_of
 from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool, Upscale
 from .add import AddPlan, plan_add
 from .area import Area
 from .array import divisors
 from .balance import Balance, balance, budget_of
+from .block_ram import block_ram_count
 from .engine_plan import DEFAULT_MULTIPLIERS, LEAST_BEAT_BYTES, EnginePlan, make_plan, module_name
 from .frame import MAX_BEAT_BYTES, FrameConfig, StreamCycles
 from .graph_schedule import UNBOUNDED, Edge, Stage, Streams
@@ -32,6 +33,10 @@ POOL_SHARE, QUICK_POOL_SHARE = 8, 16
 """How much faster than other engines one for pooling is, which has no multipliers; the second where latency counts."""
 QUICK_POOL_LUTS = 30_000
 """A target of fewer look-up tables has none to spare for such pooling."""
+SHORT_QUEUE = 32
+"""Beats of the longest queue in distributed RAM."""
+MOST_TRIES = 4
+"""How often a target is shared anew because queues take block RAMs that engines were given."""
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
 
@@ -158,6 +163,15 @@ class GraphPlan:
         return sum(depth * (8 * self.beats[read[edge]] + 1) for edge, depth in self.depths.items())
 
     @property
+    def queue_block_rams(self) -> int:
+        """Block RAMs of an ECP5 that these queues take; short ones take look-up tables."""
+        read = {(block.name, index): name for block in self.blocks for index, name in enumerate(block.inputs)}
+        return sum(
+            block_ram_count(8 * self.beats[read[edge]] + 1, depth) if depth > SHORT_QUEUE else 0
+            for edge, depth in self.depths.items()
+        )
+
+    @property
     def utilisation(self) -> float:
         """MACs needed / (interval x products of all arrays)."""
         return self.graph.macs / (self.cycles.interval * self.products) if self.products else 0.0
@@ -242,7 +256,6 @@ def plan_graph(
         The target is too small.
     """
     graph = network.graph
-    balanced: Balance | None = None
     shared = check_programs(graph, programs)
     if target is None or (multipliers is None and not network.layers):  # no arrays that could share it
         shares = _shares(graph, multipliers, shared)
@@ -268,21 +281,52 @@ def plan_graph(
             raise SpecError(graph.name, "multipliers", multipliers, "absent where a target is shared")
         if programs:
             raise SpecError(graph.name, "programs", "given", "absent where a target is shared")
-        balanced, beats, engines = _balanced(network, target, optimise, partition)
-        shared = balanced.programs
+        return _plan_balanced(network, target, optimise, partition)
+    return _finished(network, engines, beats, shared)
+
+
+def _finished(
+    network: Network,
+    engines: Mapping[str, NodePlan],
+    beats: Mapping[str, int],
+    programs: Programs,
+    *,
+    balanced: Balance | None = None,
+    target: "Target | None" = None,
+) -> GraphPlan:
+    """The plan, once there are queues."""
+    graph = network.graph
     names = [module_name(node.name) for node in graph.computed]
     for name in names:
         if names.count(name) > 1:
             raise SpecError(graph.name, "name of a node", name, "a module name that no other node has")
-    streams = streams_of(graph, engines, beats, shared)
     return GraphPlan(
         network=network,
         engines=engines,
         beats=beats,
-        queues=queue_depths(streams),
+        queues=queue_depths(streams_of(graph, engines, beats, programs)),
         balance=balanced,
         target=target,
-        programs=shared,
+        programs=programs,
+    )
+
+
+def _plan_balanced(
+    network: Network, target: "Target", optimise: Literal["interval", "latency"], partition: str
+) -> GraphPlan:
+    """A graph that shares a target, the queues' block RAMs included, which are known once there are queues."""
+    reserved = 0
+    for _ in range(MOST_TRIES):
+        balanced, beats, engines = _balanced(network, target, optimise, partition, reserved)
+        plan = _finished(network, engines, beats, balanced.programs, balanced=balanced, target=target)
+        others = sum(each.block_rams for each in engines.values() if not isinstance(each, EnginePlan))
+        needed = balanced.taken.block_rams + others + plan.queue_block_rams
+        if needed <= target.block_rams:
+            return plan
+        reserved += needed - target.block_rams
+    raise FitError(
+        f"{network.graph.name}: {needed} block RAMs of {target.block_rams}, {plan.queue_block_rams} of them for queues "
+        "between engines: take a larger target"
     )
 
 
@@ -299,17 +343,17 @@ def _other_area(node: Pool | Add | Upscale | Concat, *, quick: bool) -> Area:
 
 
 def _balanced(
-    network: Network, target: "Target", optimise: Literal["interval", "latency"], partition: str
+    network: Network, target: "Target", optimise: Literal["interval", "latency"], partition: str, reserved: int
 ) -> tuple[Balance, dict[str, int], dict[str, NodePlan]]:
     """Engines that share a target; the other blocks' multipliers are known once they are planned beside them.
 
-    Of the choices that are best by estimate, the schedule decides.
+    Of the choices that are best by estimate, the schedule decides. `reserved`: block RAMs of queues.
     """
     graph = network.graph
     quick = optimise == "latency" and target.luts >= QUICK_POOL_LUTS
     others = [_other_area(node, quick=quick) for node in graph.computed if not isinstance(node, Conv)]
     partitions = partitions_of(graph, partition)
-    taken = rams = 0
+    taken, rams = 0, reserved
     while True:
         budget = budget_of(target, others, rams, other_hard=taken)
         found = balance(graph.name, network.layers, budget, optimise, partitions)
@@ -328,7 +372,7 @@ def _balanced(
             raise refused
         blocks = [[each for each in plans.values() if not isinstance(each, EnginePlan)] for _, _, plans in planned]
         needed = max(sum(each.requantiser_multipliers for each in group) for group in blocks)
-        held = max(sum(each.block_rams for each in group if isinstance(each, UpscalePlan)) for group in blocks)
+        held = reserved + max(sum(each.block_rams for each in group) for group in blocks)
         if needed <= taken and held <= rams:
             break
         taken, rams = max(needed, taken), max(held, rams)
@@ -481,7 +525,7 @@ def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None, programs:
     return {name: ceil(need / times[low]) for name, need in macs.items()} if macs else {}
 
 
-def _pool(node: Pool, pace: int, widths: dict[str, int], *, quick: bool) -> PoolPlan:
+def _pool(node: Pool, pace: int, widths: dict[str, Any], *, quick: bool) -> PoolPlan:
     """The narrowest pooling engine that is much faster than the others, or as fast as its input.
 
     Where latency counts, it is one that is soon through when its last input has come: a window may be the whole frame,
@@ -503,6 +547,10 @@ def _pool(node: Pool, pace: int, widths: dict[str, int], *, quick: bool) -> Pool
             break
     if found is None:
         raise UnsupportedError(spec.name, "output_beat_bytes", widths["output_beat_bytes"], "a divisor of the channels")
+    if spec.kernel[0] == spec.height:  # it need not read a frame while the next one comes
+        small = plan_pool(spec, lanes=found.lanes, one_frame=True, **widths)
+        if small.cycles.interval <= pace and small.block_rams < found.block_rams:
+            return small
     return found
 
 

@@ -11,6 +11,7 @@ from ..golden.pool import divide, rescaled
 from ..pool import PoolSpec
 from ..spec import ConvSpec, dtype_bits, dtype_range
 from .array import Folding, depthwise_foldings
+from .block_ram import block_ram_count
 from .config import EngineConfig
 from .cycles import Cycles, predict, ring_rows_needed, units_needed
 from .engine_plan import LEAST_BEAT_BYTES, PERMISSION_LAG, largest_divisor, module_name, pass_config
@@ -20,6 +21,7 @@ from .narrow import Channel
 from .requantise import plan_channels
 from .requantiser_config import RequantiserPlan
 from .rom import RomImage
+from .schedule import EngineSchedule, leaves_alone
 from .staircase import Definition, Int64
 
 DEFAULT_LANES = 4
@@ -27,6 +29,8 @@ LARGEST_WINDOW_16 = 1 << 13
 """Elements of a window of int16 whose mean is taken at most: the product has 60 bits then."""
 LOGIC_STYLE_COUNT = 16
 """Windows of so many elements are divided by products in look-up tables, larger ones by hard multipliers."""
+FRAMES = 4
+"""Frames over which the interval is found where it is no formula."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +64,16 @@ class PoolPlan:
 
     @cached_property
     def cycles(self) -> Cycles:
-        return predict(self.config)
+        cycles = predict(self.config)
+        if not self.one_frame:
+            return cycles
+        leaves = leaves_alone(EngineSchedule(self.config, FRAMES), FRAMES)
+        return replace(cycles, interval=int(leaves[-1] - leaves[-2]))
+
+    @property
+    def one_frame(self) -> bool:
+        """The memory has no room for rows of the next frame."""
+        return self.config.ring_rows == self.spec.height + self.config.row_margin
 
     @property
     def roms(self) -> list[RomImage]:
@@ -88,6 +101,13 @@ class PoolPlan:
         """Hard 18x18 multipliers of all requantisers together."""
         return self.config.requantisers * self.config.requantiser.multipliers
 
+    @property
+    def block_rams(self) -> int:
+        """Of an ECP5: rows of the input, one copy a read port, and results."""
+        config = self.config
+        rows = block_ram_count(8 * config.word_bytes, max(2, config.activation_depth))
+        return config.ports * rows + block_ram_count(8 * config.result_bytes, max(2, config.units * config.unit_words))
+
     def summary(self) -> dict[str, Any]:
         """Everything decided and predicted, as values that JSON has."""
         return {
@@ -105,7 +125,7 @@ class PoolPlan:
 
 def plan_pool(
     spec: PoolSpec, *, lanes: int = DEFAULT_LANES, input_beat_bytes: int | None = None,
-    output_beat_bytes: int | None = None,
+    output_beat_bytes: int | None = None, one_frame: bool = False,
 ) -> PoolPlan:  # fmt: skip
     """Plans the engine of a pooling layer.
 
@@ -115,11 +135,14 @@ def plan_pool(
         Elements of the array at most: values that are taken in a cycle.
     input_beat_bytes, output_beat_bytes : int, optional
         Bytes of a stream beat.
+    one_frame : bool
+        Of windows as tall as the frame: its memory holds one frame instead of two, and the next one waits until all
+        of it has been read.
 
     Raises
     ------
     SpecError
-        A number out of range; an output beat that no folding's words divide.
+        A number out of range; one frame, where windows are less tall; an output beat that no folding's words divide.
     UnsupportedError
         An average of int16 over more than :data:`LARGEST_WINDOW_16` elements.
     """
@@ -160,6 +183,10 @@ def plan_pool(
     )
     config = replace(config, units=units_needed(config))
     config = replace(config, ring_rows=ring_rows_needed(config))
+    if one_frame:
+        if spec.kernel[0] != spec.height:
+            raise SpecError(spec.name, "one_frame", one_frame, "false, unless windows are as tall as the frame")
+        config = replace(config, ring_rows=min(config.ring_rows, spec.height + config.row_margin))
     return PoolPlan(spec=spec, folding=folding, config=config)
 
 

@@ -9,11 +9,10 @@ layer before, and from the frame before; rounds are needed for the output buffer
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .config import EngineConfig
 from .cycles import CREDIT, PERMIT, RECEIVE, SEND, Cycles, tile_durations
-from .schedule import NEVER, QUEUE_NOTICE, QUEUE_ROOM, SKID, EngineSchedule, Times, spaced
+from .schedule import NEVER, QUEUE_NOTICE, QUEUE_ROOM, SKID, EngineSchedule, Times, leaves_alone, spaced
 from .settling import settling_cycles
 
 RECEIVER_CHANGE = 2
@@ -24,7 +23,6 @@ SEQUENCER_CHANGE = 1
 """End of a layer's last tile to the first cycle in which all blocks settle."""
 FRAMES = 4
 """Frames over which the interval is found: the first ones fill the pipeline."""
-MOST_ROUNDS = 1000
 
 
 class _Layer(EngineSchedule):
@@ -160,20 +158,7 @@ class ProgramSchedule:
 def predict_program(config: EngineConfig) -> Cycles:
     """Latency and interval of an engine that runs several layers, by itself, both sides never stalling."""
     schedule = ProgramSchedule(config, FRAMES)
-    arrivals = np.arange(FRAMES * schedule.input_beats, dtype=np.int64)
-    offered = arrivals
-    before: tuple[Times, ...] = ()
-    for _ in range(MOST_ROUNDS):
-        schedule.take(offered)
-        schedule.give(schedule.ready)
-        offered = spaced(np.maximum(arrivals, schedule.taken))
-        now = (*schedule.state, offered)
-        if before and all(np.array_equal(one, other) for one, other in zip(before, now, strict=True)):
-            break
-        before = now
-    else:
-        raise AssertionError(f"the schedule of {config.name} does not settle")
-    leaves: NDArray[np.int64] = schedule.ready[schedule.output_beats - 1 :: schedule.output_beats]
+    leaves = leaves_alone(schedule, FRAMES)
     compute = sum(int(tile_durations(config, item).sum()) for item in config.passes)
     last = int(tile_durations(config, config.passes[-1])[-1])
     return Cycles(

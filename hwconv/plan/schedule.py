@@ -9,6 +9,7 @@ nothing to wait for: rounds are repeated until nothing changes. No cycle is step
 
 from dataclasses import dataclass, field
 from math import ceil, gcd
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ QUEUE_ROOM = 11
 QUEUE_NOTICE = 3
 """A beat taken from the full queue to the next result read, at most."""
 NEVER = np.int64(1) << 60
+MOST_ROUNDS = 4000
 
 
 def spaced(earliest: Times, steps: Times | int = 1) -> Times:
@@ -196,3 +198,34 @@ class EngineSchedule:
         """What the next round depends on, and all that has been found."""
         assert self._sent is not None
         return self.ended, self._starts, self._sent
+
+
+class Scheduled(Protocol):
+    """What has a schedule: see :class:`EngineSchedule`."""
+
+    input_beats: int
+    output_beats: int
+    taken: Times
+    ready: Times
+
+    def take(self, offered: Times) -> None: ...
+    def give(self, handshakes: Times) -> None: ...
+
+    @property
+    def state(self) -> tuple[Times, ...]: ...
+
+
+def leaves_alone(schedule: Scheduled, frames: int) -> Times:
+    """The last output handshake of each frame, frames coming back to back and leaving as soon as they can."""
+    arrivals = np.arange(frames * schedule.input_beats, dtype=np.int64)
+    offered = arrivals
+    before: tuple[Times, ...] = ()
+    for _ in range(MOST_ROUNDS):
+        schedule.take(offered)
+        schedule.give(schedule.ready)
+        offered = spaced(np.maximum(arrivals, schedule.taken))
+        now = (*schedule.state, offered)
+        if before and all(np.array_equal(one, other) for one, other in zip(before, now, strict=True)):
+            return schedule.ready[schedule.output_beats - 1 :: schedule.output_beats]
+        before = now
+    raise AssertionError("the schedule does not settle")
