@@ -35,8 +35,9 @@ def test_blocks_of_a_graph_with_a_program_read_what_its_first_layer_reads():
 @pytest.mark.parametrize(
     ("programs", "error", "words"),
     [
-        ([("points",)], SpecError, "two convolutions at least"),
-        ([("points", "pooled")], SpecError, "pooled"),
+        ([("points",)], SpecError, "two layers at least"),
+        ([("points", "both")], SpecError, "both"),
+        ([("points", "pooled")], UnsupportedError, "pooled: program"),
         ([("channels", "points"), ("points", "halves")], SpecError, "no other program"),
         ([("channels", "halves")], UnsupportedError, "halves: program"),
         ([("flat", "full")], UnsupportedError, "flat: program = 'flat' .* nothing but full reads"),

@@ -59,6 +59,14 @@ class Budget:
     ffs: int
     block_rams: int
 
+    def __add__(self, other: "Budget") -> "Budget":
+        return Budget(
+            multipliers=self.multipliers + other.multipliers,
+            luts=self.luts + other.luts,
+            ffs=self.ffs + other.ffs,
+            block_rams=self.block_rams + other.block_rams,
+        )
+
     def shortfall(self, taken: "Budget") -> dict[str, tuple[int, int]]:
         """What more is taken than there is: name to both."""
         pairs = {
@@ -118,6 +126,7 @@ def balance(
     budget: Budget,
     optimise: Literal["interval", "latency"] = "interval",
     partitions: Iterable[Programs] = ((),),
+    spared: Mapping[str, Budget] | None = None,
 ) -> list[Balance]:
     """Chooses the arrays of all layers, and which of them share one: the best choices by estimate, the best one first.
 
@@ -133,6 +142,8 @@ def balance(
         What is to be short.
     partitions:
         Programs to choose among, by default none: an engine a layer.
+    spared:
+        Layers that have no engine here unless they are in a program: what the budget gains then.
 
     Raises
     ------
@@ -148,23 +159,29 @@ def balance(
     for programs in every:
         members = {each: together for together in programs for each in together}
         tables: dict[str, list[Choice]] = {}
+        own = budget
         for each in layers:
             together = members.get(each, (each,))
+            if spared and each in spared:
+                if each not in members:
+                    continue
+                own += spared[each]
             if each != together[-1]:
                 continue
             if together not in known:
                 alone = len(together) == 1
                 known[together] = choices_of(layers[each], classes) if alone else _shared(together, layers, every)
             tables[each] = known[together]
-        best, missing = _best(tables, programs, budget, optimise)
+        best, missing = _best(tables, programs, own, optimise)
         found += best
         if not best and (not lacking or _missing(missing) < _missing(lacking)):
             lacking, count = missing, len(tables)
     if not found:
         said = ", ".join(f"{needed:,} {what} of {there:,}" for what, (needed, there) in lacking.items())
         apart = f"an engine for each of {count} layers takes"
-        shared = "one engine for all layers takes" if count == 1 else f"{count} engines for {len(layers)} layers take"
-        engines = apart if count == len(layers) else shared
+        every_one = len(layers) - len(spared or ())
+        shared = "one engine for all layers takes" if count == 1 else f"{count} engines for {every_one} layers take"
+        engines = apart if count == every_one else shared
         raise FitError(f"{name}: {engines} {said}: take a larger target")
     return sorted(found, key=lambda each: each.length(optimise))
 

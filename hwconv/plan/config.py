@@ -101,6 +101,8 @@ class PassConfig:
     word_groups: int = 1
     """Groups of the layer side by side in one activation word. A channel block's weights are read once for each, and
     then reach the columns of that group only: what lies off the diagonal is not stored."""
+    uniform: bool = False
+    """All weights are 1, as where pooling adds: one word serves all steps."""
     state_rows: int = 0
     """Rows of earlier frames that are kept, and read above a frame."""
     activation_base: int = 0
@@ -167,6 +169,8 @@ class PassConfig:
 
     def row_weights(self, row_phase: int) -> int:
         """Weights of each column that the tiles of a row phase read."""
+        if self.uniform:
+            return 1
         depth = sum(self.depth(phase) for phase in self.phases[row_phase])
         return self.groups * self.tiles * depth // self.word_groups
 

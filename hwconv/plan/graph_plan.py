@@ -11,12 +11,12 @@ from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool, Upscal
 from .add import AddPlan, plan_add
 from .area import Area
 from .array import divisors
-from .balance import Balance, balance, budget_of
+from .balance import Balance, Budget, balance, budget_of
 from .block_ram import block_ram_count
 from .engine_plan import DEFAULT_MULTIPLIERS, LEAST_BEAT_BYTES, EnginePlan, make_plan, module_name
 from .frame import MAX_BEAT_BYTES, FrameConfig, StreamCycles
-from .graph_schedule import UNBOUNDED, Edge, Stage, Streams
-from .partition import Block, Programs, blocks_of, check_programs, partitions_of
+from .graph_schedule import UNBOUNDED, Deadlock, Edge, Stage, Streams
+from .partition import Block, Programs, blocks_of, check_programs, members_of, partitions_of, shared_layers
 from .pool import PoolPlan, plan_pool
 from .program import make_program
 from .queue_depths import QueueDepths, queue_depths
@@ -44,6 +44,8 @@ CLOSE, MOST_COMPARED = 1.3, 5
 """Choices of a solver that are planned and compared: those so close to the best estimate, and so many at most."""
 
 NodePlan = EnginePlan | PoolPlan | AddPlan | UpscalePlan
+Planned = tuple[Balance, dict[str, int], dict[str, NodePlan]]
+"""What was chosen, the beats of all tensors, and the engines."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -267,8 +269,7 @@ def plan_graph(
         for block in blocks_of(graph, shared):
             name = block.name
             if block.layers:
-                layers = [network.layers[each] for each in block.layers]
-                drafts[name] = make_program(layers, name=name, multipliers=shares[name])
+                drafts[name] = make_program(members_of(network, block.layers), name=name, multipliers=shares[name])
             elif name in chosen:
                 drafts[name] = make_winograd_plan(
                     network.layers[name], algorithm=chosen[name], multipliers=shares[name]
@@ -314,20 +315,58 @@ def _finished(
 def _plan_balanced(
     network: Network, target: "Target", optimise: Literal["interval", "latency"], partition: str
 ) -> GraphPlan:
-    """A graph that shares a target, the queues' block RAMs included, which are known once there are queues."""
+    """A graph that shares a target, the queues' block RAMs included, which are known once there are queues.
+
+    Where they do not fit, the longest is made as short as it takes, or the arrays get less: whichever is faster.
+    """
     reserved = 0
+    found: list[GraphPlan] = []
     for _ in range(MOST_TRIES):
-        balanced, beats, engines = _balanced(network, target, optimise, partition, reserved)
+        try:
+            balanced, beats, engines = _balanced(network, target, optimise, partition, reserved)
+        except FitError:
+            if found:
+                break
+            raise
         plan = _finished(network, engines, beats, balanced.programs, balanced=balanced, target=target)
         others = sum(each.block_rams for each in engines.values() if not isinstance(each, EnginePlan))
         needed = balanced.taken.block_rams + others + plan.queue_block_rams
         if needed <= target.block_rams:
-            return plan
+            found.append(plan)
+            break
+        shorter = _shortened(plan, needed - target.block_rams)
+        if shorter is not None:
+            found.append(shorter)
         reserved += needed - target.block_rams
-    raise FitError(
-        f"{network.graph.name}: {needed} block RAMs of {target.block_rams}, {plan.queue_block_rams} of them for queues "
-        "between engines: take a larger target"
-    )
+    if not found:
+        raise FitError(
+            f"{network.graph.name}: {needed} block RAMs of {target.block_rams}, {plan.queue_block_rams} of them for "
+            "queues between engines: take a larger target"
+        )
+    return min(found, key=lambda each: each.cycles.latency if optimise == "latency" else each.cycles.interval)
+
+
+def _shortened(plan: GraphPlan, missing: int) -> GraphPlan | None:
+    """The same engines, the longest queue of a tensor with one reader so short that it takes less block RAMs."""
+    streams = streams_of(plan.graph, plan.engines, plan.beats, plan.programs)
+    alone = {edge: depth for edge, depth in plan.depths.items() if depth > SHORT_QUEUE and not streams.forked(edge)}
+    if not alone:
+        return None
+    edge = max(alone, key=lambda each: alone[each])
+    read = {(block.name, index): name for block in plan.blocks for index, name in enumerate(block.inputs)}
+    width = 8 * plan.beats[read[edge]] + 1
+    allowed = block_ram_count(width, alone[edge]) - missing
+    depth = alone[edge]
+    while depth > SHORT_QUEUE and block_ram_count(width, depth) > allowed:
+        depth = max(SHORT_QUEUE, depth * 7 // 8)
+    if depth == SHORT_QUEUE and allowed < 0:
+        return None
+    depths = {**plan.depths, edge: depth}
+    try:
+        schedule = streams.schedule(depths, plan.settled)
+    except Deadlock:
+        return None
+    return replace(plan, queues=QueueDepths(depths=depths, schedule=schedule))
 
 
 def _other_area(node: Pool | Add | Upscale | Concat, *, quick: bool) -> Area:
@@ -344,40 +383,55 @@ def _other_area(node: Pool | Add | Upscale | Concat, *, quick: bool) -> Area:
 
 def _balanced(
     network: Network, target: "Target", optimise: Literal["interval", "latency"], partition: str, reserved: int
-) -> tuple[Balance, dict[str, int], dict[str, NodePlan]]:
+) -> Planned:
     """Engines that share a target; the other blocks' multipliers are known once they are planned beside them.
 
     Of the choices that are best by estimate, the schedule decides. `reserved`: block RAMs of queues.
     """
     graph = network.graph
     quick = optimise == "latency" and target.luts >= QUICK_POOL_LUTS
-    others = [_other_area(node, quick=quick) for node in graph.computed if not isinstance(node, Conv)]
+    others = {node.name: _other_area(node, quick=quick) for node in graph.computed if not isinstance(node, Conv)}
+    layers = shared_layers(network)
+    spared = {
+        name: Budget(multipliers=0, luts=area.luts, ffs=area.ffs, block_rams=0)
+        for name, area in others.items()
+        if name in layers
+    }
     partitions = partitions_of(graph, partition)
-    taken, rams = 0, reserved
-    while True:
-        budget = budget_of(target, others, rams, other_hard=taken)
-        found = balance(graph.name, network.layers, budget, optimise, partitions)
+    hard, rams = 0, reserved
+    planned: list[Planned] = []
+    while not planned:
+        budget = budget_of(target, list(others.values()), rams, other_hard=hard)
+        found = balance(graph.name, layers, budget, optimise, partitions, spared)
         least = found[0].length(optimise)
-        planned: list[tuple[Balance, dict[str, int], dict[str, NodePlan]]] = []
         refused: UnsupportedError | None = None
+        lacking: list[tuple[int, int]] = []
         for each in found:
             if planned and (len(planned) == MOST_COMPARED or each.length(optimise) > CLOSE * least):
                 break
+            if len(lacking) == MOST_COMPARED:
+                break
             try:
-                planned.append((each, *_planned(network, each, quick=quick)))
+                beats, engines = _planned(network, each, quick=quick)
             except UnsupportedError as error:  # programs whose beats are not those of what they meet
                 refused = error
+                continue
+            blocks = [engine for engine in engines.values() if not isinstance(engine, EnginePlan)]
+            more = each.taken.multipliers + sum(block.requantiser_multipliers for block in blocks) - target.multipliers
+            rest = each.taken.block_rams + sum(block.block_rams for block in blocks) + reserved - target.block_rams
+            if more > 0 or rest > 0:
+                lacking.append((max(more, 0), max(rest, 0)))
+            else:
+                planned.append((each, beats, engines))
         if not planned:
-            assert refused is not None
-            raise refused
-        blocks = [[each for each in plans.values() if not isinstance(each, EnginePlan)] for _, _, plans in planned]
-        needed = max(sum(each.requantiser_multipliers for each in group) for group in blocks)
-        held = reserved + max(sum(each.block_rams for each in group) for group in blocks)
-        if needed <= taken and held <= rams:
-            break
-        taken, rams = max(needed, taken), max(held, rams)
+            if not lacking:
+                assert refused is not None
+                raise refused
+            # As much less for the arrays as the blocks beside them need at least.
+            more, rest = min(lacking, key=sum)
+            hard, rams = hard + more, rams + rest
 
-    def length(each: tuple[Balance, dict[str, int], dict[str, NodePlan]]) -> int:
+    def length(each: Planned) -> int:
         streams = streams_of(graph, each[2], each[1], each[0].programs)
         schedule = streams.schedule(dict.fromkeys(streams.edges, UNBOUNDED))
         return schedule.latency if optimise == "latency" else schedule.interval
@@ -393,7 +447,7 @@ def _with_own_requantisers(network: Network, balanced: Balance) -> Balance:
     choices = dict(balanced.choices)
     for names in balanced.programs:
         chosen = choices[names[-1]]
-        members = [network.layers[name] for name in names]
+        members = members_of(network, names)
         plan = make_program(members, name=names[-1], multipliers=chosen.plan.asked, array=chosen.array)
         choices[names[-1]] = replace(chosen, plan=plan)
     return replace(balanced, choices=choices)
@@ -500,9 +554,9 @@ def streams_of(
 def _shares(graph: Graph, multipliers: int | Mapping[str, int] | None, programs: Programs) -> dict[str, int]:
     """Multipliers of each array: as many as its MACs take in the time that all of them together need."""
     layers = {node.name: node.spec.macs for node in graph.convolutions}
-    together = {names[-1]: sum(layers[name] for name in names) for names in programs}
-    macs = {block.name: together.get(block.name, layers[block.name])
-            for block in blocks_of(graph, programs) if block.name in layers}  # fmt: skip
+    together = {names[-1]: sum(layers.get(name, 0) for name in names) for names in programs}
+    macs = {block.name: together.get(block.name, layers.get(block.name, 0))
+            for block in blocks_of(graph, programs) if block.layers or block.name in layers}  # fmt: skip
     if isinstance(multipliers, Mapping):
         for name in [*macs, *multipliers]:
             if (name in macs) == (name in multipliers):
@@ -625,6 +679,6 @@ class _Beats:
             size = self._graph.tensors[name].bytes
             slowest = max(slowest, -(-size // beat))
             for block in self._blocks:
-                if isinstance(block.node, Conv) and name in block.inputs:
+                if block.name in self._drafts and name in block.inputs:
                     slowest = max(slowest, size // gcd(beat, self._drafts[block.name].config.word_bytes))
         return slowest

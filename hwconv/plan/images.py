@@ -48,6 +48,9 @@ def column_weights(config: EngineConfig, layers: tuple[Layer, ...]) -> NDArray[n
     lanes = np.zeros((config.weight_depth, config.columns), dtype=np.int16)
     for layer, item in zip(layers, config.passes, strict=True):
         word = item.weight_base
+        if item.uniform:
+            lanes[word] = 1
+            continue
         for row_phase, column_phase, part in phase_layers(layer):
             depth = item.depth(item.phases[row_phase][column_phase]) // item.word_groups
             weights = part.effective_weights

@@ -1,12 +1,18 @@
-"""Which engine computes which nodes of a graph: one a layer, or one for several convolutions in a row (a program)."""
+"""Which engine computes which nodes of a graph: one a layer, or one for several in a row (a program).
+
+A program runs convolutions, and averages and means, which are convolutions with weights of 1.
+"""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
 from ..errors import SpecError, UnsupportedError, one_of
-from ..graph import Computed, Conv, Graph
+from ..graph import Computed, Conv, Graph, Network, Pool
+from ..layer import Layer
 from ..spec import ConvSpec
+from .pool_layer import pool_layer
 
 SHARED_MODES = ("tflite", "shift", "onnx")
 """Requantisation of layers that may share an engine."""
@@ -14,7 +20,7 @@ SHARED_TYPES = ("int8", "uint8")
 """What goes from layer to layer: one of these, the same between all."""
 
 Programs = tuple[tuple[str, ...], ...]
-"""The convolutions of each program, by name, in order."""
+"""The layers of each program, by name, in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +29,7 @@ class Block:
 
     Members:
         node: that gives the block's result, and its name. inputs: tensors that it reads, which other blocks compute.
-        layers: of a program, its convolutions; `node` is the last one.
+        layers: of a program, all of them; `node` is the last one.
     """
 
     node: Computed
@@ -50,27 +56,29 @@ def blocks_of(graph: Graph, programs: Programs = ()) -> list[Block]:
 
 
 def check_programs(graph: Graph, programs: Sequence[Sequence[str]]) -> Programs:
-    """Programs whose convolutions follow each other, nothing else reading what is between them.
+    """Programs whose layers follow each other, nothing else reading what is between them.
 
     Raises
     ------
     SpecError
-        Names of no convolution, or of one in two programs; fewer than two.
+        Names of no convolution or pooling layer, or of one in two programs; fewer than two.
     UnsupportedError
-        A convolution that does not read the one before it, or what several read between them.
+        A layer that does not read the one before it, or what several read between them.
     """
     found = tuple(tuple(layers) for layers in programs)
-    convolutions = [node.name for node in graph.convolutions]
+    known = [node.name for node in graph.computed if isinstance(node, Conv | Pool)]
     used = [name for layers in found for name in layers]
     for layers in found:
         if len(layers) < 2:
-            raise SpecError(graph.name, "program", ", ".join(layers), "two convolutions at least")
+            raise SpecError(graph.name, "program", ", ".join(layers), "two layers at least")
         for name in layers:
-            if name not in convolutions or used.count(name) > 1:
-                raise SpecError(graph.name, "program", name, "a convolution that is in no other program")
+            if name not in known or used.count(name) > 1:
+                raise SpecError(
+                    graph.name, "program", name, "a convolution or pooling layer that is in no other program"
+                )
         for before, after in pairwise(layers):
             if graph.origins(graph.node(after)) != (before,):
-                raise UnsupportedError(after, "program", f"after {before}", "a convolution after the one that it reads")
+                raise UnsupportedError(after, "program", f"after {before}", "a layer after the one that it reads")
             if len(list(_readers(graph, before))) > 1 or graph.origin(graph.output) == before:
                 raise UnsupportedError(before, "program", before, f"a tensor that nothing but {after} reads")
     return found
@@ -100,7 +108,7 @@ def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:
     Parameters
     ----------
     kind : str
-        ``engines``: an engine a layer. ``program``: one engine for all convolutions in a row. ``auto``: both, and what
+        ``engines``: an engine a layer. ``program``: one engine for all layers in a row. ``auto``: both, and what
         lies between: engines for the first layers, whose frames are large, and a program for the rest of the longest
         row.
     """
@@ -111,20 +119,20 @@ def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:
     if kind == "program":
         return [whole]
     longest = max(chains, key=len, default=())
-    specs = {node.name: node.spec for node in graph.convolutions}
+    specs = {node.name: node.spec for node in graph.computed if isinstance(node, Conv | Pool)}
     cuts = {0, 1, 2} | {index + 1 for index, name in enumerate(longest) if max(specs[name].stride) > 1}
     suffixes = [(longest[cut:],) for cut in sorted(cuts) if len(longest) - cut >= 2]
     return list(dict.fromkeys([(), whole, *suffixes]))
 
 
 def chains_of(graph: Graph) -> list[tuple[str, ...]]:
-    """The longest runs of convolutions, two at least, that a program could compute."""
+    """The longest runs of layers, two at least and a convolution among them, that a program could compute."""
     chains: list[list[str]] = []
     for node in graph.computed:
-        if not isinstance(node, Conv):
+        if not isinstance(node, Conv | Pool):
             continue
         try:
-            check_shared(node.spec)
+            check_shared(node.spec if isinstance(node, Conv) else pool_layer(node.spec).spec)
         except UnsupportedError:
             continue
         (before,) = graph.origins(node)
@@ -133,4 +141,24 @@ def chains_of(graph: Graph) -> list[tuple[str, ...]]:
             next(chain for chain in chains if chain[-1] == before).append(node.name)
         else:
             chains.append([node.name])
-    return [tuple(chain) for chain in chains if len(chain) > 1]
+    convolutions = {node.name for node in graph.convolutions}
+    return [tuple(chain) for chain in chains if len(chain) > 1 and convolutions & set(chain)]
+
+
+def shared_layers(network: Network) -> dict[str, Layer]:
+    """Every node that a program can run, as a layer: convolutions, and pooling that adds."""
+    found: dict[str, Layer] = {}
+    for node in network.graph.computed:
+        if isinstance(node, Conv):
+            found[node.name] = network.layers[node.name]
+        elif isinstance(node, Pool):
+            with suppress(UnsupportedError):
+                found[node.name] = pool_layer(node.spec)
+    return found
+
+
+def members_of(network: Network, names: Sequence[str]) -> list[Layer]:
+    """The layers of a program. Raises UnsupportedError for pooling that is no convolution."""
+    graph = network.graph
+    nodes = (graph.node(name) for name in names)
+    return [pool_layer(node.spec) if isinstance(node, Pool) else network.layers[node.name] for node in nodes]

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 from ..errors import SpecError
 from ..layer import Layer
-from ..spec import ConvSpec
 from .array import Folding
 from .config import EngineConfig, PassConfig
 from .cycles import units_needed
@@ -99,7 +98,7 @@ def make_program(
         row_margin=0,
         units=2,
         requantiser=unit,
-        passes=_placed(specs, folded, array.drain),
+        passes=_placed(layers, folded, array.drain),
         operands=operands,
         lut_elements=lut_elements(name, folded[0].multipliers, asked, lut_multipliers),
     )
@@ -116,12 +115,17 @@ def shared_unit(layers: tuple[Layer, ...]) -> tuple[int, RequantiserPlan]:
     return width, plan_requantisers(layers, width)
 
 
-def _placed(specs: Sequence[ConvSpec], folded: Sequence[Folding], drain: int) -> tuple[PassConfig, ...]:
+def _placed(layers: Sequence[Layer], folded: Sequence[Folding], drain: int) -> tuple[PassConfig, ...]:
     """The descriptors of all layers: weights and tables lie one after the other."""
     passes: list[PassConfig] = []
     weight_base = table_base = 0
-    for spec, folding in zip(specs, folded, strict=True):
-        item = replace(pass_config(spec, folding), weight_base=weight_base, table_base=table_base)
+    for layer, folding in zip(layers, folded, strict=True):
+        item = replace(
+            pass_config(layer.spec, folding),
+            weight_base=weight_base,
+            table_base=table_base,
+            uniform=not layer.spec.transposed and bool((layer.effective_weights == 1).all()),
+        )
         passes.append(item)
         weight_base += item.weight_words
         table_base += item.table_words(drain)

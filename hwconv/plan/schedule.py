@@ -34,7 +34,7 @@ Times = NDArray[np.int64]
 
 SKID = 2
 """Beats that stand in an engine's input register when it takes none."""
-QUEUE_ROOM = 11
+QUEUE_ROOM = 13
 """Beats in an engine's output queue when it stops reading results, at least."""
 QUEUE_NOTICE = 3
 """A beat taken from the full queue to the next result read, at most."""
