@@ -12,7 +12,7 @@ import numpy as np
 
 from .config import EngineConfig
 from .cycles import CREDIT, PERMIT, RECEIVE, SEND, Cycles, tile_durations
-from .schedule import NEVER, QUEUE_NOTICE, QUEUE_ROOM, SKID, EngineSchedule, Times, leaves_alone, spaced
+from .schedule import NEVER, SKID, EngineSchedule, Times, leaves_alone, room_behind, spaced
 from .settling import settling_cycles
 
 RECEIVER_CHANGE = 2
@@ -58,11 +58,22 @@ class _Layer(EngineSchedule):
         return int(self._starts[-1] + self._durations[-1])
 
     def send(self, not_before: int, room: Times) -> Times:
-        """When each result word is read; `room`: of each beat, when there was room behind."""
-        ready = np.maximum(self._starts[self._tile_of_word] + self._offset, room[self._beat_of_word])
+        """When each result word is read; `room`: when there was room for it behind."""
+        ready = np.maximum(self._starts[self._tile_of_word] + self._offset, room)
         ready[0] = max(ready[0], not_before)
         self._sent = spaced(ready)
         return self._sent
+
+    @property
+    def words(self) -> int:
+        return len(self._offset)
+
+    @property
+    def beats_sent(self) -> Times:
+        """When the last word of each beat was read."""
+        assert self._sent is not None
+        ends: Times = self._sent[self._word_ends]
+        return ends
 
     @property
     def units_sent(self) -> Times:
@@ -94,6 +105,8 @@ class ProgramSchedule:
         self._layers = [_Layer(self.config, index) for index in range(count)]
         self._tile_sent = np.full(self.frames * sum(layer.tiles for layer in self._layers), -NEVER)
         self._left = np.full(self.frames * sum(layer.output_beats for layer in self._layers), -NEVER)
+        self._words = np.full(self.frames * sum(layer.words for layer in self._layers), -NEVER)
+        self._ends = self._left.copy()
         self._given: Times | None = None
         self.input_beats, self.output_beats = self._layers[0].input_beats, self._layers[-1].output_beats
         self.last_start = 0
@@ -101,9 +114,10 @@ class ProgramSchedule:
     def take(self, offered: Times) -> None:
         """Takes in the cycles in which the input beats stand at the input, and finds when all else happens."""
         settling = SEQUENCER_CHANGE + settling_cycles(self.config)
-        ended, ready, tile_sent, left, starts = [], [], [], [], []
+        ended, ready, tile_sent, left, starts, words, ends = [], [], [], [], [], [], []
         received = sent = -NEVER
-        through, tile, beat, leaving = -int(NEVER), 0, 0, -int(NEVER)
+        through, tile, leaving = -int(NEVER), 0, -int(NEVER)
+        room, word = room_behind(self._words, self._ends, self._left), 0
         for frame in range(self.frames):
             coming = offered[frame * self.input_beats : (frame + 1) * self.input_beats]
             for index, layer in enumerate(self._layers):
@@ -114,8 +128,9 @@ class ProgramSchedule:
                 free = self._behind(self._tile_sent, tile, layer.tiles, self.config.units)
                 starts.append(layer.start(units, through + settling, free))
                 through = layer.through
-                room = self._behind(self._left, beat, layer.output_beats, QUEUE_ROOM) + QUEUE_NOTICE
-                sent = layer.send(int(sent) + SENDER_CHANGE, room)[-1]
+                words.append(layer.send(int(sent) + SENDER_CHANGE, room[word : word + layer.words]))
+                sent = words[-1][-1]
+                ends.append(layer.beats_sent)
                 tile_sent.append(layer.units_sent)
                 coming = layer.beats_ready
                 coming[0] = max(coming[0], leaving + 1)
@@ -129,11 +144,12 @@ class ProgramSchedule:
                 left.append(given)
                 leaving = int(given[-1])
                 tile += layer.tiles
-                beat += layer.output_beats
+                word += layer.words
             if frame == 0:
                 self.last_start = int(starts[-1][-1])
         self.ended, self.ready = np.concatenate(ended), np.concatenate(ready)
         self._tile_sent, self._left = np.concatenate(tile_sent), np.concatenate(left)
+        self._words, self._ends = np.concatenate(words), np.concatenate(ends)
         self._starts = np.concatenate(starts)
         self.taken = offered.copy()
         self.taken[SKID:] = np.maximum(self.taken[SKID:], self.ended[:-SKID] + 1)

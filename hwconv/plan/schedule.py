@@ -34,10 +34,12 @@ Times = NDArray[np.int64]
 
 SKID = 2
 """Beats that stand in an engine's input register when it takes none."""
-QUEUE_ROOM = 13
-"""Beats in an engine's output queue when it stops reading results, at least."""
-QUEUE_NOTICE = 3
-"""A beat taken from the full queue to the next result read, at most."""
+QUEUED = 12
+"""Beats in an engine's output queue with which it stops reading results; what is on its way then still finds room."""
+PUSH = 3
+"""A result read to its beat in the queue."""
+NOTICE = 2
+"""The output's register emptied, into which the queue's next beat goes, to the next result read."""
 NEVER = np.int64(1) << 60
 MOST_ROUNDS = 4000
 
@@ -53,6 +55,24 @@ def spaced(earliest: Times, steps: Times | int = 1) -> Times:
     index = np.arange(len(earliest), dtype=np.int64) * steps if isinstance(steps, int) else np.cumsum(steps) - steps
     times: Times = np.maximum.accumulate(earliest - index) + index
     return times
+
+
+def room_behind(sent: Times, ends: Times, handshakes: Times) -> Times:
+    """When there was room behind an engine for each result, by the times of the round before.
+
+    Those beats count that had come into the queue when the result was read: of results that come fast, more are on
+    their way when the queue is found full. A later time finds more beats there, never fewer, so that rounds lead to the
+    first time with room.
+
+    Parameters
+    ----------
+    sent : when each result was read, and `ends`, those that end a beat
+    handshakes : when each beat left
+    """
+    pushed = np.searchsorted(ends + PUSH, sent - 1, side="left")
+    before = pushed - QUEUED - 1  # one more is in the output's register
+    room: Times = np.where(before >= 0, handshakes[np.maximum(before, 0)] + NOTICE, -NEVER)
+    return room
 
 
 @dataclass
@@ -169,10 +189,8 @@ class EngineSchedule:
             self._await_units(allowed, self._sent)
         self._starts = spaced(allowed, self._durations)
         ready = self._starts[self._tile_of_word] + self._offset
-        if self._handshakes is not None:
-            behind = self._beat_of_word - QUEUE_ROOM
-            room = np.where(behind >= 0, self._handshakes[np.maximum(behind, 0)] + QUEUE_NOTICE, 0)
-            ready = np.maximum(ready, room)
+        if self._handshakes is not None and self._sent is not None:
+            ready = np.maximum(ready, room_behind(self._sent, self._sent[self._word_ends], self._handshakes))
         self._sent = spaced(ready)
         self.ready = self._sent[self._word_ends] + SEND
 
