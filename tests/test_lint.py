@@ -33,6 +33,7 @@ WAIVERS = (
     (ENGINE, "WIDTHTRUNC", "Operator ASSIGNW expects", "a part of a wide beat, which a shift brings down"),
     (ENGINE, "UNUSEDSIGNAL", "Bits of signal are not used", "sums and products are named whole"),
     (ENGINE, "UNUSEDSIGNAL", "Signal is not used", "equal modules are one, with the outputs of all"),
+    (ENGINE, "CASEINCOMPLETE", "Case values incompletely", "what it gives is set before; layers may be three"),
     (ENGINE, "CMPCONST", "Comparison is constant", "a clamp's bound that the sum cannot reach"),
     (ROM, "PINCONNECTEMPTY", "", "pins of the primitive that are left open on purpose"),
     (ROM, "UNUSEDSIGNAL", "Bits of signal are not used", "a block is wider than the word"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import FitError, SpecError, UnsupportedError, one_of
 from ..graph import INPUT, Add, Concat, Conv, Graph, Network, Node, Pool, Upscale
+from ..spec import dtype_bits
 from .add import AddPlan, plan_add
 from .area import Area
 from .array import divisors
@@ -586,7 +587,8 @@ def _pool(node: Pool, pace: int, widths: dict[str, Any], *, quick: bool) -> Pool
     which is computed only then.
     """
     spec = node.spec
-    beats = -(-spec.height * spec.width * spec.channels // widths["input_beat_bytes"])
+    frame_bytes = spec.height * spec.width * spec.channels * dtype_bits(spec.dtype) // 8
+    beats = -(-frame_bytes // widths["input_beat_bytes"])
     enough = pace // QUICK_POOL_SHARE if quick else max(pace // POOL_SHARE, beats)
     found, least = None, 0
     for lanes in (1, 2, 4, 8, 16, 32, MOST_LANES):
