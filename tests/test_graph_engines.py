@@ -15,8 +15,9 @@ from hwconv.errors import SpecError, UnsupportedError
 from hwconv.golden import graph as golden_graph
 from hwconv.golden import pool as golden_pool
 from hwconv.graph import Add, Concat, Conv, Graph, Pool, Upscale
+from hwconv.plan.graph_engines import streams_of
 from hwconv.plan.graph_explain import replacements
-from hwconv.plan.graph_plan import GraphPlan, plan_graph, streams_of
+from hwconv.plan.graph_plan import GraphPlan, plan_graph
 from hwconv.plan.graph_schedule import Deadlock
 from hwconv.plan.pool import plan_pool
 from hwconv.plan.queue_depths import QueueDepths
