@@ -124,6 +124,13 @@ def test_one_engine_for_ten_small_layers_has_the_shorter_latency(material):
     assert 2 * chosen.cycles.latency < apart.cycles.latency
 
 
+def test_what_is_chosen_is_not_slower_than_an_engine_a_layer(material):
+    """Also where the blocks beside the arrays take multipliers that these were given at first."""
+    loaded = load_network(material / MODELS["kws_ref_model"])
+    apart, chosen = (plan_network(loaded, target=TARGET, partition=each) for each in ("engines", "auto"))
+    assert chosen.cycles.interval <= apart.cycles.interval
+
+
 def test_layers_of_a_program_do_not_overlap_in_time_but_frames_do():
     """The array's cycles are a lower bound; what is between layers is the way of results back, and it is all there."""
     engine = plan_graph(network_of(shared()), programs=[CHAIN], multipliers=20).engines["flat"]

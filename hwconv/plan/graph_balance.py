@@ -53,9 +53,8 @@ def balanced_engines(
         refused: UnsupportedError | None = None
         lacking: list[tuple[int, int]] = []
         for each in found:
-            if planned and (len(planned) == MOST_COMPARED or each.length(optimise) > CLOSE * least):
-                break
-            if len(lacking) == MOST_COMPARED:
+            tried = len(planned) + len(lacking)
+            if tried == MOST_COMPARED or (tried and each.length(optimise) > CLOSE * least):
                 break
             try:
                 beats, engines = _planned(network, each, quick=quick)
@@ -73,7 +72,7 @@ def balanced_engines(
             if not lacking:
                 assert refused is not None
                 raise refused
-            # As much less for the arrays as the blocks beside them need at least.
+            # As much less for the arrays as the blocks beside them need at least; what is far slower has to wait.
             more, rest = min(lacking, key=sum)
             hard, rams = hard + more, rams + rest
 
