@@ -1,8 +1,10 @@
 """The floorplan: each multiplier of an array gets a site of its own, neighbours near each other."""
 
+from itertools import pairwise
+
 import pytest
 
-from hwconv.flow.floorplan import floorplan, multiplier_sites, place_elements
+from hwconv.flow.floorplan import floorplan, multiplier_sites, place_chains, place_elements
 from hwconv.targets import load_target
 
 SHAPES = [(9, 16), (1, 64), (2, 64), (4, 4), (16, 9), (1, 128), (12, 13), (1, 1)]
@@ -48,6 +50,37 @@ def test_an_array_that_is_too_large_is_left_to_the_placer():
 
 def test_a_die_that_has_not_been_looked_up_is_left_to_the_placer():
     assert place_elements(2, 2, multiplier_sites(load_target("lfe5u-12f-6"))) == {}
+
+
+@pytest.mark.parametrize(("chains", "length"), [(12, 12), (6, 2), (6, 24), (12, 13), (1, 1), (4, 16), (2, 52)])
+def test_a_chain_lies_on_neighbouring_sites_and_ends_on_the_side_of_the_middle(chains, length):
+    sites = multiplier_sites(load_target("lfe5u-85f-6"))
+    numbers = {site: (line, index) for line, row in enumerate(sites) for index, site in enumerate(row)}
+    places = place_chains(chains, length, sites)
+    assert set(places) == {(chain, number) for chain in range(chains) for number in range(length)}
+    assert len(set(places.values())) == chains * length
+    for chain in range(chains):
+        spots = [numbers[places[chain, number]] for number in range(length)]
+        assert len({line for line, _ in spots}) == 1
+        indices = [index for _, index in spots]
+        steps = {after - before for before, after in pairwise(indices)}
+        assert steps <= {1} or steps <= {-1}
+        assert abs(indices[0] - 25.5) <= abs(indices[-1] - 25.5) or chains <= 3
+
+
+def test_chains_that_are_longer_than_a_line_are_left_to_the_placer():
+    assert place_chains(4, 53, multiplier_sites(load_target("lfe5u-85f-6"))) == {}
+    assert place_chains(13, 12, multiplier_sites(load_target("lfe5u-85f-6"))) == {}
+    assert place_chains(2, 2, multiplier_sites(load_target("lfe5u-12f-6"))) == {}
+
+
+def test_an_array_of_chains_is_placed_chain_by_chain():
+    names = [f"core.array.pe_chain_{chain}_{number}.multiplier.mult" for chain in range(12) for number in range(12)]
+    cells = {name: {"type": "MULT18X18D", "attributes": {}} for name in names}
+    floorplan({"modules": {"top": {"cells": cells}}}, load_target("lfe5u-85f-6"))
+    sites = multiplier_sites(load_target("lfe5u-85f-6"))
+    assert [cells[name]["attributes"]["BEL"] for name in names[:12]] == sites[0][11::-1]
+    assert [cells[name]["attributes"]["BEL"] for name in names[-12:]] == sites[2][40:]
 
 
 def test_only_the_arrays_multipliers_are_fixed():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hwconv.cache import cached, content_hash
 from hwconv.errors import FitError, HwconvError, TimingError, ToolError
-from hwconv.flow.nextpnr import CONFIGURATION, LOG, REPORT, parse_lut_kinds, place_and_route
+from hwconv.flow.nextpnr import CONFIGURATION, LOG, PLACEMENT_VERSION, REPORT, parse_lut_kinds, place_and_route
 from hwconv.flow.report import BuildResult, SeedResult, parse_report
 from hwconv.flow.tools import find_program, find_tool, run_tool, tool_failure
 from hwconv.flow.wrapper import WRAPPER
@@ -65,7 +65,8 @@ def build(
     aim = clock_mhz if clock_mhz is not None else _DEFAULT_CLOCK_MHZ
 
     def route(seed: int) -> tuple[SeedResult, Path]:
-        key = content_hash([synthesis_key, nextpnr.version, target.size, target.package, target.speed, seed, aim])
+        part = [target.size, target.package, target.speed]
+        key = content_hash([synthesis_key, PLACEMENT_VERSION, nextpnr.version, *part, seed, aim])
         folder, _ = cached(
             "flow",
             f"route-{key}",

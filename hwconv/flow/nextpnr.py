@@ -13,6 +13,8 @@ from hwconv.targets import Target
 REPORT = "report.json"
 CONFIGURATION = "configuration.txt"
 LOG = "route.log"
+# Part of every key: a change of what is done to a netlist before it is placed makes old entries invisible.
+PLACEMENT_VERSION = 2
 
 # What nextpnr says when a design is too large for the part.
 _TOO_LARGE = re.compile(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from amaranth.hdl import Array, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Array, ClockSignal, Const, Instance, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.utils import bits_for
 
 from hwconv.plan.config import PassConfig
@@ -151,3 +151,10 @@ def delayed(m: Module, name: str, value: Value, cycles: int, *, reset: bool = Tr
         m.d.sync += register.eq(value)
         value = register
     return value
+
+
+def hop(m: Module, name: str, value: Value) -> Signal:
+    """`value`, a cycle later, from a register that synthesis merges with no equal one: it lies beside its own loads."""
+    near = Signal(len(value), name=f"near_{name}")
+    m.submodules[f"hop_{name}"] = Instance("hwconv_hop", p_WIDTH=len(value), i_clk=ClockSignal(), i_d=value, o_q=near)
+    return near

@@ -6,13 +6,13 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal,
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, delayed
+from hwconv.gateware.bounds import LoopCounter, delayed, hop
 from hwconv.plan.winograd_config import BRAM_LATENCY, PRODUCT_LATENCY, TILE_SLOTS, WinogradConfig
 
 MARK_LOADS = 2
 """Elements that share a register of marks: each mark has some 60 loads in an element."""
 MARK_HOPS = 2
-"""Registers of the marks on their way to the elements: one for each column of the slice, one for a few elements."""
+"""Registers of the marks on their way to the elements: one for each chain, one for a few elements."""
 ARRAY_LATENCY = BRAM_LATENCY + 1 + PRODUCT_LATENCY + 1 - MARK_HOPS
 """A step of the walk to its operands' registers, to its product, to the sum, as early as the marks set out."""
 
@@ -159,9 +159,9 @@ class WinogradElement(wiring.Component):
 class WinogradArray(wiring.Component):
     """``sum[position, column] = sum over channels of V[position, channel] * U[position, channel, column]``.
 
-    Element (row, column) multiplies position (``row % n``, ``row // n`` of the slice) of an output channel, `n` being
-    the rows of a tile. Sums leave through chains, one for each row of a tile and each of `drain_columns` columns:
-    output channel after output channel, column after column.
+    An element multiplies one position of the slice of one output channel. Sums leave through chains, one for each row
+    of a tile and each of `drain_columns` columns: output channel after output channel, column after column. Element
+    ``pe_chain_c_k`` is number `k` from the end that gives the sums out of the chain of ``o_c``.
 
     Latency: ARRAY_LATENCY cycles from the last step of a turn to `captured`; its sums are in `o` MARK_HOPS + 1 cycles
     later. Throughput: a turn every `turn_cycles`. It never stalls. All paths are cut by registers.
@@ -205,54 +205,44 @@ class WinogradArray(wiring.Component):
         last = delayed(m, "last", self.last, ARRAY_LATENCY)
         m.d.comb += self.captured.eq(last)
         marks = Cat(first, last, self.shift)
-        elements = []
-        slice_marks = [self._hop(m, f"slice_{column}", marks) for column in range(config.slice_columns)]
-        for row in range(config.rows):
-            place, column_of_slice = row % n, row // n
-            chain = column_of_slice % config.drain_columns
-            bits = [
-                config.sum_bits(place, column) for column in config.columns_of(column_of_slice, config.slice_columns)
-            ]
-            for column in range(config.columns):
-                if column % MARK_LOADS == 0:
-                    near = self._hop(m, f"{row}_{column}", slice_marks[column_of_slice])
-                weight = weights[config.weight_slot(place, column_of_slice)][column]
-                element = WinogradElement(len(operands[row]), len(weight), max(bits), chain_bits(config, place, chain))
-                m.submodules[f"pe_{row}_{column}"] = element
-                m.d.comb += [
-                    element.activation.eq(operands[row]),
-                    element.weight.eq(weight),
-                    element.restart.eq(near[0]),
-                    element.capture.eq(near[1]),
-                    element.shift.eq(near[2]),
-                ]
-                elements.append(element)
-        self._chain(m, elements)
+        for chain in range(config.drain_columns):
+            for row in range(n):
+                number = chain * n + row
+                elements = self._chain(m, chain, row, hop(m, f"chain_{number}", marks), operands, weights)
+                m.d.comb += getattr(self, f"o_{number}").eq(elements[0].o_chain)
+                for element, following in pairwise(elements):
+                    m.d.comb += element.i_chain.eq(following.o_chain)
         return m
 
-    @staticmethod
-    def _hop(m: Module, name: str, value: Value) -> Signal:
-        """`value`, a cycle later, from a register that synthesis merges with no equal one."""
-        near = Signal(len(value), name=f"near_{name}")
-        m.submodules[f"hop_{name}"] = Instance(
-            "hwconv_hop", p_WIDTH=len(value), i_clk=ClockSignal(), i_d=value, o_q=near
-        )
-        return near
-
-    def _chain(self, m: Module, elements: list[WinogradElement]) -> None:
-        """For each output channel: its columns, `drain_columns` at once."""
+    def _chain(
+        self, m: Module, chain: int, row: int, marks: Signal, operands: list[Signal], weights: list[list[Value]]
+    ) -> list[WinogradElement]:
+        """The elements of a chain, in the order in which their sums leave it: for each output channel its columns."""
         config = self._config
-        n, v = config.vertical.inputs, config.drain_columns
-        for chain in range(v):
-            for row in range(n):
-                places = [
-                    elements[(column_of_slice * n + row) * config.columns + column]
-                    for column in range(config.columns)
-                    for column_of_slice in range(chain, config.slice_columns, v)
-                ]
-                m.d.comb += getattr(self, f"o_{chain * n + row}").eq(places[0].o_chain)
-                for element, following in pairwise(places):
-                    m.d.comb += element.i_chain.eq(following.o_chain)
+        number = chain * config.vertical.inputs + row
+        places = [
+            (column, slice_column)
+            for column in range(config.columns)
+            for slice_column in range(chain, config.slice_columns, config.drain_columns)
+        ]
+        elements = []
+        for index, (column, slice_column) in enumerate(places):
+            if index % MARK_LOADS == 0:
+                near = hop(m, f"{number}_{index}", marks)
+            operand = operands[slice_column * config.vertical.inputs + row]
+            weight = weights[config.weight_slot(row, slice_column)][column]
+            bits = max(config.sum_bits(row, each) for each in config.columns_of(slice_column, config.slice_columns))
+            element = WinogradElement(len(operand), len(weight), bits, chain_bits(config, row, chain))
+            m.submodules[f"pe_chain_{number}_{index}"] = element
+            m.d.comb += [
+                element.activation.eq(operand),
+                element.weight.eq(weight),
+                element.restart.eq(near[0]),
+                element.capture.eq(near[1]),
+                element.shift.eq(near[2]),
+            ]
+            elements.append(element)
+        return elements
 
     def _operands(self, m: Module) -> list[Signal]:
         """The positions of this turn, in registers near the elements; the memory's outputs have one load each."""
@@ -278,7 +268,7 @@ class WinogradArray(wiring.Component):
         config = self._config
         found: list[list[Value]] = []
         for column, slots in enumerate(config.weight_roms):
-            address = self._hop(m, f"weights_{column}", self.weight)
+            address = hop(m, f"weights_{column}", self.weight)
             word = Signal(config.columns * sum(config.weight_widths[slot] for slot in slots), name=f"weights_{column}")
             m.submodules[f"rom_{column}"] = Instance(
                 weight_rom_name(config, column), i_clk=ClockSignal(), i_addr=address, o_data=word

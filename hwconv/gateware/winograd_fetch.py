@@ -1,15 +1,18 @@
 """Which tile is next, and its pixels, column by column and channel by channel."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
-from hwconv.gateware.bounds import LoopCounter, delayed, range_shape
+from hwconv.gateware.bounds import LoopCounter, delayed, hop, range_shape
 from hwconv.gateware.winograd_rows import wrapped
 from hwconv.plan.winograd_config import BRAM_LATENCY, WinogradConfig
 
-FETCH_LATENCY = 6
-"""A step's `read` mark to its pixels: sums of addresses, choice of the row, memory (2), byte, order of the rows."""
+FETCH_LATENCY = 7
+"""A step's `read` mark to its pixels: sums of addresses, choice of the row, memory (2), byte (2), order of the rows."""
+BYTES_AT_ONCE = 4
+"""Bytes of a word from which one is chosen in a cycle: two look-up tables a bit."""
 
 
 class TileSequencer(wiring.Component):
@@ -187,14 +190,21 @@ class TileFetch(wiring.Component):
         )
         turn = Signal.like(upcoming_turn)
         rows_inside = Signal(n)
-        base, second = (Signal(range(depth), name=name) for name in ("tile_base", "tile_second_base"))
+        # The sum of a base and what a column bank is ahead may reach beyond the banks; the offset takes it back.
+        bases = [
+            [Signal(self._address_bits, name=f"tile_{name}_{column}") for column in range(config.fetch_columns)]
+            for name in ("base", "second_base")
+        ]
         carries = [(self._first_bank(turn) + outputs) // n for turn in self._turns]
         with m.If(self.start):
             m.d.sync += [
                 turn.eq(upcoming_turn),
                 rows_inside.eq(inside),
-                base.eq(upcoming_base),
-                second.eq(next_base),
+                *(
+                    register.eq(base + ahead)
+                    for registers, base in zip(bases, (upcoming_base, next_base), strict=True)
+                    for register, ahead in zip(registers, self._offsets, strict=True)
+                ),
             ]
             with m.If(self.start_last):
                 m.d.sync += [
@@ -209,14 +219,13 @@ class TileFetch(wiring.Component):
                     upcoming_y.eq(upcoming_y + outputs),
                     upcoming_base.eq(Mux(self._choices(m, upcoming_turn, carries), next_base, upcoming_base)),
                 ]
-        x_offsets = self._offsets
         sums = []
-        for name, value in (("first", base), ("second", second)):
+        for name, registers in zip(("first", "second"), bases, strict=True):
             found = []
-            for column in range(config.fetch_columns):
-                register = Signal(self._address_bits, name=f"{name}_address_{column}", reset_less=True)
-                m.d.sync += register.eq(value + offset + x_offsets[column])
-                found.append(register)
+            for column, base in enumerate(registers):
+                address = Signal(self._address_bits, name=f"{name}_address_{column}", reset_less=True)
+                m.d.sync += address.eq(base + offset)
+                found.append(address)
             sums.append(found)
         return turn, sums, rows_inside
 
@@ -273,12 +282,8 @@ class TileFetch(wiring.Component):
         byte = LoopCounter(
             m, "byte", Const(config.word_bytes), config.word_bytes, self.next_byte | self.next_word, Const(0, 1)
         )
-        select = delayed(m, "byte", byte.count, 2 + BRAM_LATENCY, reset=False)
-        bytes_ = []
-        for bank in range(n * a):
-            register = Signal(8, name=f"byte_{bank}", reset_less=True)
-            m.d.sync += register.eq(self.words[bank].word_select(select, 8))
-            bytes_.append(register)
+        select = delayed(m, "byte", byte.count, 1 + BRAM_LATENCY, reset=False)
+        bytes_ = [self._byte(m, bank, hop(m, f"byte_{bank}", select)) for bank in range(n * a)]
         turn = delayed(m, "tile_rotation", rotation, FETCH_LATENCY - 1)
         inside = delayed(m, "tile_rows_inside", rows_inside, FETCH_LATENCY - 1)
         across = [delayed(m, f"tile_{item.name}", item, FETCH_LATENCY - 2) for item in columns_inside]
@@ -295,3 +300,19 @@ class TileFetch(wiring.Component):
                 with m.Else():
                     m.d.sync += pixel.eq(config.passes[0].input_zero_point)
                 m.d.comb += self.pixels[row * a + column].eq(pixel)
+
+    def _byte(self, m: Module, bank: int, select: Signal) -> Signal:
+        """The selected byte of a bank's word, two cycles later: first of each few, then of what is left."""
+        low = Signal(exact_log2(BYTES_AT_ONCE), name=f"byte_{bank}_low")
+        high = Signal(max(1, len(select) - len(low)), name=f"byte_{bank}_high", reset_less=True)
+        m.d.comb += low.eq(select)
+        m.d.sync += high.eq(select >> len(low))
+        few = []
+        for first in range(0, self._config.word_bytes, BYTES_AT_ONCE):
+            chosen = Signal(8, name=f"byte_{bank}_of_{first}", reset_less=True)
+            bits = self.words[bank][8 * first : 8 * min(first + BYTES_AT_ONCE, self._config.word_bytes)]
+            m.d.sync += chosen.eq(bits.word_select(low, 8))
+            few.append(chosen)
+        byte = Signal(8, name=f"byte_{bank}", reset_less=True)
+        m.d.sync += byte.eq(Cat(few).word_select(high, 8))
+        return byte

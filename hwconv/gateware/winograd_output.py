@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal,
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, delayed
+from hwconv.gateware.bounds import LoopCounter, delayed, hop
 from hwconv.gateware.requantise import Requantiser
 from hwconv.gateware.winograd_array import MARK_HOPS, chain_bits
 from hwconv.gateware.winograd_network import AdderNetwork, ExactDivision
@@ -26,7 +26,7 @@ class TurnStore(wiring.Component):
     -------
     write, columns : In, columns of one output channel: ``drain_columns`` of them, all rows of outputs
     turn_end : In, with the last ones of a turn. `fold_end` : In, with the last ones of a fold
-    o : Out, as `columns`; `arrive` : Out
+    o : Out, as `columns`; `coming` : Out, a cycle before it
     """
 
     def __init__(self, config: WinogradConfig, width: int) -> None:
@@ -38,7 +38,7 @@ class TurnStore(wiring.Component):
                 "turn_end": In(1),
                 "fold_end": In(1),
                 "o": Out(width),
-                "arrive": Out(1),
+                "coming": Out(1),
             }
         )
 
@@ -84,7 +84,7 @@ class TurnStore(wiring.Component):
             i_r_addr=read.count,
             o_r_data=self.o,
         )
-        m.d.comb += self.arrive.eq(delayed(m, "reading", reading, BRAM_LATENCY))
+        m.d.comb += self.coming.eq(delayed(m, "reading", reading, BRAM_LATENCY - 1))
         return m
 
 
@@ -129,8 +129,8 @@ class TileResults(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self._config
-        arrive, columns = self._arrivals(m)
-        load, rows = self._gather(m, arrive, columns)
+        coming, columns = self._arrivals(m)
+        load, rows = self._gather(m, coming, columns)
         presenting, row_start, row = self._rows(m, load, rows)
         values, latency = self._pixels(m, row_start, row)
         wait = config.result_latency - latency
@@ -149,7 +149,9 @@ class TileResults(wiring.Component):
         return m
 
     def _arrivals(self, m: Module) -> tuple[Value, list[list[Value]]]:
-        """The vertical transforms: `drain_columns` columns of outputs, in the order of the horizontal one."""
+        """The vertical transforms: `drain_columns` columns of outputs, in the order of the horizontal one, and, a cycle
+        before, that some come.
+        """
         config = self._config
         n, v, single = config.vertical.inputs, config.drain_columns, config.turns == 1
         pieces = config.slice_columns // v
@@ -182,14 +184,14 @@ class TileResults(wiring.Component):
             m.d.comb += [i.eq(getattr(self, f"i_{chain * n + index}")) for index, i in enumerate(network.inputs)]
             columns.append(network.results)
         latency = MARK_HOPS + config.vertical.output.latency
-        arrive = delayed(m, "arrive", piece_taken, latency)
+        coming = delayed(m, "coming", piece_taken, latency - 1)
         if single:
-            return arrive, columns
+            return coming, columns
         flat = Cat(value for values in columns for value in values)
         m.submodules.store = store = TurnStore(config, len(flat))
         turn_end = delayed(m, "turn_end", walk_end, latency)
         m.d.comb += [
-            store.write.eq(arrive),
+            store.write.eq(delayed(m, "arrive", coming, 1)),
             store.columns.eq(flat),
             store.turn_end.eq(turn_end),
             store.fold_end.eq(turn_end & delayed(m, "last_turn", last_turn, latency)),
@@ -201,28 +203,30 @@ class TileResults(wiring.Component):
             for value in values:
                 kept[-1].append(store.o[start : start + len(value)].as_signed())
                 start += len(value)
-        return store.arrive, kept
+        return store.coming, kept
 
-    def _gather(self, m: Module, arrive: Value, columns: list[list[Value]]) -> tuple[Value, list[list[Value]]]:
-        """All columns of an output channel, row by row, and whether they are there."""
+    def _gather(self, m: Module, coming: Value, columns: list[list[Value]]) -> tuple[Value, list[list[Signal]]]:
+        """All columns of an output channel, row by row, and, a cycle before they are there, that the last ones come."""
         config = self._config
         v = config.drain_columns
+        arrive = delayed(m, "arrive_counted", coming, 1)
         arrival = LoopCounter(m, "arrival", Const(config.arrivals), config.arrivals, arrive, Const(0, 1))
-        rows: list[list[Value]] = []
+        rows = []
         for row in range(config.vertical.outputs):
             incoming = [values[row] for values in columns]
-            kept = []
-            for column in range(config.horizontal.inputs - v):
-                bits = max(len(incoming[column % v]), 1)
-                kept.append(Signal(signed(bits), name=f"kept_{row}_{column}", reset_less=True))
-            with m.If(arrive):
-                for register, value in zip(kept, [*kept[v:], *incoming], strict=True) if kept else ():
-                    m.d.sync += register.eq(value)
-            rows.append([*kept, *incoming])
+            kept = [
+                Signal(signed(max(len(incoming[column % v]), 1)), name=f"kept_{row}_{column}", reset_less=True)
+                for column in range(config.horizontal.inputs)
+            ]
+            with m.If(hop(m, f"arrive_{row}", coming)):
+                m.d.sync += [register.eq(value) for register, value in zip(kept, [*kept[v:], *incoming], strict=True)]
+            rows.append(kept)
         return arrive & arrival.last, rows
 
-    def _rows(self, m: Module, load: Value, rows: list[list[Value]]) -> tuple[Signal, Value, list[Signal]]:
-        """Row after row of a loaded channel: whether there is one, its first cycle, and its values."""
+    def _rows(self, m: Module, load: Value, rows: list[list[Signal]]) -> tuple[Signal, Value, list[Signal]]:
+        """Row after row of a gathered channel: whether there is one, its first cycle, and its values. What moves the
+        registers is decided a cycle before, so that each row has its own copy.
+        """
         config = self._config
         never = Const(0, 1)
         presenting = Signal()
@@ -240,11 +244,13 @@ class TileResults(wiring.Component):
             for row in range(len(rows))
         ]
         for row, (registers, values) in enumerate(zip(held, rows, strict=True)):
+            take, move = hop(m, f"move_{row}", Cat(load, load | beat.last))
             for column, register in enumerate(registers):
                 following = held[row + 1][column] if row + 1 < len(held) else register
-                with m.If(load | beat.last):
-                    m.d.sync += register.eq(Mux(load, values[column], following))
-        return presenting, presenting & (beat.count == 0), held[0]
+                with m.If(move):
+                    m.d.sync += register.eq(Mux(take, values[column], following))
+        row_start = delayed(m, "row_begins", presenting & (beat.count == 0), 1)
+        return delayed(m, "presented", presenting, 1), row_start, held[0]
 
     def _pixels(self, m: Module, row_start: Value, row: list[Signal]) -> tuple[list[Value], int]:
         """The accumulators of `requantisers` pixels, and how many cycles they are behind the row."""
@@ -280,7 +286,7 @@ class TileResults(wiring.Component):
         """The table entry of the channel whose accumulators are at the requantisers."""
         config = self._config
         depth = config.table_depth
-        loaded = delayed(m, "loaded", load, 1)
+        loaded = delayed(m, "loaded", load, 2)
         channel = LoopCounter(m, "channel", Const(depth), depth, loaded, Const(0, 1))
         # The counter goes on as the rows of its channel begin: its value before that is the channel's.
         current = Signal.like(channel.count)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .cycles import FRAMES_CHECKED, PERMIT, RECEIVE, SEND, Cycles, row_units
 from .winograd_config import BRAM_LATENCY, PRODUCT_LATENCY, WinogradConfig
 
-FETCH = 8
+FETCH = 9
 """Start of a tile to the pixels of its first columns."""
 OPERANDS = BRAM_LATENCY + 1 + PRODUCT_LATENCY + 2
 """A step of the array's walk to the first cycle in which its turn's sums may leave."""
@@ -54,7 +54,7 @@ def result_cycles(config: WinogradConfig) -> int:
         pieces = config.columns * config.slice_columns // config.drain_columns
         captured += pieces + BRAM_LATENCY
     arrived = captured + (config.columns - 1) * config.channel_cycles + config.arrivals - 1
-    first = arrived + config.vertical.output.latency + 1 + config.result_latency + config.requantiser.latency
+    first = arrived + config.vertical.output.latency + 2 + config.result_latency + config.requantiser.latency
     return first + config.vertical.outputs * config.row_cycles - 1
 
 

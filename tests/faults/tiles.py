@@ -73,7 +73,7 @@ FAULTS = (
         name="a sum that wraps is one bit short",
         kind="accumulator",
         engine=ENGINE,
-        edit=Verilog("pe_0_0", r"\? total\[23:0\]", "? { total[22], total[22:0] }"),
+        edit=Verilog("pe_chain_0_0", r"\? total\[23:0\]", "? { total[22], total[22:0] }"),
     ),
     Described(
         name="a position of a folded lane takes the operand of the one beside it",
