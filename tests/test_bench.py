@@ -154,6 +154,7 @@ def test_the_command_measures_writes_and_prints(tmp_path: Path, capsys: pytest.C
         (["--network", "absent.tflite", "--layers", "fc"], 2, "without --network"),
         (["--route", "--multipliers", "16"], 2, "--route"),
         (["--route", "--no-simulation"], 2, "--route"),
+        (["--route", "--layers", "1x1"], 1, "3x3, dw3x3, 3x3_w4"),
     ],
 )
 def test_a_wrong_option_is_one_line(
@@ -179,6 +180,13 @@ def test_the_table_is_the_one_that_is_promised() -> None:
     assert (bench_layer("1x1").parameters.weights == bench_layer("1x1").parameters.weights).all()
     with pytest.raises(HwconvError, match="no layer"):
         run.chosen(["5x5"], None)
+
+
+def test_a_peak_counts_products_and_the_macs_that_a_tile_saves() -> None:
+    assert [run.generate(layer, asked, "ecp5").plan.peak_macs for layer, asked in routing.ENGINES] == [144, 64, 4 * 144]
+    assert run.generate("3x3_int4", 16, "ecp5").plan.peak_macs == 32
+    assert routing.chosen(None) == list(routing.ENGINES)
+    assert routing.chosen(["3x3_w4"]) == [("3x3_w4", 144)]
 
 
 def test_goals_tell_aim_floor_and_below() -> None:
@@ -213,7 +221,7 @@ def test_a_routed_row_is_the_median_seed() -> None:
     assert routing.verdicts(row) == ("aim", "aim")
     assert CLOCK_MHZ[8].verdict(181.0) == "below"
     assert "array.pe_0_0.sum to drain.word" in page.path_text(row)
-    assert routing.RUNS == 16
+    assert len(routing.ENGINES) * routing.RUNS_EACH == 24
 
 
 def test_variants_are_measured_by_name_only_each_at_sizes_of_its_own() -> None:

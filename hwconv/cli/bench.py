@@ -50,7 +50,7 @@ def bench(
         bool, typer.Option("--simulation/--no-simulation", help="Measure, or list plans and what is recorded.")
     ] = True,
     route: Annotated[
-        bool, typer.Option("--route", help="Place and route two engines instead: 16 runs of some minutes each.")
+        bool, typer.Option("--route", help="Place and route three engines instead: 24 runs of some minutes each.")
     ] = False,
     network: Annotated[
         list[Path] | None,
@@ -84,8 +84,10 @@ def bench(
     json: Json = False,
 ) -> None:
     """Measure the fixed table of layers: exactness, cycles, utilisation, speed; with --route clock and area."""
-    if (network or route) and (layers is not None or multipliers is not None or not simulation):
-        raise typer.BadParameter("--layers, --multipliers and --no-simulation go without --network and --route")
+    if (network or route) and (multipliers is not None or not simulation):
+        raise typer.BadParameter("--multipliers and --no-simulation go without --network and --route")
+    if network and layers is not None:
+        raise typer.BadParameter("--layers goes without --network")
     if network:
         if seeds is not None and not route:
             raise typer.BadParameter("--seeds goes with --route")
@@ -96,10 +98,12 @@ def bench(
         raise typer.BadParameter("--target, --seeds and --optimise go with --network")
     from hwconv.bench.run import chosen
 
-    engines = chosen(layers.split(",") if layers else None, _numbers(multipliers))
+    names = layers.split(",") if layers else None
     if route:
-        _route(output, jobs, json)
-    elif simulation:
+        _route(names, output, jobs, json)
+        return
+    engines = chosen(names, _numbers(multipliers))
+    if simulation:
         _measure(engines, output, jobs, json)
     else:
         _list(engines, output, json)
@@ -191,13 +195,14 @@ def _list(engines: list[tuple[str, int]], output: Path, json: bool) -> None:
         print_text(*_tables(rows), *([routing_table(routed)] if routed else []))
 
 
-def _route(output: Path, jobs: int, json: bool) -> None:
+def _route(layers: list[str] | None, output: Path, jobs: int, json: bool) -> None:
     from hwconv.bench import page, record, routing
     from hwconv.bench.tables import routing_table
 
+    engines = routing.chosen(layers)
     rows = []
-    with progress("routing", total=routing.RUNS) as step:
-        for row in routing.route(jobs, step):
+    with progress("routing", total=len(engines) * routing.RUNS_EACH) as step:
+        for row in routing.route(engines, jobs, step):
             rows.append(row)
             record.save_rows(output, record.ROUTING, [row])
             (output / record.PAGE).write_text(page.render(output), encoding="utf-8")

@@ -7,13 +7,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwconv.gateware.bounds import LoopCounter, delayed, hop
-from hwconv.plan.winograd_config import BRAM_LATENCY, PRODUCT_LATENCY, TILE_SLOTS, WinogradConfig
+from hwconv.gateware.winograd_transform import READ_LATENCY
+from hwconv.plan.winograd_config import PRODUCT_LATENCY, TILE_SLOTS, WinogradConfig
 
 MARK_LOADS = 2
 """Elements that share a register of marks: each mark has some 60 loads in an element."""
 MARK_HOPS = 2
 """Registers of the marks on their way to the elements: one for each chain, one for a few elements."""
-ARRAY_LATENCY = BRAM_LATENCY + 1 + PRODUCT_LATENCY + 1 - MARK_HOPS
+OPERAND_LATENCY = READ_LATENCY + 1
+"""A step of the walk to its operands' registers."""
+ARRAY_LATENCY = OPERAND_LATENCY + PRODUCT_LATENCY + 1 - MARK_HOPS
 """A step of the walk to its operands' registers, to its product, to the sum, as early as the marks set out."""
 
 
@@ -169,7 +172,7 @@ class WinogradArray(wiring.Component):
     Members
     -------
     first, last, turn, weight : In, of :class:`TileWalk`
-    v_0, ... : In, transformed positions, row by row, BRAM_LATENCY cycles after their address
+    v_0, ... : In, transformed positions, row by row, READ_LATENCY cycles after their address
     shift : In, the chains move, MARK_HOPS cycles later
     captured : Out, the sums of a turn are in the chains MARK_HOPS + 1 cycles later
     o_0, ... : Out, ``chain * n + row``
@@ -199,9 +202,8 @@ class WinogradArray(wiring.Component):
         n = config.vertical.inputs
         operands = self._operands(m)
         weights = self._weights(m)
-        operand_delay = BRAM_LATENCY + 1
         # All elements see the same marks in the same cycle: from one register they would cross the die.
-        first = delayed(m, "first", self.first, operand_delay + PRODUCT_LATENCY - MARK_HOPS)
+        first = delayed(m, "first", self.first, OPERAND_LATENCY + PRODUCT_LATENCY - MARK_HOPS)
         last = delayed(m, "last", self.last, ARRAY_LATENCY)
         m.d.comb += self.captured.eq(last)
         marks = Cat(first, last, self.shift)
@@ -248,7 +250,7 @@ class WinogradArray(wiring.Component):
         """The positions of this turn, in registers near the elements; the memory's outputs have one load each."""
         config = self._config
         width = config.horizontal.inputs
-        turn = delayed(m, "operand_turn", self.turn, BRAM_LATENCY, reset=False)
+        turn = delayed(m, "operand_turn", self.turn, READ_LATENCY, reset=False)
         found = []
         for row in range(config.rows):
             place, column_of_slice = row % config.vertical.inputs, row // config.vertical.inputs
@@ -264,7 +266,7 @@ class WinogradArray(wiring.Component):
         return found
 
     def _weights(self, m: Module) -> list[list[Value]]:
-        """The weights of every slot, one a column, in step with the operands."""
+        """The weights of every slot, one a column, in step with the operands: each in a register, halfway there."""
         config = self._config
         found: list[list[Value]] = []
         for column, slots in enumerate(config.weight_roms):
@@ -276,8 +278,10 @@ class WinogradArray(wiring.Component):
             start = 0
             for slot in slots:
                 bits, channels = config.weight_widths[slot], []
-                for _ in range(config.columns):
-                    channels.append(word[start : start + bits].as_signed())
+                for index in range(config.columns):
+                    register = Signal(signed(bits), name=f"weight_{slot}_{index}", reset_less=True)
+                    m.d.sync += register.eq(word[start : start + bits].as_signed())
+                    channels.append(register)
                     start += bits
                 found.append(channels)
         return found

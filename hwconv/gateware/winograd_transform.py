@@ -4,9 +4,12 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal,
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, delayed
+from hwconv.gateware.bounds import LoopCounter, delayed, hop
 from hwconv.gateware.winograd_network import AdderNetwork
-from hwconv.plan.winograd_config import TILE_SLOTS, WinogradConfig
+from hwconv.plan.winograd_config import BRAM_LATENCY, TILE_SLOTS, WinogradConfig
+
+READ_LATENCY = 1 + BRAM_LATENCY
+"""The address of a channel to its positions: a register beside each memory, and the memory."""
 
 
 class TileTransform(wiring.Component):
@@ -23,7 +26,7 @@ class TileTransform(wiring.Component):
     -------
     pixels, valid, last : In, of :class:`~hwconv.gateware.winograd_fetch.TileFetch`
     address : In, channel of the tile to read, in the half of the memory that its tile is in
-    o_0, ... : Out, signed: the positions, row by row, RAM_LATENCY cycles after their address
+    o_0, ... : Out, signed: the positions, row by row, READ_LATENCY cycles after their address
     """
 
     def __init__(self, config: WinogradConfig) -> None:
@@ -118,7 +121,7 @@ class TileTransform(wiring.Component):
             i_w_en=enable,
             i_w_addr=address,
             i_w_data=Cat(value[:bits] for value, bits in zip(results, widths, strict=True)),
-            i_r_addr=self.address,
+            i_r_addr=hop(m, f"address_{row}", self.address),
             o_r_data=word,
         )
         start = 0

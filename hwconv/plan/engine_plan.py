@@ -106,6 +106,11 @@ class EnginePlan:
         return self.config.pixels * self.config.columns
 
     @property
+    def peak_macs(self) -> float:
+        """MACs of the layer in a cycle in which no multiplier idles."""
+        return self.products
+
+    @property
     def products_asked(self) -> int:
         """Products that the multipliers asked for would make in a cycle."""
         return self.asked * self.config.operands.products

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 from ..errors import SpecError, UnsupportedError, one_of
@@ -102,6 +102,11 @@ class WinogradPlan(EnginePlan):
     @property
     def products_asked(self) -> int:
         return self.asked
+
+    @property
+    def peak_macs(self) -> float:
+        axes = (self.config.vertical, self.config.horizontal)
+        return self.multipliers * prod(axis.outputs * (axis.inputs - axis.outputs + 1) / axis.inputs for axis in axes)
 
     @property
     def macs_per_multiplier(self) -> float:

@@ -14,7 +14,7 @@ from .winograd_config import BRAM_LATENCY, PRODUCT_LATENCY, WinogradConfig
 
 FETCH = 9
 """Start of a tile to the pixels of its first columns."""
-OPERANDS = BRAM_LATENCY + 1 + PRODUCT_LATENCY + 2
+OPERANDS = BRAM_LATENCY + 2 + PRODUCT_LATENCY + 2
 """A step of the array's walk to the first cycle in which its turn's sums may leave."""
 COLLECT = 2
 """The last result of a band to the first word read."""
