@@ -148,6 +148,8 @@ def _other_operator(
                 return operator
             name = one(random, sorted(operator.options))
             value = int(random.integers(-1, 6)) if name in BYTES else _int32(random)
+            if isinstance(operator.options[name], bool):
+                value = bool(value)
             return replace(operator, options=operator.options | {name: value})
 
 
