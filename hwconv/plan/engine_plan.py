@@ -296,11 +296,11 @@ def module_name(name: str) -> str:
     return cleaned if cleaned[0].isalpha() and cleaned not in KEYWORDS else f"conv_{cleaned}"
 
 
-def cluster_columns(columns: int, operands: OperandFormat) -> int:
-    """Columns that share a hop register and a weight ROM: :data:`CLUSTER` multipliers, more with short weights."""
+def cluster_columns(columns: int, operands: OperandFormat, multipliers: int = CLUSTER) -> int:
+    """Columns that share a hop register and a weight ROM: so many multipliers, more with short weights."""
     lanes = columns // operands.products
-    fitting = min(2 * CLUSTER, max(CLUSTER, BLOCK_RAM_WIDTH // operands.lane_bits))
-    limit = fitting if operands.products == 1 else CLUSTER
+    fitting = min(2 * multipliers, max(multipliers, BLOCK_RAM_WIDTH // operands.lane_bits))
+    limit = fitting if operands.products == 1 else multipliers
     return operands.products * largest_divisor(lanes, limit)
 
 

@@ -23,6 +23,9 @@ from .partition import check_shared
 from .requantise import RequantiserPlan, plan_requantisers
 from .shared_array import SharedArray, array_cost, check_array, fold, program_beat, shared_arrays
 
+PROGRAM_CLUSTER = 8
+"""Columns that share a hop register: every layer waits for the hops of the one before."""
+
 
 def make_program(
     layers: Sequence[Layer],
@@ -89,7 +92,7 @@ def make_program(
         columns=array.columns,
         ports=array.ports,
         word_channels=array.word_channels,
-        cluster=cluster_columns(array.columns, operands),
+        cluster=cluster_columns(array.columns, operands, PROGRAM_CLUSTER),
         requantisers=array.requantisers,
         accumulator_width=width,
         input_beat_bytes=beat,
