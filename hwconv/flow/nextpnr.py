@@ -7,6 +7,7 @@ from pathlib import Path
 from hwconv.errors import FitError
 from hwconv.flow.constants import local_constants
 from hwconv.flow.floorplan import floorplan
+from hwconv.flow.memory_sites import place_weights
 from hwconv.flow.tools import Tool, run_tool, tool_failure
 from hwconv.targets import Target
 
@@ -44,6 +45,7 @@ def place_and_route(
     """
     design = json.loads(netlist.read_text())
     floorplan(design, target)
+    place_weights(design, target)
     local_constants(design)
     (folder / "netlist.json").write_text(json.dumps(design))
     code, output = run_tool(

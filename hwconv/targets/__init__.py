@@ -31,6 +31,7 @@ class Target:
         block_rams: block RAMs of 18 kbit.
         multiplier_lines, multiplier_blocks: rows and first columns of the tiles that hold the multipliers, four to a
             block; empty where they have not been looked up.
+        block_ram_lines: rows of the tiles that hold the block RAMs, four to each of the same blocks.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Target:
     block_rams: int
     multiplier_lines: tuple[int, ...] = ()
     multiplier_blocks: tuple[int, ...] = ()
+    block_ram_lines: tuple[int, ...] = ()
 
 
 def list_targets() -> list[Target]:
