@@ -89,15 +89,27 @@ def test_every_block_lies_near_the_multipliers_that_it_feeds() -> None:
                 assert squared(middle, where[f"core.weights.rom_{rom}.block_{bank}_{column}"]) <= 12**2 + 15**2
 
 
-def test_only_weights_that_lie_several_deep_are_placed() -> None:
-    assert not [name for name in placed(engine("core.", columns=8, roms=2, banks=1)) if "weights" in name]
-    others = engine("core.", columns=8, roms=2, banks=2) | {
-        "core.drain.table_0.block_1_0": {"type": "DP16KD", "attributes": {}},
-        "core.activations_0.g_block.g_bank[0].g_column[0].block.ebr": {"type": "DP16KD", "attributes": {}},
-    }
-    assert sorted(name for name in placed(others) if "multiplier" not in name) == [
-        f"core.weights.rom_{rom}.block_{bank}_0" for rom in range(2) for bank in range(2)
+ACTIVATIONS = "core.activations_0.g_block.g_bank[0].g_column[0].block.ebr"
+
+
+def others() -> Cells:
+    names = ("core.drain.table_0.block_1_0", ACTIVATIONS)
+    return {name: {"type": "DP16KD", "attributes": {}} for name in names}
+
+
+def test_engines_whose_weights_are_one_block_deep_are_left_to_the_placer() -> None:
+    shallow = engine("core.", columns=8, roms=2, banks=1) | others()
+    assert not [name for name in placed(shallow) if "multiplier" not in name]
+
+
+def test_activations_are_beside_the_first_column_and_all_else_finds_its_own_place() -> None:
+    sites = placed(engine("core.", columns=8, roms=2, banks=2) | others())
+    assert sorted(name for name in sites if "multiplier" not in name) == [
+        ACTIVATIONS,
+        *(f"core.weights.rom_{rom}.block_{bank}_0" for rom in range(2) for bank in range(2)),
     ]
+    assert sites["core.array.pe_0_0.multiplier.mult"].startswith("X4/Y10/")
+    assert sites[ACTIVATIONS].startswith("X4/Y22/")
 
 
 def test_weights_follow_the_first_row_of_their_own_engine() -> None:

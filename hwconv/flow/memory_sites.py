@@ -2,7 +2,8 @@
 
 Weights that take several block RAMs one behind the other are chosen among them, and each of those blocks must reach the
 same multipliers. Placers spread such blocks over the die: wires from block to choice were five of the eight
-nanoseconds of ten layers on 128 multipliers.
+nanoseconds of ten layers on 128 multipliers. The blocks of the activations, which would find what is left, are put
+beside the array's first column before.
 """
 
 import re
@@ -14,6 +15,7 @@ import numpy as np
 from hwconv.targets import Target
 
 _BLOCK = re.compile(r"^(?P<engine>.*?)weights\.rom_(?P<rom>\d+)\.block_(?P<bank>\d+)_(?P<column>\d+)$")
+_ACTIVATIONS = re.compile(r"^(?P<engine>.*?)activations_\d+\.")
 _ELEMENT = re.compile(r"^(?P<engine>.*?)array\.(?:pe|pair)_0_(?P<column>\d+)\.multiplier\b")
 _SITE = re.compile(r"^X(\d+)/Y(\d+)/")
 # Within a block of nine columns of tiles: the columns and names of its four block RAMs.
@@ -74,32 +76,42 @@ def place_weights(design: dict[str, Any], target: Target) -> None:
 
     Weights enter an array at its first row, so many columns from each memory, the first in the lowest bits.
     """
-    sites = block_ram_sites(target)
     elements: dict[str, dict[int, Point]] = defaultdict(dict)
     blocks: dict[str, list[tuple[int, int, int, Any]]] = defaultdict(list)
+    activations: dict[str, list[Any]] = defaultdict(list)
     for module in design["modules"].values():
-        for name, cell in module["cells"].items():
+        for name, cell in sorted(module["cells"].items()):
             if cell["type"] == "MULT18X18D" and (found := _ELEMENT.match(name)):
                 if place := _SITE.match(cell["attributes"].get("BEL", "")):
                     elements[found["engine"]][int(found["column"])] = (int(place[1]), int(place[2]))
             elif cell["type"] == "DP16KD" and (found := _BLOCK.match(name)):
                 place_of = (int(found["rom"]), int(found["bank"]), int(found["column"]))
                 blocks[found["engine"]].append((*place_of, cell))
-    cells, points = [], []
-    for engine, found_blocks in sorted(blocks.items()):
-        if max(bank for _, bank, _, _ in found_blocks) == 0:
-            continue
-        lanes = (1 + max(elements[engine], default=-1)) / (1 + max(rom for rom, _, _, _ in found_blocks))
-        wide = 1 + max(column for _, _, column, _ in found_blocks)
-        for rom, _, column, cell in sorted(found_blocks, key=lambda each: each[:3]):
-            first = int((rom + column / wide) * lanes)
-            last = max(first + 1, int(np.ceil((rom + (column + 1) / wide) * lanes)))
-            fed = [elements[engine][lane] for lane in range(first, last) if lane in elements[engine]]
-            if fed:
-                cells.append(cell)
-                points.append((float(np.mean([x for x, _ in fed])), float(np.mean([y for _, y in fed]))))
-    if len(points) > len(sites):
+            elif cell["type"] == "DP16KD" and (found := _ACTIVATIONS.match(name)):
+                activations[found["engine"]].append(cell)
+    deep = [engine for engine in sorted(blocks) if elements[engine] and max(bank for _, bank, _, _ in blocks[engine])]
+    first = [(cell, elements[engine][min(elements[engine])]) for engine in deep for cell in activations[engine]]
+    weights = [each for engine in deep for each in _weights(blocks[engine], elements[engine])]
+    sites = block_ram_sites(target)
+    if len(first) + len(weights) > len(sites):
         return
-    names = list(sites)
-    for cell, site in zip(cells, nearest_sites(points, list(sites.values())), strict=True):
-        cell["attributes"]["BEL"] = names[site]
+    for wanted in (first, weights):
+        names = list(sites)
+        found_sites = nearest_sites([point for _, point in wanted], list(sites.values()))
+        for (cell, _), site in zip(wanted, found_sites, strict=True):
+            cell["attributes"]["BEL"] = names[site]
+            del sites[names[site]]
+
+
+def _weights(blocks: list[tuple[int, int, int, Any]], elements: dict[int, Point]) -> list[tuple[Any, Point]]:
+    """The blocks of an engine, and the middle of what each of them feeds, as far as that has sites."""
+    lanes = (1 + max(elements)) / (1 + max(rom for rom, _, _, _ in blocks))
+    wide = 1 + max(column for _, _, column, _ in blocks)
+    found = []
+    for rom, _, column, cell in sorted(blocks, key=lambda each: each[:3]):
+        low = int((rom + column / wide) * lanes)
+        high = max(low + 1, int(np.ceil((rom + (column + 1) / wide) * lanes)))
+        fed = [elements[lane] for lane in range(low, high) if lane in elements]
+        if fed:
+            found.append((cell, (float(np.mean([x for x, _ in fed])), float(np.mean([y for _, y in fed])))))
+    return found
