@@ -253,12 +253,15 @@ class TileFetch(wiring.Component):
         upcoming_offset = Signal(self._address_bits, init=origin)
         x = Signal(x_shape, name="x")
         offset = Signal(self._address_bits, name="offset", reset_less=True)
-        with m.If(self.next_group):
-            m.d.sync += [offset.eq(offset + words), x.eq(x + a)]
-        with m.If(self.next_byte):
-            m.d.sync += [offset.eq(offset - back), x.eq(x - across * a)]
-        with m.If(self.next_word):
-            m.d.sync += [offset.eq(offset - back + 1), x.eq(x - across * a)]
+        # One sum each, with the step chosen before: a sum for each step would be chosen among behind.
+        step = Signal.like(offset, name="offset_step")
+        x_step = Signal(range_shape(-across * a, a))
+        m.d.comb += [
+            step.eq(Mux(self.next_group, words, Mux(self.next_byte, -back, 1 - back))),
+            x_step.eq(Mux(self.next_group, a, -across * a)),
+        ]
+        with m.If(self.next_group | self.next_byte | self.next_word):
+            m.d.sync += [offset.eq(offset + step), x.eq(x + x_step)]
         with m.If(self.start):
             m.d.sync += [offset.eq(upcoming_offset), x.eq(upcoming_x)]
             with m.If(self.start_across):
