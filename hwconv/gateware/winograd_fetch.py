@@ -11,8 +11,8 @@ from hwconv.plan.winograd_config import BRAM_LATENCY, WinogradConfig
 
 FETCH_LATENCY = 7
 """A step's `read` mark to its pixels: sums of addresses, choice of the row, memory (2), byte (2), order of the rows."""
-BYTES_AT_ONCE = 4
-"""Bytes of a word from which one is chosen in a cycle: two look-up tables a bit."""
+BYTES_AT_ONCE = 2
+"""Bytes of a word from which one is chosen where they leave the memory: one look-up table a bit, behind a long wire."""
 
 
 class TileSequencer(wiring.Component):
