@@ -25,8 +25,8 @@ class TileLedger(wiring.Component):
     frame's result never ends before its input is known to be right. Results need a unit of the output buffer for each
     band.
 
-    Latency: 1 cycle from `written` to `go`, 2 from `unit_free`; RELEASE_DELAY from `read_last` to `permitted`'s change,
-    and 3 more. All paths are cut by registers.
+    Latency: 2 cycles from `written` to `go`, and from `unit_free`; RELEASE_DELAY from `read_last` to `permitted`'s
+    change, and 3 more. All paths are cut by registers.
 
     Members
     -------
@@ -89,6 +89,7 @@ class TileLedger(wiring.Component):
         below = Signal()
         between = Signal.like(lowest, reset_less=True)
         needed_total = Signal(width, reset_less=True)
+        present = Signal()
         units = Signal(range(config.units + 1), init=config.units)
         settling = Signal(PERMISSION_DELAY - 1, init=(1 << PERMISSION_DELAY - 1) - 1)
         m.d.sync += [
@@ -97,13 +98,10 @@ class TileLedger(wiring.Component):
             between.eq(lowest),
             need.eq(Mux(above, height, Mux(below, 1, between))),
             needed_total.eq(frame_rows + need),
+            present.eq(~(self.written - needed_total)[width - 1]),
             units.eq(units + self.unit_free - (self.start & self.start_first)),
             settling.eq((settling << 1) | self.start),
-            self.go.eq(
-                ~(self.written - needed_total)[width - 1]
-                & ((units != 0) | ~self.upcoming_first)
-                & ~(settling.any() | self.start)
-            ),
+            self.go.eq(present & ((units != 0) | ~self.upcoming_first) & ~(settling.any() | self.start)),
         ]
 
         rows = Signal(range(taken + 1), reset_less=True)

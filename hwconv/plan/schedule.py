@@ -9,7 +9,7 @@ nothing to wait for: rounds are repeated until nothing changes. No cycle is step
 
 from dataclasses import dataclass, field
 from math import ceil, gcd
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +92,8 @@ class EngineSchedule:
     ended : of each input beat, the cycle in which the receiver takes the last of it
     ready : of each output beat, the first cycle in which it stands at the output
     """
+
+    permit: ClassVar[int] = PERMIT
 
     config: EngineConfig
     frames: int
@@ -184,7 +186,7 @@ class EngineSchedule:
         self.ended = units[self._beat_ends]
         self.taken = offered.copy()
         self.taken[SKID:] = np.maximum(self.taken[SKID:], self.ended[:-SKID] + 1)
-        allowed = units[self._row_ends][self._needed - 1] + RECEIVE + PERMIT
+        allowed = units[self._row_ends][self._needed - 1] + RECEIVE + self.permit
         if self._sent is not None:
             self._await_units(allowed, self._sent)
         self._starts = spaced(allowed, self._durations)

@@ -9,9 +9,11 @@ plan makes the ring of rows and the output buffer just large enough that they ne
 import numpy as np
 from numpy.typing import NDArray
 
-from .cycles import FRAMES_CHECKED, PERMIT, RECEIVE, SEND, Cycles, row_units
+from .cycles import FRAMES_CHECKED, RECEIVE, SEND, Cycles, row_units
 from .winograd_config import BRAM_LATENCY, PRODUCT_LATENCY, WinogradConfig
 
+PERMIT = 2
+"""A row's count to the start of a tile that waited for it."""
 FETCH = 9
 """Start of a tile to the pixels of its first columns."""
 OPERANDS = BRAM_LATENCY + 2 + PRODUCT_LATENCY + 2

@@ -1,12 +1,13 @@
 """When a Winograd engine takes each beat and gives each beat: as :mod:`~hwconv.plan.schedule`, with its own tiles."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from .schedule import NEVER, EngineSchedule, Times
 from .winograd_config import WinogradConfig
-from .winograd_cycles import COLLECT, CREDIT, RELEASE, band_rows_needed, band_words, result_cycles
+from .winograd_cycles import COLLECT, CREDIT, PERMIT, RELEASE, band_rows_needed, band_words, result_cycles
 
 
 @dataclass
@@ -15,6 +16,8 @@ class WinogradSchedule(EngineSchedule):
 
     Its tiles start as those of other engines do; rows are released, and results leave, a band of tiles at a time.
     """
+
+    permit: ClassVar[int] = PERMIT
 
     config: WinogradConfig
 
