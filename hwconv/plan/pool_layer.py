@@ -1,5 +1,6 @@
 """Averages and means as depthwise convolutions with weights of 1, for engines that run several layers."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -9,7 +10,8 @@ from ..golden.pool import divide, rescaled
 from ..golden.requantise import requantise_channel
 from ..layer import Layer, LayerParameters
 from ..pool import PoolSpec
-from ..spec import ConvSpec, dtype_range
+from ..spec import dtype_range
+from .pool import window_spec
 
 TYPES = ("int8", "uint8")
 ONE = (1 << 31) - 1
@@ -38,17 +40,8 @@ def pool_layer(spec: PoolSpec) -> Layer:
         raise UnsupportedError(spec.name, "dtype", spec.dtype, "int8 or uint8 in a program")
     count = spec.kernel[0] * spec.kernel[1]
     mean = spec.kind == "mean"
-    windows = ConvSpec(
-        name=spec.name,
-        height=spec.height,
-        width=spec.width,
-        in_channels=spec.channels,
-        out_channels=spec.channels,
-        groups=spec.channels,
-        kernel=spec.kernel,
-        stride=spec.stride,
-        input_dtype=spec.dtype,
-        output_dtype=spec.dtype,
+    windows = replace(
+        window_spec(spec),
         # Of an average, input and output have the same zero point, and it makes no difference which.
         input_zero_point=spec.input_zero_point if mean else 0,
         output_zero_point=spec.output_zero_point if mean else 0,
