@@ -13,7 +13,7 @@ EXTRAS := dev oracles quantise
 help:
 	@echo "make setup   the command at $(BIN)/hwconv, with pinned dependencies"
 	@echo "make demo    a photograph through a filter bank, routed; digits through whole networks"
-	@echo "make test    lint, types and the fast tests"
+	@echo "make test    lint, types and the fast tests; at its end the slowest of them"
 	@echo "make slow    the long tests      make eda   the tests that synthesise, place and route"
 	@echo "make proofs  the formal proofs of the generated blocks, see docs/proofs.md"
 	@echo "make bench   the table of benchmarks/"
@@ -44,7 +44,7 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --durations=15
 
 slow: setup
 	$(BIN)/pytest -n $(JOBS) -m "slow and not eda"
