@@ -259,17 +259,24 @@ class GraphCore(wiring.Component):
             m.submodules[f"tap_{index}"] = tap(index, self._plan.beats[name], given[name])
 
     def _leave(self, m: Module, source: Stream) -> None:
-        """A frame's last beat waits for the mark of its input, which comes first: it depends on all of the frame."""
+        """A frame's last beat waits for the mark of its input, which comes first: it depends on all of the frame.
+
+        Registers before the gate: nothing goes from the output's ready or from the marks into the last node.
+        """
         marks = m.submodules.marks
-        known = ~source.p.last | marks.o.valid
+        beat = PlainBeat(self._plan.output_beat_bytes)
+        m.submodules.skid_out = skid_out = ResetInserter(self.resetting)(SkidBuffer(beat))
+        self._connect(m, source, skid_out.i)
+        leaving = skid_out.o
+        known = ~leaving.p.last | marks.o.valid
         m.d.comb += [
-            self.o.valid.eq(source.valid & known),
-            source.ready.eq(self.o.ready & known),
-            self.o.p.data.eq(source.p.data),
-            self.o.p.keep.eq(self._keep(self._plan.graph.output, source.p.last)),
-            self.o.p.last.eq(source.p.last),
-            self.o.p.user.eq(source.p.last & marks.o.p),
-            marks.o.ready.eq(self.o.valid & self.o.ready & source.p.last),
+            self.o.valid.eq(leaving.valid & known),
+            leaving.ready.eq(self.o.ready & known),
+            self.o.p.data.eq(leaving.p.data),
+            self.o.p.keep.eq(self._keep(self._plan.graph.output, leaving.p.last)),
+            self.o.p.last.eq(leaving.p.last),
+            self.o.p.user.eq(leaving.p.last & marks.o.p),
+            marks.o.ready.eq(self.o.valid & self.o.ready & leaving.p.last),
         ]
 
     def _keep(self, name: str, last: Value) -> Value:

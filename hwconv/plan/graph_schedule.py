@@ -25,6 +25,8 @@ UNBOUNDED = 1 << 40
 """The depth of a queue that never fills."""
 ENTRY_LATENCY = GUARD_LATENCY + 1
 """First input handshake to the beat behind the guard's queue."""
+EXIT_LATENCY = 1
+"""The last node's output handshake to the graph's."""
 GUARD_ROOM = 10
 """Beats in the guard's queue when it stops the source, at least."""
 GUARD_NOTICE = 4
@@ -205,7 +207,7 @@ class _Run:
             for index, name in enumerate(stage.inputs):
                 limits[name].append(self._room(taken[index], self.depths[stage.name, index]))
         self.limits = {name: np.maximum.reduce(each) for name, each in limits.items() if each}
-        self.left = given[streams.stages[-1].name]
+        self.left = given[streams.stages[-1].name] + EXIT_LATENCY
         return [*found, *self.limits.values()]
 
     def _handshakes(self, name: str, ready: Times) -> Times:
