@@ -18,8 +18,9 @@ from hwconv import golden
 from hwconv.errors import HwconvError, SpecError, UnsupportedError
 from hwconv.layer import Layer
 from hwconv.plan.engine_plan import EnginePlan
-from hwconv.plan.program import buffer_bases, make_program
+from hwconv.plan.program import make_program
 from hwconv.plan.shared_array import SharedArray, fold, shared_arrays
+from hwconv.plan.shared_engine import buffer_bases
 from hwconv.simulation import (
     EarlyLast,
     Fault,

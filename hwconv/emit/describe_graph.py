@@ -1,7 +1,10 @@
 """What pooling engines and graphs of engines compute, in words: the first lines of their Verilog and READMEs."""
 
+from collections.abc import Sequence
+
 from hwconv.emit.describe import STREAMS, describe_kind
 from hwconv.graph import Add, Concat, Conv, Graph, Reshape, Upscale
+from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.pool import PoolPlan
 from hwconv.pool import PoolSpec
@@ -70,10 +73,17 @@ def node_lines(graph: Graph) -> list[str]:
     return lines
 
 
+def _sharing(plan: GraphPlan, layers: Sequence[str]) -> str:
+    """How the layers of a program are computed."""
+    engine = plan.engines[layers[-1]]
+    two = isinstance(engine, EnginePlan) and len(engine.parts) > 1
+    return "Two engines compute, in turns" if two else "One engine computes, one after the other"
+
+
 def graph_header(plan: GraphPlan, version: str) -> str:
     """Returns the comment that a graph's Verilog begins with."""
     nodes = "\n".join(f"  {line}" for line in node_lines(plan.graph))
-    shared = "".join(f"\nOne engine computes, one after the other: {', '.join(layers)}.\n" for layers in plan.programs)
+    shared = "".join(f"\n{_sharing(plan, layers)}: {', '.join(layers)}.\n" for layers in plan.programs)
     return f"""\
 {plan.top_name}: {describe_graph(plan.graph)}
 

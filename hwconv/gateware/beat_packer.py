@@ -1,6 +1,6 @@
 """From result words to output beats."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -50,15 +50,14 @@ class BeatPacker(wiring.Component):
         width = 8 * config.result_bytes
         # One bit for each place of a word in the beat. What comes without valid is overwritten by what comes next.
         place = Signal(count, init=1)
+        results = config.result_bytes - config.idle_results * config.value_bytes
         ends = place[-1] | self.word.last
         for index in range(count):
             with m.If(place[index]):
                 m.d.sync += self.beat.beat.data[width * index : width * (index + 1)].eq(self.word.data)
         m.d.sync += [
             self.complete.eq(self.valid & ends),
-            self.beat.beat.keep.eq(
-                Cat(place[index // config.result_bytes :].any() for index in range(config.output_beat_bytes))
-            ),
+            self.beat.beat.keep.eq(Cat(self._kept(place, index, results) for index in range(config.output_beat_bytes))),
             self.beat.beat.last.eq(self.word.last),
             self.beat.beat.user.eq(self.word.damaged),
             self.beat.final.eq(self.word.final),
@@ -66,3 +65,10 @@ class BeatPacker(wiring.Component):
         with m.If(self.valid & (count > 1)):
             m.d.sync += place.eq(Mux(ends, 1, place << 1))
         return m
+
+    def _kept(self, place: Signal, index: int, results: int) -> Value:
+        """TKEEP of a byte of the beat; of the last word only so many bytes are `results`."""
+        word, byte = divmod(index, self._config.result_bytes)
+        if byte < results:
+            return place[word:].any()
+        return place[word + 1 :].any() | (place[word] & ~(self.word.last & self.word.final))

@@ -77,8 +77,8 @@ class LaneSupply(wiring.Component):
     flip-flop is set and reset to costs no look-up table. An idle array adds nothing because its weights are 0 then.
 
     Members are those of :class:`CornerTurn`; `o` has an activation for each row and lane. `zero_point` is there where
-    weights are loaded; elsewhere it is a constant. Where elements are counted, `present` tells of each row whether its
-    operand is one of the frame's.
+    weights are loaded, and with several layers; elsewhere it is a constant. Where elements are counted, `present` tells
+    of each row whether its operand is one of the frame's.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -89,7 +89,7 @@ class LaneSupply(wiring.Component):
                 "words": In(data.ArrayLayout(8 * config.word_bytes, config.ports)),
                 "inside": In(config.ports),
                 "load": In(1),
-                **({} if config.loading is None else {"zero_point": In(signed(bits))}),
+                **({"zero_point": In(signed(bits))} if config.variable_zero_point else {}),
                 "o": Out(data.ArrayLayout(signed(bits), config.pixels * config.word_channels)),
                 **({"present": Out(config.pixels)} if config.largest_count else {}),
             }
@@ -113,7 +113,7 @@ class LaneSupply(wiring.Component):
                 lane = row * config.word_channels + channel
                 register = Signal(bits, name=f"row_{row}_lane_{channel}", reset_less=True, init=zero_point)
                 loaded = self.words[row][bits * channel : bits * (channel + 1)]
-                outside = zero_point if config.loading is None else self.zero_point[0:bits]
+                outside = self.zero_point[0:bits] if config.variable_zero_point else zero_point
                 m.d.sync += register.eq(Mux(select, loaded, outside))
                 m.d.comb += self.o[lane].eq(Cat(register).as_signed())
                 if config.largest_count and channel == 0:

@@ -101,11 +101,15 @@ class EngineCore(wiring.Component):
     ----------
     config : EngineConfig
     observed : sequence of int, optional
-        Of a program that simulations look into: a number for what each layer but the last computes.
+        Of a program that simulations look into: a number for what each layer but the last computes; of the second
+        engine of a loop: for what comes into each layer.
 
     Members
     -------
     i, o : In, Out, streams of :class:`Beat`
+    back : In or Out, stream of :class:`Beat`, in a loop of two engines
+        What all layers but the first read, of the first engine; what all layers but the last give, of the second one.
+        The first one gives all its results on `o`, the second one reads all its layers' frames from `i`.
     frame_error : Out
         Pulses once for each damaged frame.
     resetting : In
@@ -123,6 +127,8 @@ class EngineCore(wiring.Component):
                 "o": Out(stream.Signature(Beat(config.output_beat_bytes))),
                 "frame_error": Out(1),
                 "resetting": In(1),
+                **({"back": In(stream.Signature(Beat(config.input_beat_bytes)))} if config.loop == "entry" else {}),
+                **({"back": Out(stream.Signature(Beat(config.output_beat_bytes)))} if config.loop == "exit" else {}),
                 **(
                     {}
                     if config.loading is None
@@ -248,7 +254,7 @@ class EngineCore(wiring.Component):
         if loader is not None:
             m.d.comb += operands.zero_point.eq(loader.numbers.input_zero_point)
             return
-        if isinstance(operands, LaneSupply):
+        if isinstance(operands, LaneSupply) and config.ring:
             return
         zero_point = ProgramCounter("operands", config.passes)
         m.d.comb += operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point))
@@ -344,14 +350,14 @@ class EngineCore(wiring.Component):
             self.o.payload.eq(front.o.payload.beat),
         ]
         wiring.connect(m, queue.o, front.i)
-        if receiver.program.single:
+        self._observe(m, receiver)
+        if config.loop == "entry":
+            wiring.connect(m, wiring.flipped(self.back), receiver.back)
+        if receiver.program.single or config.loop == "entry":
             m.d.comb += [self.o.valid.eq(front.o.valid), front.o.ready.eq(self.o.ready)]
             return
         m.submodules.skid_back = skid_back = SkidBuffer(Beat(config.output_beat_bytes))
-        wiring.connect(m, skid_back.o, receiver.back)
-        for layer, number in enumerate(self._observed):
-            coming = receiver.program.index == layer + 1
-            m.submodules[f"tap_{number}"] = tap(number, config.output_beat_bytes, receiver.back, coming)
+        wiring.connect(m, skid_back.o, wiring.flipped(self.back) if config.loop == "exit" else receiver.back)
         final = front.o.payload.final
         m.d.comb += [
             skid_back.i.payload.eq(front.o.payload.beat),
@@ -359,6 +365,16 @@ class EngineCore(wiring.Component):
             self.o.valid.eq(front.o.valid & final),
             front.o.ready.eq(Mux(final, self.o.ready, skid_back.i.ready)),
         ]
+
+    def _observe(self, m: Module, receiver: FrameReceiver) -> None:
+        """What simulations look at: the beats of the tensors between layers, as they are received."""
+        beats = self._config.input_beat_bytes
+        for layer, number in enumerate(self._observed):
+            if self._config.loop == "exit":
+                source, coming = receiver.i, receiver.program.index == layer
+            else:
+                source, coming = receiver.back, receiver.program.index == layer + 1
+            m.submodules[f"tap_{number}"] = tap(number, beats, source, coming)
 
     @staticmethod
     def _follow(

@@ -21,7 +21,7 @@ class FrameReceiver(wiring.Component):
     frame and is taken by position.
 
     With several layers the frames of the first one come from `i`, those of the others from `back`, one after the other;
-    a frame is discarded on `i` while the others come from `back`.
+    a frame is discarded on `i` while the others come from `back`. The second engine of a loop takes all from `i`.
 
     Latency: 3 cycles from the last beat of a row to `written`. Throughput: one unit a cycle while `permitted`.
     Back-pressure: `i.ready` depends on `permitted` and state, not on `i.valid`.
@@ -29,7 +29,7 @@ class FrameReceiver(wiring.Component):
     Members
     -------
     i : In, stream of :class:`Beat`
-    back : In, stream of :class:`Beat`, with several layers
+    back : In, stream of :class:`Beat`, with several layers of which not all come from `i`
         What the layer before computed.
     permitted : In
         A row is free (see :class:`WritePermission`).
@@ -49,12 +49,13 @@ class FrameReceiver(wiring.Component):
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self.program = ProgramCounter("receiver", config.passes)
+        self._one_source = self.program.single or config.loop == "exit"
         self.unit_bytes = gcd(config.input_beat_bytes, config.word_bytes)
         beats = stream.Signature(Beat(config.input_beat_bytes))
         super().__init__(
             {
                 "i": In(beats),
-                **({} if self.program.single else {"back": In(beats)}),
+                **({} if self._one_source else {"back": In(beats)}),
                 "permitted": In(1),
                 **({} if config.loading is None else {"zero_point": In(signed(8))}),
                 "write": Out(1),
@@ -112,7 +113,7 @@ class FrameReceiver(wiring.Component):
             beat_taken.eq(beat_left & last_of_beat),
             self.i.ready.eq(discarding | (open_ & last_of_beat & first)),
         ]
-        if not program.single:
+        if not self._one_source:
             m.d.comb += self.back.ready.eq(open_ & last_of_beat & ~first)
 
         partial = program.bound(lambda item: (1 << ((frame_bytes(item) - 1) % beat_bytes + 1)) - 1)
@@ -168,7 +169,7 @@ class FrameReceiver(wiring.Component):
     def _source(self, m: Module) -> tuple[Value, Value, Value]:
         """The beat at the current layer's input, whether there is one, and whether this is the first layer."""
         program = self.program
-        if program.single:
+        if self._one_source:
             return self.i.p, self.i.valid, Const(1, 1)
         payload = Signal(Beat(self._config.input_beat_bytes))
         first = program.is_first

@@ -10,6 +10,7 @@ from hwconv.gateware.add import Addition
 from hwconv.gateware.axi_stream_top import AxiStreamTop
 from hwconv.gateware.engine import EngineCore, tap
 from hwconv.gateware.frame_guard import FrameGuard
+from hwconv.gateware.loop import LoopCore
 from hwconv.gateware.stream import Beat, PlainBeat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.stream_queue import StreamQueue
 from hwconv.gateware.upscale import Upscaler
@@ -19,6 +20,7 @@ from hwconv.plan.add import AddPlan
 from hwconv.plan.engine_plan import module_name
 from hwconv.plan.graph_plan import MARKS_MARGIN, GraphPlan
 from hwconv.plan.graph_schedule import GUARD_ROOM, Edge
+from hwconv.plan.loop_config import LoopConfig
 from hwconv.plan.partition import Block
 from hwconv.plan.upscale import UpscalePlan
 from hwconv.plan.winograd_config import WinogradConfig
@@ -182,12 +184,14 @@ class GraphCore(wiring.Component):
         engine = plan.engines[name]
         assert not isinstance(engine, AddPlan | UpscalePlan)
         config = engine.config
-        core: EngineCore | WinogradCore
+        numbers = {each: index for index, each in enumerate(plan.graph.tensors)}
+        observed = [numbers[each] for each in block.layers[:-1]] if plan.observed else []
+        core: EngineCore | WinogradCore | LoopCore
         if isinstance(config, WinogradConfig):
             core = WinogradCore(config)
+        elif isinstance(config, LoopConfig):
+            core = LoopCore(config, observed)
         else:
-            numbers = {each: index for index, each in enumerate(plan.graph.tensors)}
-            observed = [numbers[each] for each in block.layers[:-1]] if plan.observed else []
             core = EngineCore(config, observed)
         m.submodules[label] = core
         out = stream.Signature(PlainBeat(plan.beats[name])).create(path=(f"{label}_output",))

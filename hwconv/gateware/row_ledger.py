@@ -165,7 +165,7 @@ class RowLedger(wiring.Component):
         below = Signal()
         between = Signal.like(lowest, reset_less=True)
         whole = self.upcoming_last | (lowest > height)
-        if not self.program.single:  # results of the first layer cannot come back before all of its input is there
+        if not self.program.single and not config.loop:  # no result comes back before the first layer's input is there
             whole |= self.program.is_first
         m.d.sync += [
             above.eq(whole),

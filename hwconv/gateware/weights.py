@@ -66,7 +66,7 @@ class WeightSupply(wiring.Component):
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self.program = ProgramCounter("weights", config.passes)
-        self.latency = ROM_LATENCY + (1 if config.depthwise or not self.program.single else 0)
+        self.latency = ROM_LATENCY + int(config.depthwise) + int(not self.program.single)
         # How the layers share the columns out among the groups of a word; () where all columns work in all steps.
         self._sharings = list(dict.fromkeys([(), *(config.column_groups(item) for item in config.passes)]))
         self._group_bits = range_shape(0, max(item.word_groups for item in config.passes) - 1).width

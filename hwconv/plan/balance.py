@@ -15,7 +15,7 @@ Hard multipliers go to the requantisers first, whose products are wide, then to 
 elements takes look-up tables.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -44,6 +44,8 @@ PIXEL_CLASSES = (1, 2, 4, 8, 1 << 30)
 """Most pixels of the arrays among which the one is chosen with which latency is short."""
 STRETCHES = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0)
 """Times that are tried for the shortest latency, in shortest intervals."""
+QUICKER = (0.2, 0.3, 0.45, 0.6, 0.8)
+"""Likewise of engines before a program."""
 MOST_WORTH, WORTH_STEPS = 64.0, 12
 """Look-up tables that a cycle of latency may be worth, and how often that is halved."""
 BESIDE = Area(luts=700, ffs=700)
@@ -209,12 +211,15 @@ class _Table:
         self._covered = np.array([1 - each.fill for each in choices])
         self._costs: dict[_Prices, NDArray[np.float64]] = {}
 
-    def cheapest(self, time: int, prices: "_Prices", worth: float) -> Choice | None:
-        """The cheapest array that is no slower, then the fastest; `worth`: look-up tables for a cycle of its lag."""
+    def cheapest(self, time: int, prices: "_Prices", worth: float, *, slower: bool = False) -> Choice | None:
+        """The cheapest array that is no slower, then the fastest; `worth`: look-up tables for a cycle of its lag.
+
+        `slower`: it may be slower, too.
+        """
         if prices not in self._costs:
             self._costs[prices] = np.array([each.cost(*prices) for each in self.choices], np.float64)
         lags = np.maximum(self._tails, self.intervals - self._covered * time)
-        costs = np.where(self.intervals <= time, self._costs[prices] + worth * lags, np.inf)
+        costs = np.where(slower | (self.intervals <= time), self._costs[prices] + worth * lags, np.inf)
         least = costs.min()
         if least == np.inf:
             return None
@@ -278,13 +283,17 @@ def _shortest(
 
 
 def _quickest(tables: Mapping[str, _Table], shortest: Balance, budget: Budget, prices: _Prices) -> Balance:
-    """The least latency: for some times from the shortest on, as much as fits is paid for short lags."""
+    """The least latency: for some times from the shortest on, as much as fits is paid for short lags.
+
+    Engines before a program may be faster than it is: for as much as they take, it does nothing.
+    """
     best, least = shortest, shortest.latency
-    for stretch in STRETCHES:
+    shared = {names[-1] for names in shortest.programs}
+    for stretch in (*QUICKER, *STRETCHES) if shared and len(tables) > len(shared) else STRETCHES:
         time, low, high = round(stretch * shortest.interval), 0.0, MOST_WORTH
         for _ in range(WORTH_STEPS):
             worth = (low + high) / 2
-            chosen = _cheapest(tables, time, prices, worth)
+            chosen = _cheapest(tables, time, prices, worth, shared)
             taken = _taken(chosen, budget, prices.block_ram) if chosen is not None else None
             if chosen is None or taken is None or budget.shortfall(taken):
                 high = worth
@@ -317,11 +326,16 @@ def _balance(
     )
 
 
-def _cheapest(tables: Mapping[str, _Table], time: int, prices: _Prices, worth: float = 0.0) -> dict[str, Choice] | None:
-    """The cheapest array of each layer that is no slower; `worth`: look-up tables for a cycle of its lag."""
+def _cheapest(
+    tables: Mapping[str, _Table], time: int, prices: _Prices, worth: float = 0.0, slower: Set[str] = frozenset()
+) -> dict[str, Choice] | None:
+    """The cheapest array of each layer that is no slower; `worth`: look-up tables for a cycle of its lag.
+
+    `slower`: those that may be.
+    """
     chosen = {}
     for name, table in tables.items():
-        choice = table.cheapest(time, prices, worth)
+        choice = table.cheapest(time, prices, worth, slower=name in slower)
         if choice is None:
             return None
         chosen[name] = choice

@@ -6,15 +6,19 @@ from functools import lru_cache
 
 from ..errors import UnsupportedError
 from ..layer import Layer
+from ..spec import ConvSpec
 from .area import Area, estimate_area, estimate_winograd, lut_multiplier_area
 from .array import Folding, foldings
 from .cycles import rows_needed
 from .engine_plan import EnginePlan, make_plan
 from .formats import paired_format
 from .images import logic_rom_luts
+from .loop_array import LoopArray, LoopCost, loop_arrays
 from .memories import memories
-from .program import make_program, shared_unit
+from .partition import alternates
+from .program import Units, make_program
 from .shared_array import SharedArray, array_cost, shared_arrays
+from .shared_engine import shared_unit
 from .winograd import ALGORITHMS, TileFolding, WinogradPlan, check_winograd, make_winograd_plan, tile_foldings
 from .winograd_cycles import band_rows_needed
 from .winograd_summary import winograd_memories
@@ -27,6 +31,10 @@ MOST_PROGRAM_MULTIPLIERS = 320
 """Likewise of a program: its layers are many, and its arrays few."""
 STEP = 1.02
 """Arrays of a layer whose intervals differ by less are one choice."""
+MOST_LOOP_MULTIPLIERS = 400
+"""Likewise of two engines in turns."""
+LOOP_PRICES = (0, 60, 240)
+"""Look-up tables that a block RAM of these counts as: with each the best pairs of arrays are choices."""
 PROGRAM_STEP = 1.05
 """Likewise of a program."""
 
@@ -65,7 +73,7 @@ class Choice:
     roms: tuple[Rom, ...]
     element: Area
     soft: int
-    array: SharedArray | None = None
+    array: SharedArray | LoopArray | None = None
 
     @property
     def hard(self) -> int:
@@ -166,26 +174,55 @@ def program_choices(name: str, layers: tuple[Layer, ...], known: tuple[Layer, ..
     Cycles are estimates, which the schedule of each would take long to replace; and the requantiser is that of `known`
     layers, which have these among them: one that serves more of them is no smaller.
     """
-    unit = shared_unit(known)
     specs = tuple(layer.spec for layer in layers)
-    arrays: dict[tuple[int, int], list[tuple[int, int, SharedArray]]] = {}
-    for array in shared_arrays(specs, MOST_PROGRAM_MULTIPLIERS):
-        cycles, area = array_cost(specs, array)
-        size = area + 100 * array.pixels * array.columns
-        arrays.setdefault((array.word_channels, array.ports), []).append((cycles, size, array))
-    chosen: list[tuple[int, SharedArray]] = []
-    for alike in arrays.values():
+    found = []
+    costs = LoopCost(specs)
+    for cycles, array in _unbeaten_arrays(specs, costs):
+        looped = isinstance(array, LoopArray)
+        # A loop begins with the rows that its first pixel tile reads; the second turn waits for the last row.
+        tail = cycles - int(costs.turns(array)[0]) if isinstance(array, LoopArray) else cycles
+        units = _units(known, loops=looped)
+        count = array.products
+        plan = make_program(layers, name=name, multipliers=count, array=array, units=units)
+        fill = _fill(plan.parts[0]) if looped else 1.0
+        found.append(replace(_choice_of(plan, interval=cycles, tail=tail, fill=fill), array=array))
+    return found
+
+
+def _unbeaten_arrays(specs: tuple[ConvSpec, ...], costs: LoopCost) -> Iterator[tuple[int, SharedArray | LoopArray]]:
+    """Arrays of a program with what it takes on them, in cycles, roughly."""
+    kinds: dict[tuple[int, ...], list[tuple[int, int, SharedArray | LoopArray]]] = {}
+    # Of layers that alternate, a pair of arrays makes more.
+    for shared in () if alternates(specs) else shared_arrays(specs, MOST_PROGRAM_MULTIPLIERS):
+        cycles, area = array_cost(specs, shared)
+        kind = (shared.word_channels, shared.ports)
+        kinds.setdefault(kind, []).append((cycles, area + 100 * shared.products, shared))
+    for pair in loop_arrays(specs, MOST_LOOP_MULTIPLIERS):
+        cycles, area = costs.of(pair)
+        for price in LOOP_PRICES:
+            size = area + 100 * pair.products + price * costs.block_rams(pair)
+            kinds.setdefault((price,), []).append((cycles, size, pair))
+    yielded = set()
+    for alike in kinds.values():
         smallest, fastest = 1 << 62, 0
         for cycles, size, array in sorted(alike, key=lambda each: each[:2]):
             if size < smallest and cycles >= PROGRAM_STEP * fastest:
-                chosen.append((cycles, array))
                 smallest, fastest = size, cycles
-    found = []
-    for cycles, array in chosen:
-        count = array.pixels * array.columns
-        plan = make_program(layers, name=name, multipliers=count, array=array, requantiser=unit)
-        found.append(replace(_choice_of(plan, interval=cycles, tail=cycles, fill=1.0), array=array))
-    return found
+                if array not in yielded:
+                    yielded.add(array)
+                    yield cycles, array
+
+
+@lru_cache(maxsize=64)
+def _units(known: tuple[Layer, ...], *, loops: bool) -> Units:
+    """The requantiser of all layers, or those of depthwise layers and of the others."""
+    if not loops:
+        return (shared_unit(known),)
+    kinds = [layer.spec.depthwise and layer.spec.channel_multiplier == 1 for layer in known]
+    return tuple(
+        shared_unit(tuple(layer for layer, kind in zip(known, kinds, strict=True) if kind == lanes))
+        for lanes in (True, False)
+    )
 
 
 def _fill(plan: EnginePlan) -> float:
@@ -203,17 +240,18 @@ def _choice(layer: Layer, folding: Folding) -> Choice:
 
 
 def _choice_of(plan: EnginePlan, *, interval: int, tail: int, fill: float) -> Choice:
-    operands = plan.config.operands
+    stores = [each for part in plan.parts for each in memories(part)]
+    operands = plan.parts[-1].config.operands
     return Choice(
         plan=plan,
         interval=interval,
         tail=tail,
         fill=fill,
-        area=estimate_area(plan),
-        block_rams=sum(each.block_rams() for each in memories(plan) if each.kind == "ram"),
+        area=sum((estimate_area(part) for part in plan.parts), start=Area(luts=0, ffs=0)),
+        block_rams=sum(each.block_rams() for each in stores if each.kind == "ram"),
         roms=tuple(
             Rom(luts=each.copies * logic_rom_luts(each.width, each.depth), block_rams=each.block_rams())
-            for each in memories(plan)
+            for each in stores
             if each.kind == "rom"
         ),
         element=lut_multiplier_area(operands.activation_bits, operands.weight_bits) * operands.products,

@@ -5,7 +5,7 @@ Everything here is decided by the plan; the gateware only reads it. Words are ac
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .formats import BYTES, OperandFormat
 
@@ -254,6 +254,11 @@ class EngineConfig:
     """Weights, requantisation and zero points come by a stream of their own; `None`: they are in ROMs."""
     operation: str = "multiply"
     """One of :data:`OPERATIONS`; others than the first have no weights, and need depthwise operands."""
+    loop: Literal["", "entry", "exit"] = ""
+    """Where a program's results go: `""`, from each layer to its next; ``entry`` and ``exit``, the first and the second
+    of two engines that compute layers in turns (:mod:`hwconv.plan.loop`)."""
+    idle_results: int = 0
+    """Results of a frame's last word that are none: its channels are no multiple of the requantisers."""
     largest_count: int = 0
     """Where the requantiser's entry depends on how many elements of a window lie inside the frame: the most that do."""
 
@@ -261,6 +266,11 @@ class EngineConfig:
     def entry_wait(self) -> int:
         """Cycles that results wait for an entry that is chosen by their count."""
         return max(0, ENTRY_WAIT - self.column_stages) if self.largest_count else 0
+
+    @property
+    def variable_zero_point(self) -> bool:
+        """Depthwise: what is outside of the frame is no constant."""
+        return self.loading is not None or not self.ring
 
     @property
     def lanes(self) -> int:

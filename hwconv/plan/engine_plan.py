@@ -86,6 +86,24 @@ class EnginePlan:
         return sum(layer.spec.macs for layer in self.layers)
 
     @property
+    def parts(self) -> tuple["EnginePlan", ...]:
+        """The engines of a program that takes two of them; by default there is one."""
+        return (self,)
+
+    @property
+    def layer_beats(self) -> tuple[int, ...]:
+        """Bytes of a beat of what each layer computes."""
+        return (self.config.output_beat_bytes,) * len(self.layers)
+
+    def named(self, name: str) -> "EnginePlan":
+        """The same engine, with modules called after `name`."""
+        return replace(self, config=replace(self.config, name=name))
+
+    def made_of(self, lut_multipliers: int, block_ram_price: int) -> "EnginePlan":
+        """The same engine with so many multipliers of look-up tables, and ROMs of them where these are cheaper."""
+        return replace(self, config=replace(self.config, lut_elements=lut_multipliers, block_ram_price=block_ram_price))
+
+    @property
     def loadable(self) -> bool:
         """Weights, requantisation and zero points come by a stream; the layer's own are the image of its package."""
         return self.config.loading is not None
@@ -284,7 +302,7 @@ def pass_config(spec: ConvSpec, folding: Folding) -> PassConfig:
         group_words=folding.blocks,
         word_groups=folding.word_groups,
         tiles=folding.tiles,
-        group_out_words=folding.group_outputs // folding.requantisers,
+        group_out_words=-(-folding.group_outputs // folding.requantisers),
         active_steps=folding.active_steps,
         block_steps=folding.block_steps,
     )

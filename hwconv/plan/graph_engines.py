@@ -51,9 +51,7 @@ def engines_of(
         if isinstance(node, Concat):
             continue
         if block.layers:
-            program = drafts[node.name]
-            config = replace(program.config, block_ram_price=block_ram_price, lut_elements=made[node.name])
-            program = replace(program, config=config)
+            program = drafts[node.name].made_of(made[node.name], block_ram_price)
             engines[node.name] = _named(graph, node.name, program)
             continue
         engine: NodePlan
@@ -98,6 +96,8 @@ def engines_of(
 def _named(graph: Graph, node: str, engine: NodePlan) -> NodePlan:
     """An engine whose modules are called after the graph and the node."""
     name = module_name(f"{graph.name}_{node}")
+    if isinstance(engine, EnginePlan):
+        return engine.named(name)
     return replace(engine, config=replace(engine.config, name=name))  # type: ignore[arg-type]  # each has its own kind
 
 

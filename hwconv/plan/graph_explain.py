@@ -141,11 +141,12 @@ def _engines(plan: GraphPlan) -> Table:
             kind = "repeated pixels" if engine.spec.kind == "nearest" else "channels as pixels"
             table.add_row(*row, f"{kind}, block RAMs: {engine.block_rams}", f"{engine.cycles.interval:,}")
             continue
-        array = f"{engine.config.pixels} x {engine.config.columns}"
         if isinstance(engine, WinogradPlan):
             array = f"{engine.algorithm} {engine.config.rows} x {engine.config.columns}"
-        elif not isinstance(engine, EnginePlan):
-            array += " lanes"
+        elif isinstance(engine, EnginePlan):
+            array = ", ".join(f"{part.config.pixels} x {part.config.columns}" for part in engine.parts)
+        else:
+            array = f"{engine.config.pixels} x {engine.config.columns} lanes"
         table.add_row(*row, array, f"{engine.cycles.interval:,}")
     return table
 
@@ -162,30 +163,39 @@ def _queues(plan: GraphPlan) -> Table:
 
 
 def _programs(plan: GraphPlan) -> list[RenderableType]:
-    """Of each program, its array and what each layer takes of its time."""
+    """Of each program, its arrays and what each layer takes of their time."""
     shown: list[RenderableType] = []
     for layers in plan.programs:
         engine = plan.engines[layers[-1]]
         assert isinstance(engine, EnginePlan)
-        summary, config = engine.summary(), engine.config
+        summary = engine.summary()
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for column in ("layer", "MACs", "cycles", "multipliers used"):
             table.add_column(column, justify="left" if column == "layer" else "right")
         for each in summary["layers"]:
             table.add_row(each["layer"], f"{each['macs']:,}", f"{each['cycles']:,}", f"{each['utilisation']:.1%}")
-        blocks = summary["ecp5_block_rams"]
+        turns = " in turns, both at work at once" if len(engine.parts) > 1 else ""
         shown += [
             Text(),
-            Text(f"Program {layers[-1]}", style="bold"),
-            Text(
-                f"  {len(layers)} layers on {config.pixels} x {config.columns} multipliers, words of "
-                f"{config.word_channels} channels, {config.ports} read ports, {config.requantisers} requantisers, "
-                f"{blocks} ECP5 block RAMs"
-            ),
+            Text(f"Program {layers[-1]}{turns}", style="bold"),
+            *(Text(f"  {_array(part)}") for part in engine.parts),
             table,
-            Text(f"  {engine.cycles.compute:,} cycles of the array; a frame every {engine.cycles.interval:,}"),
+            Text(
+                f"  {engine.cycles.compute:,} cycles of the array; a frame every {engine.cycles.interval:,}; "
+                f"{summary['ecp5_block_rams']} ECP5 block RAMs"
+            ),
         ]
     return shown
+
+
+def _array(plan: EnginePlan) -> str:
+    """An engine of a program in a line."""
+    config = plan.config
+    return (
+        f"{len(plan.layers)} layers on {config.pixels} x {config.columns} multipliers"
+        f"{', a channel a column' if config.depthwise else ''}, words of {config.word_channels} channels, "
+        f"{config.ports} read ports, {config.requantisers} requantisers"
+    )
 
 
 def _weights(spec: ConvSpec) -> int:

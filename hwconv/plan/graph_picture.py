@@ -139,8 +139,11 @@ def _words(plan: "GraphPlan", name: str) -> list[str]:
         kind = "depthwise" if node.spec.depthwise else "convolution"
     else:
         kind = f"{node.spec.kind} pool"
-    array = f"{engine.config.pixels} x {engine.config.columns}"
-    array = f"array {array}" if isinstance(engine, EnginePlan) else f"{array} lanes"
+    if isinstance(engine, EnginePlan):
+        arrays = [f"{part.config.pixels} x {part.config.columns}" for part in engine.parts]
+        array = f"array{'s' if len(arrays) > 1 else ''} {' and '.join(arrays)}"
+    else:
+        array = f"{engine.config.pixels} x {engine.config.columns} lanes"
     array = f"program on {array}" if program is not None else array
     return [name, f"{kernel} {kind}", shape, f"{array}, {engine.cycles.interval:,} cycles"]
 

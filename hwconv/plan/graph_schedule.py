@@ -15,6 +15,7 @@ import numpy as np
 from .add import AddConfig
 from .config import EngineConfig
 from .frame import GUARD_LATENCY
+from .loop_config import LoopConfig
 from .schedule import Times, spaced
 from .schedules import schedule_of
 from .upscale import UpscaleConfig
@@ -47,7 +48,7 @@ class Stage:
 
     name: str
     inputs: tuple[str, ...]
-    engine: EngineConfig | UpscaleConfig | None = None
+    engine: EngineConfig | UpscaleConfig | LoopConfig | None = None
     add: AddConfig | None = None
     parts: tuple[int, ...] = ()
     pixels: int = 0
@@ -167,7 +168,7 @@ class _Run:
         """What happens at all happens before: no chain of causes is longer than all work, one after the other."""
 
     @staticmethod
-    def _alone(config: EngineConfig | UpscaleConfig) -> int:
+    def _alone(config: EngineConfig | UpscaleConfig | LoopConfig) -> int:
         schedule = schedule_of(config, 1)
         schedule.take(np.arange(schedule.input_beats, dtype=np.int64))
         return int(schedule.ready[-1])

@@ -3,7 +3,7 @@
 A program runs convolutions, and averages and means, which are convolutions with weights of 1.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +18,11 @@ SHARED_MODES = ("tflite", "shift", "onnx")
 """Requantisation of layers that may share an engine."""
 SHARED_TYPES = ("int8", "uint8")
 """What goes from layer to layer: one of these, the same between all."""
+
+LEAST_TURNS = 2
+"""Of a loop: with one, two engines in a row are the same."""
+MOST_LOOPS = 4
+"""Beginnings of a loop that are tried: in the first layers, whose frames are large."""
 
 Programs = tuple[tuple[str, ...], ...]
 """The layers of each program, by name, in order."""
@@ -110,7 +115,7 @@ def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:
     kind : str
         ``engines``: an engine a layer. ``program``: one engine for all layers in a row. ``auto``: both, and what
         lies between: engines for the first layers, whose frames are large, and a program for the rest of the longest
-        row.
+        row; or a program on two engines for as many of its layers as alternate.
     """
     chains = chains_of(graph)
     whole: Programs = tuple(chains)
@@ -119,10 +124,41 @@ def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:
     if kind == "program":
         return [whole]
     longest = max(chains, key=len, default=())
-    specs = {node.name: node.spec for node in graph.computed if isinstance(node, Conv | Pool)}
+    specs = {name: _convolution(graph, name) for name in longest}
     cuts = {0, 1, 2} | {index + 1 for index, name in enumerate(longest) if max(specs[name].stride) > 1}
     suffixes = [(longest[cut:],) for cut in sorted(cuts) if len(longest) - cut >= 2]
-    return list(dict.fromkeys([(), whole, *suffixes]))
+    loops = [(row,) for row in _loops(longest, specs)]
+    return list(dict.fromkeys([(), whole, *suffixes, *loops]))
+
+
+def _convolution(graph: Graph, name: str) -> ConvSpec:
+    """A layer of a program as a convolution."""
+    node = graph.node(name)
+    assert isinstance(node, Conv | Pool)
+    return node.spec if isinstance(node, Conv) else pool_layer(node.spec).spec
+
+
+def alternates(specs: Sequence[ConvSpec]) -> bool:
+    """Whether layers can be computed in turns by two engines: a depthwise one, which has as many channels as it reads,
+    and a dense one, again and again.
+    """
+    pairs = list(zip(specs[0::2], specs[1::2], strict=False))
+    return (
+        len(specs) == 2 * len(pairs) >= 2 * LEAST_TURNS
+        and all(first.depthwise and first.channel_multiplier == 1 for first, _ in pairs)
+        and all(second.groups == 1 for _, second in pairs)
+    )
+
+
+def _loops(row: Sequence[str], specs: Mapping[str, ConvSpec]) -> list[tuple[str, ...]]:
+    """The longest parts of a row that alternate, for each of its first layers."""
+    found: list[tuple[str, ...]] = []
+    for first in range(len(row)):
+        ends = range(len(row), first + 2 * LEAST_TURNS - 1, -1)
+        longest = next((row[first:end] for end in ends if alternates([specs[each] for each in row[first:end]])), ())
+        if longest and len(found) < MOST_LOOPS:
+            found.append(tuple(longest))
+    return found
 
 
 def chains_of(graph: Graph) -> list[tuple[str, ...]]:

@@ -28,9 +28,9 @@ FRAMES = 4
 class _Layer(EngineSchedule):
     """One frame of one layer: what happens when, after what came before."""
 
-    def __init__(self, config: EngineConfig, index: int) -> None:
+    def __init__(self, config: EngineConfig, index: int, *, waits: bool) -> None:
         super().__init__(replace(config, passes=(config.passes[index],)), 1)
-        if index == 0:
+        if waits:
             self._needed = np.full_like(self._needed, config.passes[0].height)
 
     @property
@@ -90,6 +90,87 @@ class _Layer(EngineSchedule):
         return ready
 
 
+class Machine:
+    """One engine of a program while its layers' frames go through, in their order; a round goes through all of them.
+
+    Parameters
+    ----------
+    waits_for_frame : bool
+        The first layer waits for its whole frame: results could not come back before.
+    """
+
+    def __init__(self, config: EngineConfig, frames: int, *, waits_for_frame: bool) -> None:
+        self.config = config
+        self.layers = [
+            _Layer(config, index, waits=waits_for_frame and index == 0) for index in range(len(config.passes))
+        ]
+        self.ended: Times = np.zeros(0, np.int64)
+        """Of each beat of the layer that ran last, when the receiver took the last of it."""
+        self.last_start = 0
+        self._settling = SEQUENCER_CHANGE + settling_cycles(config)
+        self._tile_sent = np.full(frames * sum(layer.tiles for layer in self.layers), -NEVER)
+        self._left = np.full(frames * sum(layer.output_beats for layer in self.layers), -NEVER)
+        self._words = np.full(frames * sum(layer.words for layer in self.layers), -NEVER)
+        self._ends = self._left.copy()
+        self._starts: Times = np.zeros(0, np.int64)
+
+    def begin(self) -> None:
+        """Of a round; what is waited for behind is known from the one before."""
+        self._room = room_behind(self._words, self._ends, self._left)
+        self._received = self._was_sent = -NEVER
+        self._through = self._leaving = -int(NEVER)
+        self._tile = self._word = self._frames = 0
+        self._now: list[tuple[Times, Times, Times, Times]] = []
+        self._leaves: list[Times] = []
+
+    def run(self, index: int, coming: Times) -> Times:
+        """A layer's frame whose beats are offered then: when each beat of its results stands at the output."""
+        layer = self.layers[index]
+        units = layer.receive(coming, int(self._received) + RECEIVER_CHANGE)
+        self.ended, self._received = layer.ended, units[-1]
+        free = self._behind(self._tile_sent, self._tile, layer.tiles, self.config.units)
+        starts = layer.start(units, self._through + self._settling, free)
+        self._through = layer.through
+        words = layer.send(int(self._was_sent) + SENDER_CHANGE, self._room[self._word : self._word + layer.words])
+        self._was_sent = words[-1]
+        self._now.append((starts, words, layer.beats_sent, layer.units_sent))
+        self._tile += layer.tiles
+        self._word += layer.words
+        ready = layer.beats_ready
+        ready[0] = max(ready[0], self._leaving + 1)
+        return spaced(ready)
+
+    def leave(self, given: Times) -> None:
+        """Takes in when these beats have left."""
+        self._leaves.append(given)
+        self._leaving = int(given[-1])
+
+    def end_of_frame(self) -> None:
+        """The last layer has run."""
+        if self._frames == 0:
+            self.last_start = int(self._now[-1][0][-1])
+        self._frames += 1
+
+    def end(self) -> None:
+        """Of the round."""
+        starts, words, ends, tiles = zip(*self._now, strict=True)
+        self._starts, self._words = np.concatenate(starts), np.concatenate(words)
+        self._ends, self._tile_sent = np.concatenate(ends), np.concatenate(tiles)
+        self._left = np.concatenate(self._leaves)
+
+    @property
+    def state(self) -> tuple[Times, ...]:
+        """What the next round depends on, and all that has been found."""
+        return self._starts, self._tile_sent, self._left
+
+    @staticmethod
+    def _behind(times: Times, first: int, count: int, distance: int) -> Times:
+        """Of `count` events from `first` on, the times of those so far before them, by the round before."""
+        before = np.arange(first, first + count, dtype=np.int64) - distance
+        found: Times = np.where(before >= 0, times[np.maximum(before, 0)], -NEVER)
+        return found
+
+
 @dataclass
 class ProgramSchedule:
     """The beats of some frames through an engine that runs several layers; members as of an :class:`EngineSchedule`."""
@@ -101,65 +182,37 @@ class ProgramSchedule:
     ready: Times = field(init=False)
 
     def __post_init__(self) -> None:
-        count = len(self.config.passes)
-        self._layers = [_Layer(self.config, index) for index in range(count)]
-        self._tile_sent = np.full(self.frames * sum(layer.tiles for layer in self._layers), -NEVER)
-        self._left = np.full(self.frames * sum(layer.output_beats for layer in self._layers), -NEVER)
-        self._words = np.full(self.frames * sum(layer.words for layer in self._layers), -NEVER)
-        self._ends = self._left.copy()
+        self._machine = Machine(self.config, self.frames, waits_for_frame=True)
         self._given: Times | None = None
-        self.input_beats, self.output_beats = self._layers[0].input_beats, self._layers[-1].output_beats
-        self.last_start = 0
+        layers = self._machine.layers
+        self.input_beats, self.output_beats = layers[0].input_beats, layers[-1].output_beats
+
+    @property
+    def last_start(self) -> int:
+        """Start of the last pixel tile of the first frame."""
+        return self._machine.last_start
 
     def take(self, offered: Times) -> None:
         """Takes in the cycles in which the input beats stand at the input, and finds when all else happens."""
-        settling = SEQUENCER_CHANGE + settling_cycles(self.config)
-        ended, ready, tile_sent, left, starts, words, ends = [], [], [], [], [], [], []
-        received = sent = -NEVER
-        through, tile, leaving = -int(NEVER), 0, -int(NEVER)
-        room, word = room_behind(self._words, self._ends, self._left), 0
+        machine, last = self._machine, len(self._machine.layers) - 1
+        ended, ready = [], []
+        machine.begin()
         for frame in range(self.frames):
             coming = offered[frame * self.input_beats : (frame + 1) * self.input_beats]
-            for index, layer in enumerate(self._layers):
-                units = layer.receive(coming, int(received) + RECEIVER_CHANGE)
-                received = units[-1]
+            for index in range(last + 1):
+                coming = machine.run(index, coming)
                 if index == 0:
-                    ended.append(layer.ended)
-                free = self._behind(self._tile_sent, tile, layer.tiles, self.config.units)
-                starts.append(layer.start(units, through + settling, free))
-                through = layer.through
-                words.append(layer.send(int(sent) + SENDER_CHANGE, room[word : word + layer.words]))
-                sent = words[-1][-1]
-                ends.append(layer.beats_sent)
-                tile_sent.append(layer.units_sent)
-                coming = layer.beats_ready
-                coming[0] = max(coming[0], leaving + 1)
-                coming = spaced(coming)
-                final = index + 1 == len(self._layers)
-                given = coming
-                if final:
+                    ended.append(machine.ended)
+                if index == last:
                     ready.append(coming)
                     if self._given is not None:
-                        given = self._given[frame * self.output_beats : (frame + 1) * self.output_beats]
-                left.append(given)
-                leaving = int(given[-1])
-                tile += layer.tiles
-                word += layer.words
-            if frame == 0:
-                self.last_start = int(starts[-1][-1])
+                        coming = self._given[frame * self.output_beats : (frame + 1) * self.output_beats]
+                machine.leave(coming)
+            machine.end_of_frame()
+        machine.end()
         self.ended, self.ready = np.concatenate(ended), np.concatenate(ready)
-        self._tile_sent, self._left = np.concatenate(tile_sent), np.concatenate(left)
-        self._words, self._ends = np.concatenate(words), np.concatenate(ends)
-        self._starts = np.concatenate(starts)
         self.taken = offered.copy()
         self.taken[SKID:] = np.maximum(self.taken[SKID:], self.ended[:-SKID] + 1)
-
-    @staticmethod
-    def _behind(times: Times, first: int, count: int, distance: int) -> Times:
-        """Of `count` events from `first` on, the times of those so far before them, by the round before."""
-        before = np.arange(first, first + count, dtype=np.int64) - distance
-        found: Times = np.where(before >= 0, times[np.maximum(before, 0)], -NEVER)
-        return found
 
     def give(self, handshakes: Times) -> None:
         """Takes in when the output beats have left, for the next round."""
@@ -168,7 +221,7 @@ class ProgramSchedule:
     @property
     def state(self) -> tuple[Times, ...]:
         """What the next round depends on, and all that has been found."""
-        return self.ended, self._starts, self._tile_sent, self._left
+        return self.ended, *self._machine.state
 
 
 def predict_program(config: EngineConfig) -> Cycles:

@@ -9,6 +9,7 @@ the accumulator where the offset changes. A plan whose proof fails is never retu
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,7 @@ def plan_requantisers(
     return plan_channels(channels, width, style, dtype_bits(chosen[0].spec.output_dtype))
 
 
+@lru_cache(maxsize=1 << 14)
 def layer_channel(layer: Layer, index: int, low: int, high: int) -> Channel:
     """What a requantiser must compute for one channel of a layer, whose raw accumulators are `low` to `high`.
 
@@ -134,6 +136,12 @@ def _scheme(layer: Layer, index: int) -> dict[str, Any]:
     return {"exact": (int(multiplier), shift, zero_point)}
 
 
+@lru_cache(maxsize=1 << 14)
+def _staircase(channel: Channel) -> Staircase:
+    """The steps of a channel: a layer may be looked at with others beside it, again and again."""
+    return trace(channel.definition, channel.low, channel.high, channel.out_min, channel.out_max)
+
+
 def plan_channels(
     channels: Sequence[Channel], accumulator_width: int, style: str = "block", output_width: int = 8
 ) -> RequantiserPlan:
@@ -149,7 +157,7 @@ def plan_channels(
     if output_width != 8:
         plan = plan_exact(channels, accumulator_width, output_width)
         return replace(plan, proof=prove(plan, channels, None))
-    stairs = [trace(item.definition, item.low, item.high, item.out_min, item.out_max) for item in channels]
+    stairs = [_staircase(item) for item in channels]
     plans = narrow_plans(channels, stairs, accumulator_width, style)
     plan = min(plans, key=cost) if plans else plan_exact(channels, accumulator_width, output_width)
     return replace(plan, proof=prove(plan, channels, stairs))

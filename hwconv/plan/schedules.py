@@ -1,6 +1,8 @@
 """The schedule of an engine of any kind, and of a block that enlarges frames."""
 
 from .config import EngineConfig
+from .loop_config import LoopConfig
+from .loop_schedule import LoopSchedule
 from .program_schedule import ProgramSchedule
 from .schedule import EngineSchedule
 from .upscale import UpscaleConfig
@@ -10,11 +12,13 @@ from .winograd_schedule import WinogradSchedule
 
 
 def schedule_of(
-    config: EngineConfig | WinogradConfig | UpscaleConfig, frames: int
-) -> EngineSchedule | ProgramSchedule | UpscaleSchedule:
+    config: EngineConfig | WinogradConfig | UpscaleConfig | LoopConfig, frames: int
+) -> EngineSchedule | ProgramSchedule | UpscaleSchedule | LoopSchedule:
     """When an engine, or such a block, takes and gives the beats of some frames."""
     if isinstance(config, UpscaleConfig):
         return UpscaleSchedule(config, frames)
+    if isinstance(config, LoopConfig):
+        return LoopSchedule(config, frames)
     if isinstance(config, WinogradConfig):
         return WinogradSchedule(config, frames)
     return EngineSchedule(config, frames) if config.ring else ProgramSchedule(config, frames)

@@ -34,6 +34,11 @@ class SharedArray:
         return self.pixels // self.ports
 
     @property
+    def products(self) -> int:
+        """Products that the array makes in a cycle."""
+        return self.pixels * self.columns
+
+    @property
     def drain(self) -> int:
         return self.columns // self.requantisers
 
@@ -41,6 +46,7 @@ class SharedArray:
 def shared_arrays(specs: Sequence[ConvSpec], multipliers: int) -> Iterator[SharedArray]:
     """Every sensible array of at most `multipliers` multipliers that all layers can run on."""
     counts = {spec.out_height * spec.out_width for spec in specs}
+    whole = _whole_words(specs)
     # More pixels at once are worth nothing unless some layer then has fewer tiles.
     useful = sorted({ceil(count / tiles) for count in counts for tiles in range(1, count + 1)})
     words = [item for item in divisors(gcd(*(spec.in_channels for spec in specs))) if item <= MOST_WORD_BYTES]
@@ -49,6 +55,7 @@ def shared_arrays(specs: Sequence[ConvSpec], multipliers: int) -> Iterator[Share
         if any(item is None for item in laid):
             continue
         outputs = [item.outputs for item in laid if item is not None]
+        kept = outputs[:whole]
         least = max((item.outputs for item in laid if item is not None and item.word_groups > 1), default=1)
         for columns in sorted({ceil(item / tiles) for item in outputs for tiles in range(1, item + 1)}):
             if not least <= columns <= multipliers:
@@ -59,7 +66,7 @@ def shared_arrays(specs: Sequence[ConvSpec], multipliers: int) -> Iterator[Share
                 for ports in divisors(pixels):
                     if ports > MOST_PORTS:
                         continue
-                    for requantisers in divisors(gcd(columns, *outputs)):
+                    for requantisers in divisors(gcd(columns, *kept)):
                         if columns // requantisers >= 2 or pixels in (1, ports):
                             yield SharedArray(
                                 pixels=pixels,
@@ -70,6 +77,13 @@ def shared_arrays(specs: Sequence[ConvSpec], multipliers: int) -> Iterator[Share
                             )
                     if ports * word >= pixels:  # more ports bring nothing
                         break
+
+
+def _whole_words(specs: Sequence[ConvSpec]) -> int:
+    """Of how many layers words of results hold nothing else: of all but a last one of a single pixel."""
+    last = specs[-1]
+    single = last.out_height * last.out_width == 1 and last.groups == 1
+    return len(specs) - 1 if single and len(specs) > 1 else len(specs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,13 +181,18 @@ def _works(specs: tuple[ConvSpec, ...], word: int) -> tuple[_Work, ...]:
 
 def program_beat(array: SharedArray) -> int:
     """The beat that brings most bytes a cycle, with the results between layers in it; then the narrowest."""
-    choices = range(array.requantisers, max(MOST_BEAT_BYTES, array.requantisers) + 1, array.requantisers)
-    return max(choices, key=lambda item: (min(MOST_UNIT_BYTES, gcd(item, array.word_channels)), -item))
+    return best_beat(array.requantisers, array.word_channels)
+
+
+def best_beat(requantisers: int, word_channels: int) -> int:
+    """The same for results of so many requantisers that are read in words of so many channels."""
+    choices = range(requantisers, max(MOST_BEAT_BYTES, requantisers) + 1, requantisers)
+    return max(choices, key=lambda item: (min(MOST_UNIT_BYTES, gcd(item, word_channels)), -item))
 
 
 def check_array(specs: Sequence[ConvSpec], array: SharedArray) -> None:
     """Raises UnsupportedError where a layer cannot run on an array: says which number of it does not suit."""
-    for spec in specs:
+    for index, spec in enumerate(specs):
         laid = _laid(spec, array.word_channels)
         if laid is None:
             fits = f"a divisor or a multiple of {spec.group_in_channels}, the input channels of a group"
@@ -182,7 +201,7 @@ def check_array(specs: Sequence[ConvSpec], array: SharedArray) -> None:
         if laid.word_groups > 1 and laid.outputs > array.columns:
             expected = f"at least {laid.outputs}, the channels that the {laid.word_groups} groups of a word give"
             raise UnsupportedError(spec.name, "columns", array.columns, expected)
-        if laid.outputs % array.requantisers:
+        if laid.outputs % array.requantisers and index < _whole_words(specs):
             divides = f"a divisor of {laid.outputs}, the output channels of the groups of a word"
             raise UnsupportedError(spec.name, "requantisers", array.requantisers, divides)
     name = specs[0].name

@@ -9,6 +9,7 @@ clamp takes over, nothing is asked. The multipliers that meet all of them lie st
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 
 import numpy as np
@@ -135,6 +136,15 @@ def slopes(constraints: Constraints) -> Slopes:
     """
     if not len(constraints.lower_x) or not len(constraints.upper_x):
         return Slopes(None, None)
+    # They are the same wherever the accumulators begin.
+    start = constraints.lower_x[0]
+    moved = (constraints.lower_x - start, constraints.lower_level, constraints.upper_x - start, constraints.upper_level)
+    return _slopes(*(each.tobytes() for each in moved))
+
+
+@lru_cache(maxsize=1 << 14)
+def _slopes(*numbers: bytes) -> Slopes:
+    constraints = Constraints(*(np.frombuffer(each, np.int64) for each in numbers))
     run = constraints.lower_x[:, None] - constraints.upper_x[None, :]
     rise = constraints.lower_level[:, None] - constraints.upper_level[None, :]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -44,6 +44,43 @@ def summarise(plan: "EnginePlan") -> dict[str, Any]:
 
 def summarise_program(plan: "EnginePlan") -> dict[str, Any]:
     """The same of an engine that runs several layers: what they share, and each layer's own."""
+    return {
+        "kind": "program",
+        "layers": _layers(plan),
+        **_work(plan),
+        "cycles": asdict(plan.cycles),
+        **_engine(plan),
+        "streams": _streams(plan),
+    }
+
+
+def summarise_loop(plan: "EnginePlan") -> dict[str, Any]:
+    """The same of two engines that compute layers in turns: each layer's own, and each engine's."""
+    parts = [(_layers(part), part) for part in plan.parts]
+    engines = [_engine(part) for part in plan.parts]
+    return {
+        "kind": "loop",
+        "layers": [layer for turn in zip(*(layers for layers, _ in parts), strict=True) for layer in turn],
+        **_work(plan),
+        "cycles": asdict(plan.cycles),
+        "engines": engines,
+        "ecp5_block_rams": sum(engine["ecp5_block_rams"] for engine in engines),
+        "streams": _streams(plan),
+    }
+
+
+def _engine(plan: "EnginePlan") -> dict[str, Any]:
+    """What the layers of a program share."""
+    config = plan.config
+    return {
+        "array": _array(config),
+        **_parts(plan),
+        "output_buffer": {"tiles": config.units, "words": config.unit_words},
+    }
+
+
+def _layers(plan: "EnginePlan") -> list[dict[str, Any]]:
+    """Each layer of a program."""
     config = plan.config
     layers = []
     for layer, item in zip(plan.layers, config.passes, strict=True):
@@ -60,16 +97,7 @@ def summarise_program(plan: "EnginePlan") -> dict[str, Any]:
                 "weights": {"first_word": item.weight_base, "words": item.weight_words},
             }
         )
-    return {
-        "kind": "program",
-        "layers": layers,
-        **_work(plan),
-        "cycles": asdict(plan.cycles),
-        "array": _array(config),
-        **_parts(plan),
-        "output_buffer": {"tiles": config.units, "words": config.unit_words},
-        "streams": _streams(plan),
-    }
+    return layers
 
 
 def _work(plan: "EnginePlan") -> dict[str, Any]:

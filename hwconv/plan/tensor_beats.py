@@ -26,8 +26,9 @@ class TensorBeats:
         self._fixed: dict[str, int] = {}
         for block in blocks:
             if block.layers:
-                ends = dict.fromkeys((*block.inputs, *block.layers), drafts[block.name].input_beat_bytes)
-                for name, beat in ends.items():
+                plan = drafts[block.name]
+                given = zip(block.layers, plan.layer_beats, strict=True)
+                for name, beat in (*dict.fromkeys(block.inputs, plan.input_beat_bytes).items(), *given):
                     if self._fixed.setdefault(name, beat) != beat:
                         expected = f"{self._fixed[name]}, those of the program that gives it"
                         raise UnsupportedError(block.name, f"bytes of a beat of {name}", beat, expected)
