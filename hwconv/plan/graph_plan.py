@@ -11,7 +11,7 @@ from .balance import Balance
 from .block_ram import block_ram_count
 from .engine_plan import EnginePlan, make_plan, module_name
 from .frame import FrameConfig, StreamCycles
-from .graph_schedule import Deadlock, Edge
+from .graph_schedule import UNBOUNDED, Deadlock, Edge, Schedule
 from .partition import Block, Programs, blocks_of, check_programs, members_of
 from .program import make_program
 from .queue_depths import QueueDepths, queue_depths
@@ -26,8 +26,10 @@ from .graph_engines import NodePlan, engines_of, shares_of, streams_of
 
 SHORT_QUEUE = 32
 """Beats of the longest queue in distributed RAM."""
-MOST_TRIES = 4
+MOST_TRIES = 5
 """How often a target is shared anew because queues take block RAMs that engines were given."""
+QUEUE_SHARES = (0.25, 0.5, 1.0)
+"""Of the block RAMs that queues lack, how much arrays give up; what is missing then shortens a queue."""
 MARKS_MARGIN = 5
 """Marks of frames that may still come when the guard is told to stop, and what is in flight then."""
 
@@ -301,33 +303,47 @@ def _plan_balanced(
 ) -> GraphPlan:
     """A graph that shares a target, the queues' block RAMs included, which are known once there are queues.
 
-    Where they do not fit, the longest is made as short as it takes, or the arrays get less: whichever is faster.
+    Where they do not fit, the longest is made as short as it takes, or the arrays get less: whichever is faster. Behind
+    a short queue the engines of a short latency may also have the shorter interval: what waits is less.
     """
-    reserved = 0
+    waiting, tried = [(0, optimise)], 0
     found: list[GraphPlan] = []
-    for _ in range(MOST_TRIES):
+
+    def length(each: GraphPlan | Schedule) -> int:
+        cycles = each.cycles if isinstance(each, GraphPlan) else each
+        return cycles.latency if optimise == "latency" else cycles.interval
+
+    while waiting and tried < MOST_TRIES:
+        (reserved, wanted), tried = waiting.pop(0), tried + 1
         try:
-            balanced, beats, engines = balanced_engines(network, target, optimise, partition, reserved)
+            balanced, beats, engines = balanced_engines(network, target, wanted, partition, reserved)
         except FitError:
             if found:
-                break
+                continue
             raise
+        streams = streams_of(network.graph, engines, beats, balanced.programs)
+        free = streams.schedule(dict.fromkeys(streams.edges, UNBOUNDED))
+        if found and min(map(length, found)) <= length(free):  # queues make nothing faster
+            continue
         plan = _finished(network, engines, beats, balanced.programs, balanced=balanced, target=target)
         others = sum(each.block_rams for each in engines.values() if not isinstance(each, EnginePlan))
-        needed = balanced.taken.block_rams + others + plan.queue_block_rams
-        if needed <= target.block_rams:
+        left = target.block_rams - balanced.taken.block_rams - others
+        missing = plan.queue_block_rams - left
+        if missing <= 0:
             found.append(plan)
-            break
-        shorter = _shortened(plan, needed - target.block_rams)
+            continue
+        shorter = _shortened(plan, missing)
         if shorter is not None:
             found.append(shorter)
-        reserved += needed - target.block_rams
+        if tried == 1:  # more than is left: the arrays must get less
+            waiting = [(share, optimise) for share in sorted({left + ceil(missing * each) for each in QUEUE_SHARES})]
+            waiting += [(0, "latency")] if optimise == "interval" else []
     if not found:
         raise FitError(
-            f"{network.graph.name}: {needed} block RAMs of {target.block_rams}, {plan.queue_block_rams} of them for "
-            "queues between engines: take a larger target"
+            f"{network.graph.name}: {target.block_rams + missing} block RAMs of {target.block_rams}, "
+            f"{plan.queue_block_rams} of them for queues between engines: take a larger target"
         )
-    return min(found, key=lambda each: each.cycles.latency if optimise == "latency" else each.cycles.interval)
+    return min(found, key=length)
 
 
 def _shortened(plan: GraphPlan, missing: int) -> GraphPlan | None:
