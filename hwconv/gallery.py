@@ -286,6 +286,19 @@ GRAPHS = (
         ),
         programs=(("first", "depthwise", "pointwise"),),
     ),
+    GraphVariant(
+        title="Two engines in turns",
+        about="Where depthwise and dense layers alternate, each kind has an array, and a frame goes round: depthwise "
+        "results to the dense array, its results back, until the last ones leave. Both are at work at once.",
+        graph=_graph(
+            "turns",
+            _graph_conv(INPUT, "depthwise", 8, groups=8),
+            _graph_conv("depthwise", "pointwise", 8, kernel=(1, 1), out_channels=16),
+            _graph_conv("pointwise", "depthwise_2", 16, groups=16, out_channels=16),
+            _graph_conv("depthwise_2", "pointwise_2", 16, kernel=(1, 1), out_channels=16),
+        ),
+        programs=(("depthwise", "pointwise", "depthwise_2", "pointwise_2"),),
+    ),
 )  # fmt: skip
 
 

@@ -209,6 +209,24 @@ def shared(dtype: str = "int8") -> Graph:
     )  # fmt: skip
 
 
+def turns() -> Graph:
+    """Depthwise and dense layers in turns, down to a single pixel, behind one that has an engine of its own."""
+    around = convolution("around", (6, 5, 4), 4, (3, 3), groups=4, padding="same", output_zero_point=-20)
+    points = convolution("points", (6, 5, 4), 8, input_zero_point=-20, output_zero_point=11)
+    window = convolution("window", (6, 5, 8), 8, (7, 6), groups=8, padding=(1, 0, 0, 1), input_zero_point=11,
+                         output_zero_point=-128)  # fmt: skip
+    return Graph(
+        name="turns", height=6, width=5, channels=3, zero_point=3,
+        nodes=(
+            Conv(input="input", spec=convolution("first", (6, 5, 3), 4, (2, 2), padding="same")),
+            Conv(input="first", spec=around),
+            Conv(input="around", spec=points),
+            Conv(input="points", spec=window),
+            Conv(input="window", spec=convolution("full", (1, 1, 8), 5, input_zero_point=-128)),
+        ),
+    )  # fmt: skip
+
+
 def enlarged() -> Graph:
     """A frame made smaller, enlarged again in both ways, beside what it was; the mean of every column."""
     small = convolution("small", (6, 4, 4), 4, (2, 2), stride=(2, 2))
@@ -243,10 +261,13 @@ def woven() -> Graph:
 GRAPHS = {
     "skip": skip, "branches": branches, "uneven": uneven, "residual": residual, "octets": octets, "words": words,
     "mixed": mixed, "enlarged": enlarged, "woven": woven, "shared": shared,
-    "shared_octets": functools.partial(shared, "uint8"),
+    "shared_octets": functools.partial(shared, "uint8"), "turns": turns,
 }  # fmt: skip
-PROGRAMS = dict.fromkeys(("shared", "shared_octets"), (("channels", "points", "halves", "flat"),))
-"""Layers of a graph that share an engine."""
+PROGRAMS = {
+    **dict.fromkeys(("shared", "shared_octets"), (("channels", "points", "halves", "flat"),)),
+    "turns": (("around", "points", "window", "full"),),
+}
+"""Layers of a graph that share an engine, or two."""
 
 
 @functools.cache

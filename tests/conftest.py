@@ -22,7 +22,7 @@ SIMULATED = frozenset(
     f"test_{name}.py"
     for name in (
         *("blocks", "engine_faults", "engine_formats", "engine_lut_multipliers", "engine_program", "engine_vectors"),
-        "power_up",
+        *("loop", "power_up"),
     )
 )
 SHARE = 3

@@ -9,7 +9,7 @@ from hwconv import graphs, simulation
 from hwconv.golden import graph as golden_graph
 from hwconv.graph import Graph
 from hwconv.plan.graph_plan import GraphPlan
-from hwconv.simulation import Design, Simulator, Stalls
+from hwconv.simulation import Design, Reset, Simulator, Stalls
 from hwconv.spec import dtype_range
 
 PAUSES = Stalls(input=100, output=80, burst=3, seed=9)
@@ -50,3 +50,21 @@ def check_trials(plan: GraphPlan, design: Design, simulator: Simulator = "icarus
     assert len(found) == 11
     wrong = [f"{each.name}: {each.problem}" for each in found if not each.passed]
     assert not wrong, wrong[0]
+
+
+def check_resets(plan: GraphPlan, design: Design, seed: int) -> None:
+    """Resets in any cycle of the first frames, one or several."""
+    random = np.random.default_rng([seed, len(plan.graph.name)])
+    frames = random_frames(plan.graph, 4, 3)
+    right = golden_graph.run(plan.network, frames)
+    binary = simulation.build(design, "icarus")
+    for number in range(8):
+        reset = Reset(
+            cycle=int(random.integers(9, plan.cycles.latency + plan.cycles.interval)),
+            length=int(random.choice([1, 2, 9])),
+            count=int(random.integers(1, 4)),
+            period=int(random.choice([21, 100, 333])),
+        )
+        stalls = (None, PAUSES)[number % 2]
+        result = simulation.run(binary, frames, right, reset=reset, stalls=stalls, watchdog=patience(plan))
+        assert result.passed, f"{reset}: {simulation.explain(result)}"

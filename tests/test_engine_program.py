@@ -119,6 +119,15 @@ PROGRAMS |= {
         6,
         None,
     ),
+    "last_pixel_leaves_requantisers_idle": (
+        [
+            dict(height=3, width=4, in_channels=4, out_channels=8, kernel=(2, 2)),
+            dict(height=2, width=3, in_channels=8, out_channels=4, kernel=(2, 3)),
+            dict(height=1, width=1, in_channels=4, out_channels=6, kernel=(1, 1)),
+        ],
+        SharedArray(pixels=2, columns=8, ports=1, word_channels=4, requantisers=4),
+        4,
+    ),
 }
 every_program = pytest.mark.parametrize("name", PROGRAMS)
 

@@ -20,6 +20,7 @@ SAMPLE = (
     "a threshold between offsets off",
     "a carry of a multiplier of look-up tables dropped",
     "weights stay those of the first layer",
+    "the second engine does not wait for the first one",
     "a sum that wraps is one bit short",
     "a concatenation's turn is one beat short",
     "a pixel's place is free before its last line is read",

@@ -115,17 +115,30 @@ def _factorised() -> Graph:
     )
 
 
+_WIDE = (24, 24, 16)
+_DEEP = {"kernel": (3, 3), "groups": 16, "padding": "same"}
+
+
 def _shared() -> Graph:
-    """Two depthwise separable layers, all four of which share an engine."""
-    shape = (24, 24, 16)
-    deep = {"kernel": (3, 3), "groups": 16, "padding": "same"}
+    """Three layers that share an array."""
     return _graph(
         "shared",
-        shape,
-        _conv(INPUT, "depthwise", shape, 16, **deep),
-        _conv("depthwise", "pointwise", shape, 16),
-        _conv("pointwise", "depthwise_2", shape, 16, **deep),
-        _conv("depthwise_2", "pointwise_2", shape, 32),
+        _WIDE,
+        _conv(INPUT, "pointwise", _WIDE, 16),
+        _conv("pointwise", "depthwise", _WIDE, 16, **_DEEP),
+        _conv("depthwise", "pointwise_2", _WIDE, 32),
+    )
+
+
+def _turns() -> Graph:
+    """Two depthwise separable layers, which two engines compute in turns."""
+    return _graph(
+        "turns",
+        _WIDE,
+        _conv(INPUT, "depthwise", _WIDE, 16, **_DEEP),
+        _conv("depthwise", "pointwise", _WIDE, 16),
+        _conv("pointwise", "depthwise_2", _WIDE, 16, **_DEEP),
+        _conv("depthwise_2", "pointwise_2", _WIDE, 32),
     )
 
 
@@ -140,9 +153,6 @@ def bench_network(graph: Graph) -> Network:
     return Network(graph, {node.name: drawn_parameters(node.spec, rng) for node in graph.convolutions})
 
 
-_SHARED = ("depthwise", "pointwise", "depthwise_2", "pointwise_2")
-
-
 def _in_luts(layer: str) -> Callable[[int], BlockPlan]:
     return lambda asked: make_plan(bench_layer(layer), multipliers=asked, lut_multipliers=asked // LUT_SHARE)
 
@@ -155,6 +165,17 @@ def _network(graph: Callable[[], Graph]) -> Callable[[int], BlockPlan]:
     return lambda asked: plan_graph(bench_network(graph()), multipliers=asked)
 
 
+def _program(graph: Callable[[], Graph]) -> Callable[[int], BlockPlan]:
+    """All layers as one program."""
+
+    def plan(asked: int) -> BlockPlan:
+        network = bench_network(graph())
+        names = [node.name for node in network.graph.computed]
+        return plan_graph(network, multipliers=asked, programs=[names])
+
+    return plan
+
+
 _BLOCKS: Mapping[str, dict[str, object]] = {
     "dropout": {"kind": "dropout", "probability": 0.25},
     "moments": {"kind": "mc_statistics", "statistics": "moments", "passes": 8},
@@ -164,7 +185,7 @@ _PLANS: Mapping[str, tuple[str, Callable[[int], BlockPlan]]] = {
     **{f"{layer}_lut": (LUT, _in_luts(layer)) for layer in ("3x3", "dw3x3")},
     **{f"{layer}_loaded": (LOADED, _loaded(layer)) for layer in ("3x3", "dw3x3")},
     **{graph.__name__[1:]: (GRAPH, _network(graph)) for graph in (_separable, _branches, _factorised)},
-    "shared": (GRAPH, lambda asked: plan_graph(bench_network(_shared()), multipliers=asked, programs=[_SHARED])),
+    **{graph.__name__[1:]: (GRAPH, _program(graph)) for graph in (_shared, _turns)},
 }
 FAMILIES: Mapping[str, str] = {
     **{name: family for name, (family, _) in _PLANS.items()},
@@ -219,8 +240,9 @@ def _array(variant: Measured) -> dict[str, Any]:
             "queue_bits": 0,
         }
     if isinstance(plan, GraphPlan):
+        built = sum(len(each.parts) if isinstance(each, EnginePlan) else 1 for each in plan.engines.values())
         return {
-            "built": f"{len(plan.engines)} engine{'' if len(plan.engines) == 1 else 's'}",
+            "built": f"{built} engine{'' if built == 1 else 's'}",
             "multipliers": plan.multipliers,
             "lut_multipliers": 0,
             "requantisers": sum(engine.config.requantisers for engine in plan.engines.values()),

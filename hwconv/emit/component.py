@@ -6,24 +6,33 @@ from hwconv import __version__
 from hwconv.emit.describe import header
 from hwconv.emit.describe_blocks import chain_header, dropout_header, statistics_header
 from hwconv.emit.describe_graph import graph_header, pool_header
+from hwconv.errors import UnsupportedError
 from hwconv.plan.block import BlockPlan
 from hwconv.plan.chain import ChainPlan
 from hwconv.plan.dropout import DropoutPlan
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.graph_plan import GraphPlan
+from hwconv.plan.loop import LoopPlan
 from hwconv.plan.mc_statistics import StatisticsPlan
 from hwconv.plan.pool import PoolPlan
 from hwconv.plan.winograd import WinogradPlan
 
 
 def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
-    """Returns the top level of a plan, and the comment that its Verilog begins with."""
+    """Returns the top level of a plan, and the comment that its Verilog begins with.
+
+    Raises:
+        UnsupportedError: two engines in turns, which are only there as a part of a graph.
+    """
     match plan:
         case WinogradPlan():
             from hwconv.gateware.engine import Engine
             from hwconv.gateware.winograd_engine import WinogradCore
 
             return Engine(plan.config, WinogradCore(plan.config)), header(plan, __version__)
+        case LoopPlan():
+            name, expected = plan.top_name, "one array, or a graph of which they are a part: plan_graph"
+            raise UnsupportedError(name, "array", "two in turns", expected)
         case EnginePlan():
             from hwconv.gateware.engine import Engine
 

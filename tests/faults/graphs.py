@@ -47,7 +47,7 @@ FAULTS = (
         name="the mark of a damaged frame is lost",
         kind="mark",
         engine="skip",
-        edit=Verilog("core", r"node_1_both_o__payload\[32\] & marks_o__payload", "1'h0"),
+        edit=Verilog("core", r"skid_out_o__payload\[32\] & marks_o__payload", "1'h0"),
     ),
     Described(
         name="a mark is kept for the first frame only",
@@ -61,7 +61,7 @@ FAULTS = (
         name="marks stay when their frame has left",
         kind="mark",
         engine="skip",
-        edit=Verilog("core", r"(assign o__ready_4 = N & )node_1_both_o__payload\[32\]", r"\g<1>1'h0"),
+        edit=Verilog("core", r"(assign o__ready_\d = N & )skid_out_o__payload\[32\]", r"\g<1>1'h0"),
     ),
     Described(
         name="the guard passes a short frame",

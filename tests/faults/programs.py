@@ -4,6 +4,7 @@ from faults.edits import Described, Field, Verilog, Word, count_short, late
 
 PROGRAM = "depthwise_then_1x1"
 GROUPS = "groups_side_by_side"
+IDLE = "last_pixel_leaves_requantisers_idle"
 
 FAULTS = (
     Described(
@@ -86,5 +87,21 @@ FAULTS = (
         kind="stall",
         engine=PROGRAM,
         edit=Verilog("ledger", r"(assign N =) ledger_layer == 1'h0;", r"\1 1'h0;"),
+    ),
+    Described(
+        name="idle results of the last word are bytes of the frame",
+        kind="TKEEP",
+        engine=IDLE,
+        edit=Verilog("packer", r"place & N(;\n  assign N = N \| N;\n  always)", r"place\1"),
+    ),
+    Described(
+        name="results of every layer's last word are idle",
+        kind="TKEEP",
+        engine=IDLE,
+        edit=Verilog(
+            "packer",
+            r"word\[32\] & word\[33\](;\n  assign N = ~ N;\n  assign N = place & N;\n  assign N = N \| N;\n  always)",
+            r"word[32]\1",
+        ),
     ),
 )

@@ -9,6 +9,7 @@ import every_kind
 import graph_checks
 import loadable_checks
 import loadable_engines
+import loop_cases
 from checked_blocks import BLOCKS, block, block_design
 from checked_engines import ENGINES, engine
 from checked_graphs import GRAPHS, graph_plan
@@ -82,9 +83,16 @@ _TILED = (
 
 @cache
 def subject(name: str) -> Subject:
-    """A graph, a stream block, an engine whose weights are loaded, or any other engine or program of the tests."""
+    """A graph, a case of two engines in turns, a stream block, an engine whose weights are loaded, or any other engine
+    or program of the tests.
+    """
     if name in GRAPHS:
         return _graph(graph_plan(name))
+    if name in loop_cases.CASES:
+        return _graph(
+            loop_cases.plan_of_case(name),
+            ("resets", lambda plan, design: graph_checks.check_resets(plan, design, SEED)),
+        )
     if name in BLOCKS:
         return _block(name)
     if name.startswith(LOADED):
@@ -106,11 +114,12 @@ def _engine(plan: EnginePlan, asked: tuple[tuple[str, Callable[[Bench], object]]
     return Subject(plan=plan, design=design, checks=checks)
 
 
-def _graph(plan: BlockPlan) -> Subject:
+def _graph(plan: BlockPlan, *more: tuple[str, Callable[[BlockPlan, Design], object]]) -> Subject:
     checks = (
         ("exact and as fast as predicted", graph_checks.check_free),
         ("pauses", graph_checks.check_pauses),
         ("pauses, damaged frames and resets", graph_checks.check_trials),
+        *more,
     )
     return Subject(
         plan=plan, design=design_of(plan), checks=tuple((name, partial(check, plan)) for name, check in checks)
