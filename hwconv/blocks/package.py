@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hwconv import simulation
 from hwconv.blocks.block import Block
-from hwconv.designs import design_of
-from hwconv.emit.package import Package, Vectors, check_directory, engine_files, make_package
+from hwconv.designs import design_with
+from hwconv.emit.package import Package, Vectors, check_directory, engine_files, make_package, model_files
 from hwconv.results import GenerateResult
 from hwconv.vectors import PACKAGE_FRAMES
 
@@ -16,7 +16,7 @@ def package_of(block: Block, *, family: str = "generic", clock_mhz: float | None
     frames = block.frames(PACKAGE_FRAMES, seed=1)
     feed, target, _ = block.send(frames)
     cycles = block.plan.cycles
-    design = design_of(block.plan, family)
+    design = design_with(block.plan, files | model_files(family))
     bench = simulation.bench_description(design, feed, target.frames, latency=cycles.latency, interval=cycles.interval)
     vectors = Vectors(
         input=frames,

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from hwconv import simulation
-from hwconv.designs import design_of
-from hwconv.emit.package import Package, Vectors, check_directory, engine_files, make_package
+from hwconv.designs import design_with
+from hwconv.emit.package import Package, Vectors, check_directory, engine_files, make_package, model_files
 from hwconv.golden import graph as golden_graph
 from hwconv.graphs.run import Frames, frames_of
 from hwconv.plan.graph_plan import GraphPlan
@@ -22,7 +22,7 @@ def package_of(
     feed = simulation.stimulus(sent, plan.input_beat_bytes)
     target = simulation.expected(right, plan.output_beat_bytes)
     cycles = plan.cycles
-    design = design_of(plan, family)
+    design = design_with(plan, files | model_files(family))
     bench = simulation.bench_description(design, sent, right, latency=cycles.latency, interval=cycles.interval)
     vectors = Vectors(
         input=sent,
