@@ -237,15 +237,28 @@ class GraphCore(wiring.Component):
         return upscaler.o
 
     def _hand_on(self, m: Module, name: str, source: Stream, readers: list[tuple[Edge, Stream]]) -> None:
-        """To the only reader, or to all of them in the same cycle, which is when all have room."""
+        """To the only reader, or to all of them in the same cycle, which is when all have room.
+
+        Registers stand before a fork, and where a node waits for several tensors: nothing goes from one reader, or from
+        one tensor, into the nodes that give the others.
+        """
         plan = self._plan
+        beat = PlainBeat(plan.beats[name])
+        if len(readers) > 1:
+            m.submodules[f"skid_{module_name(name)}"] = before = SkidBuffer(beat)
+            self._connect(m, source, before.i)
+            source = before.o
         entries = []
         for edge, sink in readers:
             depth = plan.depths[edge]
+            if isinstance(plan.graph.node(edge[0]), Add | Concat):
+                m.submodules[f"skid_{module_name(edge[0])}_{edge[1]}"] = joined = SkidBuffer(beat)
+                self._connect(m, joined.o, sink)
+                sink = joined.i
             if depth == 0:
                 entries.append(sink)
                 continue
-            queue = StreamQueue(PlainBeat(plan.beats[name]), depth)
+            queue = StreamQueue(beat, depth)
             m.submodules[f"queue_{module_name(edge[0])}_{edge[1]}"] = queue
             self._connect(m, queue.o, sink)
             entries.append(queue.i)

@@ -16,7 +16,7 @@ from .add import AddConfig
 from .config import EngineConfig
 from .frame import GUARD_LATENCY
 from .loop_config import LoopConfig
-from .schedule import Times, spaced
+from .schedule import SKID, Times, spaced
 from .schedules import schedule_of
 from .upscale import UpscaleConfig
 
@@ -109,7 +109,11 @@ class Streams:
 
     def forked(self, edge: Edge) -> bool:
         """Whether the tensor that is read has other readers: its beats then wait in a queue for each."""
-        return any(edge in edges and len(edges) > 1 for edges in self.readers.values())
+        return any(edge in edges and self.parts(name) for name, edges in self.readers.items())
+
+    def parts(self, name: str) -> bool:
+        """Whether a tensor has several readers."""
+        return len(self.readers[name]) > 1
 
     def schedule(self, depths: Mapping[Edge, int], frames: int = FRAMES, *, target: Schedule | None = None) -> Schedule:
         """Finds when frames leave that come back to back, the sink never waiting.
@@ -155,6 +159,9 @@ class _Run:
         """Of each addition, when its results left in the round before."""
         self.limits: dict[str, Times] = {}
         """Of each tensor, the cycles before which its beats find no room."""
+        self._skids: dict[str | Edge, Times] = {}
+        """When the beats left each register that cuts the paths at a fork, or before a node that waits for several
+        tensors, in the round before."""
         self.left: Times = np.zeros(0, np.int64)
         work = streams.beats * frames
         for stage in streams.stages:
@@ -182,6 +189,7 @@ class _Run:
     def round(self) -> list[Times]:
         """Times of everything, from those of the round before where a later stage is waited for."""
         streams = self.streams
+        self._now: dict[str | Edge, Times] = {}
         given = {streams.source: self._enter()}
         found: list[Times] = [given[streams.source]]
         limits: dict[str, list[Times]] = {name: [] for name in streams.readers}
@@ -190,6 +198,9 @@ class _Run:
             for index, name in enumerate(stage.inputs):
                 queued = self.depths[stage.name, index] > 0
                 offered.append(given[name] + 1 if queued else given[name])
+            if stage.engine is None:
+                entered = [self._into_skid((stage.name, index), each) for index, each in enumerate(offered)]
+                offered = [each + 1 for each in entered]
             if stage.engine is not None:
                 engine = self.engines[stage.name]
                 engine.take(offered[0])
@@ -199,17 +210,38 @@ class _Run:
                 taken, ready = self._add(stage.name, stage.add, offered)
             else:
                 taken, ready = self._concatenate(stage, offered)
-            given[stage.name] = self._handshakes(stage.name, ready)
+            left, given[stage.name] = self._leave(stage.name, ready)
             if stage.engine is not None:
-                self.engines[stage.name].give(given[stage.name])
-            elif stage.add is not None:
-                self.sums[stage.name] = given[stage.name]
-            found.append(given[stage.name])
+                self.engines[stage.name].give(left)
+            else:
+                self.sums[stage.name] = left
+                self._now |= {(stage.name, index): each for index, each in enumerate(taken)}
+                taken = entered
+            found += [left, given[stage.name]]
             for index, name in enumerate(stage.inputs):
                 limits[name].append(self._room(taken[index], self.depths[stage.name, index]))
         self.limits = {name: np.maximum.reduce(each) for name, each in limits.items() if each}
         self.left = given[streams.stages[-1].name] + EXIT_LATENCY
-        return [*found, *self.limits.values()]
+        self._skids = self._now
+        return [*found, *self.limits.values(), *self._now.values()]
+
+    def _leave(self, name: str, ready: Times) -> tuple[Times, Times]:
+        """When a tensor's beats leave the node that gives them, and when they move to its readers: the same, but for a
+        register before several of them.
+        """
+        if not self.streams.parts(name):
+            moved = self._handshakes(name, ready)
+            return moved, moved
+        left = self._into_skid(name, ready)
+        self._now[name] = self._handshakes(name, left + 1)
+        return left, self._now[name]
+
+    def _into_skid(self, place: str | Edge, offered: Times) -> Times:
+        """When beats enter a register that two of them fit in."""
+        earliest = offered.copy()
+        if place in self._skids:
+            earliest[SKID:] = np.maximum(earliest[SKID:], self._skids[place][:-SKID] + 1)
+        return spaced(earliest)
 
     def _handshakes(self, name: str, ready: Times) -> Times:
         """Of a tensor's beats, given when each stands at its output."""
@@ -223,11 +255,10 @@ class _Run:
         source = self.streams.source
         count = self.frames * self.streams.beats
         arrivals = np.arange(count, dtype=np.int64)
-        if source not in self.limits:
-            return self._handshakes(source, arrivals + ENTRY_LATENCY)
-        left = self._handshakes(source, arrivals + ENTRY_LATENCY)
-        arrivals[GUARD_ROOM:] = np.maximum(arrivals[GUARD_ROOM:], left[:-GUARD_ROOM] + GUARD_NOTICE)
-        return self._handshakes(source, spaced(arrivals) + ENTRY_LATENCY)
+        if source in self.limits:
+            left, _ = self._leave(source, arrivals + ENTRY_LATENCY)
+            arrivals[GUARD_ROOM:] = np.maximum(arrivals[GUARD_ROOM:], left[:-GUARD_ROOM] + GUARD_NOTICE)
+        return self._leave(source, spaced(arrivals) + ENTRY_LATENCY)[1]
 
     @staticmethod
     def _room(taken: Times, depth: int) -> Times:
@@ -254,7 +285,7 @@ class _Run:
         parts = [each.reshape(pixels, count) for each, count in zip(offered, stage.parts, strict=True)]
         arriving = np.concatenate(parts, axis=1).reshape(-1)
         ready = arriving + 1
-        given = self._handshakes(stage.name, ready)
+        given, _ = self._leave(stage.name, ready)
         taken = arriving.copy()
         taken[1:] = np.maximum(taken[1:], given[:-1])
         columns = np.split(taken.reshape(pixels, -1), np.cumsum(stage.parts)[:-1], axis=1)

@@ -35,7 +35,7 @@ FAULTS = (
         name="a fork hands a beat on before all readers have room",
         kind="fork",
         engine="skip",
-        edit=Verilog("core", r"(assign i__valid_3 = arrived_filled\[0\]) & N;", r"\1;"),
+        edit=Verilog("core", r"(assign i__valid_3 = skid_conv_input_o__valid) & N;", r"\1;"),
     ),
     Described(
         name="a fork's beat is gone when one reader has room",
