@@ -32,28 +32,25 @@ def queue_depths(streams: Streams) -> QueueDepths:
     inside = -(-first.latency // max(1, first.interval))
     # Of small frames many are inside at a time: it takes as many until the pipeline has settled.
     frames = FRAMES if inside < FRAMES else FILLS * inside
-    best = streams.schedule(depths, frames)  # and stays that with every depth that is found
+    for edge in sorted(depths, key=streams.forked):
+        best = streams.schedule(depths, frames)
 
-    def suffices(changed: dict[Edge, int]) -> bool:
-        try:
-            found = streams.schedule({**depths, **changed}, frames, target=best)
-        except (Deadlock, TooSlow):
-            return False
-        return all(one <= other for one, other in zip(found.leaves, best.leaves, strict=True))
+        def suffices(edge: Edge, depth: int, best: Schedule = best) -> bool:
+            try:
+                found = streams.schedule({**depths, edge: depth}, frames, target=best)
+            except (Deadlock, TooSlow):
+                return False
+            return all(one <= other for one, other in zip(found.leaves, best.leaves, strict=True))
 
-    none = {edge: 0 for edge in depths if not streams.forked(edge)}
-    if suffices(none):  # mostly
-        depths |= none
-    for edge in sorted((each for each in depths if depths[each] == UNBOUNDED), key=streams.forked):
-        if not streams.forked(edge) and suffices({edge: 0}):
+        if not streams.forked(edge) and suffices(edge, 0):
             depths[edge] = 0
             continue
         low, high = 1, 2
-        while not suffices({edge: high}):
+        while not suffices(edge, high):
             low, high = high + 1, 2 * high
         while low < high:
             middle = (low + high) // 2
-            if suffices({edge: middle}):
+            if suffices(edge, middle):
                 high = middle
             else:
                 low = middle + 1
