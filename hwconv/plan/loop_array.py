@@ -55,7 +55,7 @@ class SharedLanes:
 
 @dataclass(frozen=True, kw_only=True)
 class LoopArray:
-    """Both arrays of a loop; `requantisers` are those whose results leave."""
+    """Both arrays of a loop."""
 
     lanes: SharedLanes
     dense: SharedArray
@@ -63,10 +63,6 @@ class LoopArray:
     @property
     def products(self) -> int:
         return self.lanes.pixels * self.lanes.columns + self.dense.pixels * self.dense.columns
-
-    @property
-    def requantisers(self) -> int:
-        return self.dense.requantisers
 
 
 def loop_arrays(specs: Sequence[ConvSpec], multipliers: int) -> Iterator[LoopArray]:
