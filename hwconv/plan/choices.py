@@ -178,13 +178,12 @@ def program_choices(name: str, layers: tuple[Layer, ...], known: tuple[Layer, ..
     found = []
     costs = LoopCost(specs)
     for cycles, array in _unbeaten_arrays(specs, costs):
-        looped = isinstance(array, LoopArray)
-        # A loop begins with the rows that its first pixel tile reads; the second turn waits for the last row.
-        tail = cycles - int(costs.turns(array)[0]) if isinstance(array, LoopArray) else cycles
-        units = _units(known, loops=looped)
-        count = array.products
-        plan = make_program(layers, name=name, multipliers=count, array=array, units=units)
-        fill = _fill(plan.parts[0]) if looped else 1.0
+        units = _units(known, loops=isinstance(array, LoopArray))
+        plan = make_program(layers, name=name, multipliers=array.products, array=array, units=units)
+        tail, fill = cycles, 1.0
+        if isinstance(array, LoopArray):
+            # It begins with the rows that its first pixel tile reads; the second turn waits for the last row.
+            tail, fill = cycles - int(costs.turns(array)[0]), _fill(plan.parts[0])
         found.append(replace(_choice_of(plan, interval=cycles, tail=tail, fill=fill), array=array))
     return found
 

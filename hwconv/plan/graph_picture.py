@@ -92,7 +92,7 @@ def _layers(plan: "GraphPlan") -> list[list[_Place]]:
                 layers[number].append(_Stream(name, node.name, index))
     for before, layer in pairwise(layers):
         rank = {place: number for number, place in enumerate(before)}
-        layer.sort(key=lambda place, rank=rank: _sources(plan, place, rank))  # type: ignore[misc]
+        layer.sort(key=lambda place, rank=rank: _sources(plan, place, rank))  # type: ignore[misc]  # a default binds it
     return layers
 
 

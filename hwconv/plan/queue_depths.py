@@ -1,8 +1,9 @@
 """How deep the queues between engines are: as shallow as leaves latency and interval what unbounded queues give.
 
-Depths come from :mod:`~hwconv.plan.graph_schedule`, not from a simulation. A deeper queue never makes anything later,
-so the smallest sufficient depth of each is found by halving, one queue after the other, the others being as found
-before or unbounded. The result is tight: any single queue that is one shallower makes a frame later, or deadlocks.
+Depths come from :mod:`~hwconv.plan.graph_schedule`, not from a simulation. A deeper queue never makes anything later
+(but none at all saves its cycle, so that each depth is compared with the schedule of those found before it), so the
+smallest sufficient depth of each is found by halving, one queue after the other, the others being as found before or
+unbounded. The result is tight: any single queue that is one shallower makes a frame later, or deadlocks.
 """
 
 from dataclasses import dataclass
