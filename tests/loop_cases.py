@@ -381,7 +381,7 @@ def _any_pair(random: np.random.Generator, case: Case) -> GraphPlan:
     if random.random() < 0.5:
         words = [item for item in range(1, array.lanes.columns + 1) if array.lanes.columns % item == 0]
         array = replace(array, lanes=replace(array.lanes, requantisers=int(random.choice(words))))
-    beat = None if random.random() < 0.5 else array.requantisers * int(random.integers(1, 9))
+    beat = None if random.random() < 0.5 else array.dense.requantisers * int(random.integers(1, 9))
     return loop_plan(network, names, array, multipliers, beat)
 
 
