@@ -19,7 +19,7 @@ from hwconv.gateware.bounds import ProgramCounter, delayed
 from hwconv.gateware.corner_turn import CornerTurn, LaneSupply
 from hwconv.gateware.drain import Drain
 from hwconv.gateware.frame_gate import FrameGate
-from hwconv.gateware.frame_receiver import FrameReceiver
+from hwconv.gateware.frame_receiver import FrameReceiver, WholeFrameReceiver
 from hwconv.gateware.output_buffer import OutputBuffer
 from hwconv.gateware.row_ledger import RowLedger, WritePermission
 from hwconv.gateware.sequencer import Sequencer
@@ -103,6 +103,8 @@ class EngineCore(wiring.Component):
     observed : sequence of int, optional
         Of a program that simulations look into: a number for what each layer but the last computes; of the second
         engine of a loop: for what comes into each layer.
+    guarded : bool, optional
+        What comes in are whole frames, as a graph's guard makes them; `frame_error` stays low.
 
     Members
     -------
@@ -119,8 +121,8 @@ class EngineCore(wiring.Component):
         a whole image, and while one waits or is taken, no frame begins; nothing else may depend on what was loaded.
     """
 
-    def __init__(self, config: EngineConfig, observed: Sequence[int] = ()) -> None:
-        self._config, self._observed = config, observed
+    def __init__(self, config: EngineConfig, observed: Sequence[int] = (), *, guarded: bool = False) -> None:
+        self._config, self._observed, self._guarded = config, observed, guarded
         super().__init__(
             {
                 "i": In(stream.Signature(Beat(config.input_beat_bytes))),
@@ -141,7 +143,7 @@ class EngineCore(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.skid_in = skid_in = ResetInserter(self.resetting)(SkidBuffer(Beat(config.input_beat_bytes)))
-        m.submodules.receiver = receiver = FrameReceiver(config)
+        m.submodules.receiver = receiver = (WholeFrameReceiver if self._guarded else FrameReceiver)(config)
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.address_generator = addresses = AddressGenerator(config)
         m.submodules.ledger = ledger = RowLedger(config, addresses.upcoming_row.shape())
@@ -154,7 +156,6 @@ class EngineCore(wiring.Component):
         m.submodules.drain = drain = Drain(config)
         m.submodules.output = output = OutputBuffer(config)
         m.submodules.packer = packer = BeatPacker(config)
-        m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
 
         loader = None
         if config.loading is not None and weights is not None:
@@ -210,13 +211,9 @@ class EngineCore(wiring.Component):
         m.d.comb += [
             packer.word.eq(output.o),
             packer.valid.eq(output.valid),
-            verdicts.push.eq(
-                receiver.frame_end & delayed(m, "first_layer", receiver.program.is_first, FrameReceiver.verdict_latency)
-            ),
-            verdicts.damaged.eq(receiver.damaged),
-            verdicts.pop.eq(output.frame_sent),
-            output.damaged.eq(verdicts.o),
         ]
+        if not self._guarded:
+            self._judge(m, receiver, output)
         wiring.connect(m, skid_in.o, receiver.i)
         self._send(m, output, packer, receiver)
         self._follow(m, sequencer, addresses, ledger, weights)
@@ -260,6 +257,17 @@ class EngineCore(wiring.Component):
         m.d.comb += operands.zero_point.eq(zero_point.bound(lambda item: item.input_zero_point))
         if not zero_point.single:
             m.d.sync += zero_point.index.eq(delayed(m, "operand_layer", sequencer.program.index, latency))
+
+    def _judge(self, m: Module, receiver: FrameReceiver, output: OutputBuffer) -> None:
+        """A frame's verdict waits for its last result."""
+        m.submodules.verdicts = verdicts = FrameVerdicts(self._config.frames_in_flight)
+        outside = delayed(m, "first_layer", receiver.program.is_first, FrameReceiver.verdict_latency)
+        m.d.comb += [
+            verdicts.push.eq(receiver.frame_end & outside),
+            verdicts.damaged.eq(receiver.damaged),
+            verdicts.pop.eq(output.frame_sent),
+            output.damaged.eq(verdicts.o),
+        ]
 
     def _permit(self, m: Module, receiver: FrameReceiver, ledger: RowLedger) -> None:
         """Rows of a ring wait for their release.

@@ -1,12 +1,13 @@
 """From input beats to activation words in memory, whatever comes: damaged frames are completed or cut, and told."""
 
+from collections.abc import Callable
 from math import gcd
 
 from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, PassValue, ProgramCounter, delayed
+from hwconv.gateware.bounds import LoopCounter, ProgramCounter, delayed
 from hwconv.gateware.row_ledger import total_width
 from hwconv.gateware.stream import Beat
 from hwconv.plan.config import EngineConfig, PassConfig
@@ -79,22 +80,16 @@ class FrameReceiver(wiring.Component):
         unit_taken = Signal()
         beat_taken = Signal()
 
-        def frame_bytes(item: PassConfig) -> int:
-            return item.height * item.row_words * config.word_bytes
-
-        def loop(name: str, value: PassValue, advance: Value) -> LoopCounter:
-            return program.loop(m, name, value, advance, reload)
-
-        unit_of_word = loop("unit", lambda item: config.word_bytes // unit_bytes, unit_taken)
+        unit_of_word, word_of_row = self._row_loops(m, unit_taken, reload)
         word_taken = unit_taken & unit_of_word.last
-        word_of_row = loop("word", lambda item: item.row_words, word_taken)
         row_taken = word_taken & word_of_row.last
-        row_of_frame = loop("row", lambda item: item.height, row_taken)
+        row_of_frame = program.loop(m, "row", lambda item: item.height, row_taken, reload)
         frame_taken = row_taken & row_of_frame.last
         final_unit = unit_of_word.last & word_of_row.last & row_of_frame.last
         changing = Const(0, 1) if program.single else frame_taken  # the next layer's bounds come a cycle later
 
-        payload, valid, first = self._source(m)
+        first = Const(1, 1) if self._one_source else program.is_first
+        payload, valid = self._source(m, first)
         # What may be taken is known a cycle ahead, in registers: units from a beat, or of filler.
         open_ = Signal()
         fill = Signal()
@@ -106,7 +101,10 @@ class FrameReceiver(wiring.Component):
             open_.eq(self.permitted & ~filling_next & ~(discarding_next & first) & ~changing),
             fill.eq(self.permitted & filling_next),
         ]
-        unit, last_of_beat = self._unit_of_beat(m, payload, beat_left, final_unit)
+        units = beat_bytes // unit_bytes
+        unit, last_of_beat = self._unit_of_beat(
+            m, payload, beat_left, lambda position: (position == units - 1) | final_unit
+        )
         m.d.comb += [
             beat_left.eq(valid & open_),
             unit_taken.eq(beat_left | fill),
@@ -116,7 +114,7 @@ class FrameReceiver(wiring.Component):
         if not self._one_source:
             m.d.comb += self.back.ready.eq(open_ & last_of_beat & ~first)
 
-        partial = program.bound(lambda item: (1 << ((frame_bytes(item) - 1) % beat_bytes + 1)) - 1)
+        partial = program.bound(lambda item: (1 << self._last_bytes(item)) - 1)
         expected_keep = Mux(final_unit, partial, (1 << beat_bytes) - 1)
         early = beat_taken & payload.last & ~final_unit
         late = beat_taken & ~payload.last & final_unit
@@ -156,39 +154,57 @@ class FrameReceiver(wiring.Component):
             self.write.eq(word_gathered),
             row_written.eq(row_gathered),
         ]
-        units = config.word_bytes // unit_bytes
-        gathered = Signal(8 * config.word_bytes, reset_less=True)
-        with m.If(gathering):
-            m.d.sync += gathered.eq(incoming if units == 1 else Cat(gathered[8 * unit_bytes :], incoming))
-        m.d.comb += self.word.eq(gathered)
-        with m.If(row_written):
-            m.d.sync += self.written.eq(self.written + 1)
-        self._address(m, frame_taken, reload)
+        self._write(m, incoming, gathering, word_gathered, row_gathered)
+        self._follow(m, frame_taken, reload)
         return m
 
-    def _source(self, m: Module) -> tuple[Value, Value, Value]:
-        """The beat at the current layer's input, whether there is one, and whether this is the first layer."""
-        program = self.program
-        if self._one_source:
-            return self.i.p, self.i.valid, Const(1, 1)
-        payload = Signal(Beat(self._config.input_beat_bytes))
-        first = program.is_first
-        m.d.comb += Value.cast(payload).eq(Mux(first, Value.cast(self.i.p), Value.cast(self.back.p)))
-        return payload, Mux(first, self.i.valid, self.back.valid), first
+    def _last_bytes(self, item: PassConfig) -> int:
+        """Bytes of the last beat of a layer's frame."""
+        return (item.height * item.row_words * self._config.word_bytes - 1) % self._config.input_beat_bytes + 1
 
-    def _unit_of_beat(self, m: Module, payload: Value, taken: Value, final: Value) -> tuple[Value, Value]:
-        """The unit of the current beat, and whether the beat ends with it."""
+    def _row_loops(self, m: Module, unit: Value, reload: Value) -> tuple[LoopCounter, LoopCounter]:
+        """The units of a word, the words of a row."""
+        words = self._config.word_bytes // self.unit_bytes
+        units_of_word = self.program.loop(m, "unit", lambda item: words, unit, reload)
+        return units_of_word, self.program.loop(
+            m, "word", lambda item: item.row_words, unit & units_of_word.last, reload
+        )
+
+    def _source(self, m: Module, first: Value) -> tuple[Value, Value]:
+        """The beat at the current layer's input, and whether there is one; `first`: it is the first layer."""
+        if self._one_source:
+            return self.i.p, self.i.valid
+        payload = Signal(Beat(self._config.input_beat_bytes))
+        m.d.comb += Value.cast(payload).eq(Mux(first, Value.cast(self.i.p), Value.cast(self.back.p)))
+        return payload, Mux(first, self.i.valid, self.back.valid)
+
+    def _unit_of_beat(
+        self, m: Module, payload: Value, taken: Value, ends: Callable[[Value], Value]
+    ) -> tuple[Value, Value]:
+        """The unit of the current beat, and whether the beat ends with it; `ends`: with that at a position."""
         count = self._config.input_beat_bytes // self.unit_bytes
         if count == 1:
             return payload.data, Const(1, 1)
         position = Signal(range(count))
         last = Signal()
-        m.d.comb += last.eq((position == count - 1) | final)
+        m.d.comb += last.eq(ends(position))
         with m.If(taken):
             m.d.sync += position.eq(Mux(last, 0, position + 1))
         return payload.data.word_select(position, 8 * self.unit_bytes), last
 
-    def _address(self, m: Module, frame_taken: Value, reload: Value) -> None:
+    def _write(self, m: Module, unit: Value, gathering: Value, word: Value, row: Value) -> None:
+        """Units to words, which are written when they are whole; `word`, `row`: the unit is the last of one."""
+        word_bytes, unit_bytes = self._config.word_bytes, self.unit_bytes
+        gathered = Signal(8 * word_bytes, reset_less=True)
+        row_written = Signal()
+        with m.If(gathering):
+            m.d.sync += gathered.eq(unit if word_bytes == unit_bytes else Cat(gathered[8 * unit_bytes :], unit))
+        m.d.sync += [self.write.eq(word), row_written.eq(row)]
+        m.d.comb += self.word.eq(gathered)
+        with m.If(row_written):
+            m.d.sync += self.written.eq(self.written + 1)
+
+    def _follow(self, m: Module, frame_taken: Value, reload: Value) -> None:
         """Words lie in the order they come: around the ring, or each layer's frame in its own buffer."""
         program, depth = self.program, self._config.activation_depth
         if program.single:
@@ -201,3 +217,43 @@ class FrameReceiver(wiring.Component):
             m.d.sync += program.advance()
         with m.If(delayed(m, "address_reload", reload, 1)):
             m.d.sync += self.address.eq(program.bound(lambda item: item.activation_base))
+
+
+class WholeFrameReceiver(FrameReceiver):
+    """A :class:`FrameReceiver` where every frame is as long as it should be, so that its TLAST says where it ends.
+
+    What is taken is counted a cycle later, beside the word's bytes: nothing goes from the loops back to the source.
+    Latency, throughput and back-pressure are the same; there are no verdicts.
+    """
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config, program = self._config, self.program
+        units = config.input_beat_bytes // self.unit_bytes
+        reload = program.changed(m)
+        first = Const(1, 1) if self._one_source else Signal(name="first", init=1)
+        open_ = Signal()
+        taken = Signal()
+        payload, valid = self._source(m, first)
+        last_unit = program.bound(lambda item: (self._last_bytes(item) - 1) // self.unit_bytes)
+        unit, last_of_beat = self._unit_of_beat(
+            m, payload, taken, lambda position: position == Mux(payload.last, last_unit, units - 1)
+        )
+        frame_taken = taken & payload.last & last_of_beat
+        m.d.comb += [taken.eq(valid & open_), self.i.ready.eq(open_ & last_of_beat & first)]
+        changing = Const(0, 1) if program.single else frame_taken  # the next layer's bounds come a cycle later
+        m.d.sync += open_.eq(self.permitted & ~changing)
+        if not self._one_source:
+            m.d.comb += self.back.ready.eq(open_ & last_of_beat & ~first)
+            with m.If(frame_taken):
+                m.d.sync += first.eq(program.is_last)
+
+        operands = config.operands
+        incoming = Signal(8 * self.unit_bytes, reset_less=True)
+        gathering = Signal()
+        m.d.sync += [incoming.eq(unit ^ C(operands.offset, 8).replicate(self.unit_bytes)), gathering.eq(taken)]
+        unit_of_word, word_of_row = self._row_loops(m, gathering, delayed(m, "loops_reload", reload, 1))
+        word = gathering & unit_of_word.last
+        self._write(m, incoming, gathering, word, word & word_of_row.last)
+        self._follow(m, frame_taken, reload)
+        return m

@@ -188,11 +188,11 @@ class GraphCore(wiring.Component):
         observed = [numbers[each] for each in block.layers[:-1]] if plan.observed else []
         core: EngineCore | WinogradCore | LoopCore
         if isinstance(config, WinogradConfig):
-            core = WinogradCore(config)
+            core = WinogradCore(config, guarded=True)
         elif isinstance(config, LoopConfig):
             core = LoopCore(config, observed)
         else:
-            core = EngineCore(config, observed)
+            core = EngineCore(config, observed, guarded=True)
         m.submodules[label] = core
         out = stream.Signature(PlainBeat(plan.beats[name])).create(path=(f"{label}_output",))
         m.d.comb += [

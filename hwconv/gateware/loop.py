@@ -45,8 +45,8 @@ class LoopCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.entry = entry = EngineCore(self._config.entry, self._observed[1::2])
-        m.submodules.exit = exit_ = EngineCore(self._config.exit, self._observed[0::2])
+        m.submodules.entry = entry = EngineCore(self._config.entry, self._observed[1::2], guarded=True)
+        m.submodules.exit = exit_ = EngineCore(self._config.exit, self._observed[0::2], guarded=True)
         m.d.comb += [entry.resetting.eq(self.resetting), exit_.resetting.eq(self.resetting)]
         wiring.connect(m, wiring.flipped(self.i), entry.i)
         wiring.connect(m, entry.o, exit_.i)

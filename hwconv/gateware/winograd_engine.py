@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from hwconv.gateware.beat_packer import BeatPacker, ResultBeat
 from hwconv.gateware.bounds import delayed
 from hwconv.gateware.engine import OUTPUT_QUEUE, FrameVerdicts
-from hwconv.gateware.frame_receiver import FrameReceiver
+from hwconv.gateware.frame_receiver import FrameReceiver, WholeFrameReceiver
 from hwconv.gateware.stream import Beat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.winograd_array import ARRAY_LATENCY, TileWalk, WinogradArray
 from hwconv.gateware.winograd_fetch import FETCH_LATENCY, TileFetch, TileSequencer
@@ -32,8 +32,8 @@ class WinogradCore(wiring.Component):
     Latency and interval: `hwconv.plan.winograd_cycles`. Back-pressure is accepted at any cycle on both sides.
     """
 
-    def __init__(self, config: WinogradConfig) -> None:
-        self._config = config
+    def __init__(self, config: WinogradConfig, *, guarded: bool = False) -> None:
+        self._config, self._guarded = config, guarded
         super().__init__(
             {
                 "i": In(stream.Signature(Beat(config.input_beat_bytes))),
@@ -47,7 +47,7 @@ class WinogradCore(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.skid_in = skid_in = ResetInserter(self.resetting)(SkidBuffer(Beat(config.input_beat_bytes)))
-        m.submodules.receiver = receiver = FrameReceiver(config)
+        m.submodules.receiver = receiver = (WholeFrameReceiver if self._guarded else FrameReceiver)(config)
         m.submodules.rows = rows = RowBanks(config)
         m.submodules.ledger = ledger = TileLedger(config)
         m.submodules.sequencer = sequencer = TileSequencer(config)
@@ -58,7 +58,6 @@ class WinogradCore(wiring.Component):
         m.submodules.tile_results = results = TileResults(config)
         m.submodules.output = output = BandBuffer(config)
         m.submodules.packer = packer = BeatPacker(config)
-        m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
         wiring.connect(m, wiring.flipped(self.i), skid_in.i)
         wiring.connect(m, skid_in.o, receiver.i)
         m.d.comb += [
@@ -98,11 +97,15 @@ class WinogradCore(wiring.Component):
             output.valid.eq(results.valid),
             packer.word.eq(output.o),
             packer.valid.eq(output.o_valid),
-            verdicts.push.eq(receiver.frame_end),
-            verdicts.damaged.eq(receiver.damaged),
-            verdicts.pop.eq(output.frame_sent),
-            output.damaged.eq(verdicts.o),
         ]
+        if not self._guarded:
+            m.submodules.verdicts = verdicts = FrameVerdicts(config.frames_in_flight)
+            m.d.comb += [
+                verdicts.push.eq(receiver.frame_end),
+                verdicts.damaged.eq(receiver.damaged),
+                verdicts.pop.eq(output.frame_sent),
+                output.damaged.eq(verdicts.o),
+            ]
         for index in range(config.vertical.inputs * config.horizontal.inputs):
             m.d.comb += getattr(array, f"v_{index}").eq(getattr(transform, f"o_{index}"))
         for index in range(config.drain_columns * config.vertical.inputs):
