@@ -155,7 +155,7 @@ class FrameReceiver(wiring.Component):
             row_written.eq(row_gathered),
         ]
         self._write(m, incoming, gathering, word_gathered, row_gathered)
-        self._follow(m, frame_taken, reload)
+        self._follow(m, frame_taken, delayed(m, "address_reload", reload, 1))
         return m
 
     def _last_bytes(self, item: PassConfig) -> int:
@@ -204,18 +204,21 @@ class FrameReceiver(wiring.Component):
         with m.If(row_written):
             m.d.sync += self.written.eq(self.written + 1)
 
-    def _follow(self, m: Module, frame_taken: Value, reload: Value) -> None:
-        """Words lie in the order they come: around the ring, or each layer's frame in its own buffer."""
+    def _follow(self, m: Module, frame_taken: Value, rebase: Value) -> None:
+        """Words lie in the order they come: around the ring, or each layer's frame in its own buffer.
+
+        `rebase`: the last word of a frame is being written, and the next layer is known.
+        """
         program, depth = self.program, self._config.activation_depth
         if program.single:
-            ring = LoopCounter(m, "ring", Const(depth), depth, self.write, reload)
+            ring = LoopCounter(m, "ring", Const(depth), depth, self.write, Const(0, 1))
             m.d.comb += self.address.eq(ring.count)
             return
         with m.If(self.write):
             m.d.sync += self.address.eq(self.address + 1)
         with m.If(frame_taken):
             m.d.sync += program.advance()
-        with m.If(delayed(m, "address_reload", reload, 1)):
+        with m.If(rebase):
             m.d.sync += self.address.eq(program.bound(lambda item: item.activation_base))
 
 
@@ -230,7 +233,7 @@ class WholeFrameReceiver(FrameReceiver):
         m = Module()
         config, program = self._config, self.program
         units = config.input_beat_bytes // self.unit_bytes
-        reload = program.changed(m)
+        counted = delayed(m, "frame_counted", program.changed(m), 1)  # all of the layer before
         first = Const(1, 1) if self._one_source else Signal(name="first", init=1)
         open_ = Signal()
         taken = Signal()
@@ -252,8 +255,8 @@ class WholeFrameReceiver(FrameReceiver):
         incoming = Signal(8 * self.unit_bytes, reset_less=True)
         gathering = Signal()
         m.d.sync += [incoming.eq(unit ^ C(operands.offset, 8).replicate(self.unit_bytes)), gathering.eq(taken)]
-        unit_of_word, word_of_row = self._row_loops(m, gathering, delayed(m, "loops_reload", reload, 1))
+        unit_of_word, word_of_row = self._row_loops(m, gathering, counted)
         word = gathering & unit_of_word.last
         self._write(m, incoming, gathering, word, word & word_of_row.last)
-        self._follow(m, frame_taken, reload)
+        self._follow(m, frame_taken, counted)
         return m

@@ -72,13 +72,13 @@ FAULTS = (
         name="all layers of lanes come from outside",
         kind="layer",
         engine="turns",
-        edit=Verilog(f"{ENTRY}_receiver", r"N \? i__payload : back__payload", "i__payload"),
+        edit=Verilog(f"{ENTRY}_receiver", r"first \? i__payload : back__payload", "i__payload"),
     ),
     Described(
         name="the next frame is taken while results come back",
         kind="stall",
         engine="turns",
-        edit=Verilog(f"{ENTRY}_receiver", r"(assign i__ready = discarding \| )N;", r"\g<1>open;"),
+        edit=Verilog(f"{ENTRY}_receiver", r"(assign i__ready = open) & first;", r"\1;"),
     ),
     Described(
         name="results that come back are taken while the frame comes in",
