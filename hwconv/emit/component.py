@@ -15,6 +15,7 @@ from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.loop import LoopPlan
 from hwconv.plan.mc_statistics import StatisticsPlan
 from hwconv.plan.pool import PoolPlan
+from hwconv.plan.residual import ResidualPlan
 from hwconv.plan.winograd import WinogradPlan
 
 
@@ -22,7 +23,7 @@ def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
     """Returns the top level of a plan, and the comment that its Verilog begins with.
 
     Raises:
-        UnsupportedError: two engines in turns, which are only there as a part of a graph.
+        UnsupportedError: two engines in turns, or an engine with additions, which are only there as a part of a graph.
     """
     match plan:
         case WinogradPlan():
@@ -33,6 +34,9 @@ def component_of(plan: BlockPlan) -> tuple[wiring.Component, str]:
         case LoopPlan():
             name, expected = plan.top_name, "one array, or a graph of which they are a part: plan_graph"
             raise UnsupportedError(name, "array", "two in turns", expected)
+        case ResidualPlan():
+            name, expected = plan.top_name, "a graph of which they are a part: plan_graph"
+            raise UnsupportedError(name, "program", "layers and additions", expected)
         case EnginePlan():
             from hwconv.gateware.engine import Engine
 

@@ -1,6 +1,6 @@
 """The sum of two streams of bytes, int8 or uint8, each with its own scale."""
 
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, signed
+from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,6 +9,11 @@ from hwconv.gateware.requantise import Requantiser
 from hwconv.gateware.staged import Pipeline
 from hwconv.gateware.stream import PlainBeat, Queue
 from hwconv.plan.add import ROM_LATENCY, AddConfig
+
+
+def choice_of(config: AddConfig) -> dict[str, wiring.Member]:
+    """The input that says which of several additions is computed."""
+    return {"which": In(range(config.additions))} if config.additions > 1 else {}
 
 
 class AddLane(wiring.Component):
@@ -26,13 +31,15 @@ class AddLane(wiring.Component):
     -------
     a, b : In, 8
         The operands' bits.
+    which : In, where there are several additions
+        The one that is computed.
     o : Out, signed 8
         The result's bits.
     """
 
     def __init__(self, config: AddConfig) -> None:
         self._config = config
-        super().__init__({"a": In(8), "b": In(8), "o": Out(signed(8))})
+        super().__init__({"a": In(8), "b": In(8), **choice_of(config), "o": Out(signed(8))})
 
     @property
     def latency(self) -> int:
@@ -41,21 +48,28 @@ class AddLane(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, pipeline = self._config, Pipeline(m)
+        several = config.additions > 1
         numbers = []
         for index, term in enumerate(config.terms):
             word = Signal(signed(config.sum_width), name=f"term_{index}")
             m.submodules[f"table_{index}"] = Instance(
                 config.table_name(index),
                 i_clk=ClockSignal(),
-                i_addr=(self.a, self.b)[term.operand][term.low : term.low + term.bits],
+                i_addr=Cat(
+                    (self.a, self.b)[term.operand][term.low : term.low + term.bits], self.which if several else ()
+                ),
                 o_data=word,
             )
             numbers.append(pipeline.number(word, ROM_LATENCY, 0, config.sum_segments))
         total = pipeline.gather(pipeline.add_all(numbers, "sum"), "total")
         m.submodules.requantiser = unit = Requantiser(config.requantiser)
+        entries = config.requantiser.entries
+        chosen: Value = Const(entries[0], len(unit.entry))
+        if len(set(entries)) > 1:
+            chosen = Array(entries)[delayed(m, "which", self.which, total.stage, reset=False)]
         m.d.comb += [
             unit.accumulator.eq(total.value),
-            unit.entry.eq(config.requantiser.entries[0]),
+            unit.entry.eq(chosen),
             self.o.eq(unit.o),
         ]
         if total.stage + unit.latency != self.latency:
@@ -80,13 +94,15 @@ class Addition(wiring.Component):
     i_0, i_1 : In, streams of :class:`PlainBeat`
     o : Out, stream of :class:`PlainBeat`
         TLAST is that of the first.
+    which : In, where there are several additions
+        That of the pair that is taken.
     """
 
     def __init__(self, config: AddConfig) -> None:
         self._config = config
         shape = PlainBeat(config.beat_bytes)
         super().__init__({"i_0": In(stream.Signature(shape)), "i_1": In(stream.Signature(shape)),
-                          "o": Out(stream.Signature(shape))})  # fmt: skip
+                          **choice_of(config), "o": Out(stream.Signature(shape))})  # fmt: skip
 
     @property
     def latency(self) -> int:
@@ -116,6 +132,8 @@ class Addition(wiring.Component):
                 each.a.eq(self.i_0.p.data.word_select(lane, 8)),
                 each.b.eq(self.i_1.p.data.word_select(lane, 8)),
             ]
+            if config.additions > 1:
+                m.d.comb += each.which.eq(self.which)
             results.append(each.o)
         m.d.comb += [
             queue.push.eq(delayed(m, "taken", taken, config.pipeline_latency)),

@@ -109,7 +109,7 @@ class EngineCore(wiring.Component):
     Members
     -------
     i, o : In, Out, streams of :class:`Beat`
-    back : In or Out, stream of :class:`Beat`, in a loop of two engines
+    back : In or Out, stream of :class:`Beat`, in a loop of two engines, or with additions on the way back
         What all layers but the first read, of the first engine; what all layers but the last give, of the second one.
         The first one gives all its results on `o`, the second one reads all its layers' frames from `i`.
     frame_error : Out
@@ -129,7 +129,7 @@ class EngineCore(wiring.Component):
                 "o": Out(stream.Signature(Beat(config.output_beat_bytes))),
                 "frame_error": Out(1),
                 "resetting": In(1),
-                **({"back": In(stream.Signature(Beat(config.input_beat_bytes)))} if config.loop == "entry" else {}),
+                **({"back": In(stream.Signature(Beat(config.input_beat_bytes)))} if config.results_leave else {}),
                 **({"back": Out(stream.Signature(Beat(config.output_beat_bytes)))} if config.loop == "exit" else {}),
                 **(
                     {}
@@ -359,9 +359,9 @@ class EngineCore(wiring.Component):
         ]
         wiring.connect(m, queue.o, front.i)
         self._observe(m, receiver)
-        if config.loop == "entry":
+        if config.results_leave:
             wiring.connect(m, wiring.flipped(self.back), receiver.back)
-        if receiver.program.single or config.loop == "entry":
+        if receiver.program.single or config.results_leave:
             m.d.comb += [self.o.valid.eq(front.o.valid), front.o.ready.eq(self.o.ready)]
             return
         m.submodules.skid_back = skid_back = SkidBuffer(Beat(config.output_beat_bytes))

@@ -22,7 +22,8 @@ class FrameReceiver(wiring.Component):
     frame and is taken by position.
 
     With several layers the frames of the first one come from `i`, those of the others from `back`, one after the other;
-    a frame is discarded on `i` while the others come from `back`. The second engine of a loop takes all from `i`.
+    a frame is discarded on `i` while the others come from `back`. The second engine of a loop takes all from `i`. None
+    comes for a layer that reads the frame of the one before.
 
     Latency: 3 cycles from the last beat of a row to `written`. Throughput: one unit a cycle while `permitted`.
     Back-pressure: `i.ready` depends on `permitted` and state, not on `i.valid`.
@@ -49,7 +50,7 @@ class FrameReceiver(wiring.Component):
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self.program = ProgramCounter("receiver", config.passes)
+        self.program = ProgramCounter("receiver", config.received)
         self._one_source = self.program.single or config.loop == "exit"
         self.unit_bytes = gcd(config.input_beat_bytes, config.word_bytes)
         beats = stream.Signature(Beat(config.input_beat_bytes))

@@ -11,6 +11,7 @@ from hwconv.gateware.axi_stream_top import AxiStreamTop
 from hwconv.gateware.engine import EngineCore, tap
 from hwconv.gateware.frame_guard import FrameGuard
 from hwconv.gateware.loop import LoopCore
+from hwconv.gateware.residual import ResidualCore
 from hwconv.gateware.stream import Beat, PlainBeat, Queue, SkidBuffer, StreamRegister
 from hwconv.gateware.stream_queue import StreamQueue
 from hwconv.gateware.upscale import Upscaler
@@ -22,6 +23,7 @@ from hwconv.plan.graph_plan import MARKS_MARGIN, GraphPlan
 from hwconv.plan.graph_schedule import GUARD_ROOM, Edge
 from hwconv.plan.loop_config import LoopConfig
 from hwconv.plan.partition import Block
+from hwconv.plan.residual import ResidualPlan
 from hwconv.plan.upscale import UpscalePlan
 from hwconv.plan.winograd_config import WinogradConfig
 
@@ -133,7 +135,9 @@ class GraphCore(wiring.Component):
                 sink = stream.Signature(PlainBeat(beats[name])).create(path=(f"{label}_input_{index}",))
                 sinks.setdefault(name, []).append(((node.name, index), sink))
                 inputs.append(sink)
-            if isinstance(node, Concat):
+            if block.layers:
+                given[node.name] = self._engine(m, label, block, inputs[0])
+            elif isinstance(node, Concat):
                 given[node.name] = self._concatenate(m, label, node, inputs)
             elif isinstance(node, Add):
                 given[node.name] = self._add(m, label, node.name, inputs)
@@ -186,8 +190,13 @@ class GraphCore(wiring.Component):
         config = engine.config
         numbers = {each: index for index, each in enumerate(plan.graph.tensors)}
         observed = [numbers[each] for each in block.layers[:-1]] if plan.observed else []
-        core: EngineCore | WinogradCore | LoopCore
-        if isinstance(config, WinogradConfig):
+        core: EngineCore | WinogradCore | LoopCore | ResidualCore
+        if isinstance(engine, ResidualPlan):
+            seen = dict(zip(block.layers, observed, strict=False))
+            core = ResidualCore(
+                engine.config, [(seen.get(step.layer), seen.get(step.add or "")) for step in engine.steps]
+            )
+        elif isinstance(config, WinogradConfig):
             core = WinogradCore(config, guarded=True)
         elif isinstance(config, LoopConfig):
             core = LoopCore(config, observed)
@@ -244,6 +253,7 @@ class GraphCore(wiring.Component):
         """
         plan = self._plan
         beat = PlainBeat(plan.beats[name])
+        waiting = {block.name for block in plan.blocks if isinstance(block.node, Add | Concat) and not block.layers}
         if len(readers) > 1:
             m.submodules[f"skid_{module_name(name)}"] = before = SkidBuffer(beat)
             self._connect(m, source, before.i)
@@ -251,7 +261,7 @@ class GraphCore(wiring.Component):
         entries = []
         for edge, sink in readers:
             depth = plan.depths[edge]
-            if isinstance(plan.graph.node(edge[0]), Add | Concat):
+            if edge[0] in waiting:
                 m.submodules[f"skid_{module_name(edge[0])}_{edge[1]}"] = joined = SkidBuffer(beat)
                 self._connect(m, joined.o, sink)
                 sink = joined.i

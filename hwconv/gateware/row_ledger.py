@@ -78,7 +78,8 @@ class RowLedger(wiring.Component):
         with m.If(self.start):
             m.d.sync += [computing_last.eq(self.start_last), computing_frame.eq(upcoming_frame)]
             with m.If(self.start_last):
-                m.d.sync += upcoming_frame.eq(upcoming_frame + height)
+                done = self.program.bound(lambda item: 0 if item.stays else item.height)
+                m.d.sync += upcoming_frame.eq(upcoming_frame + done)
 
         need = self._rows_needed(m, height)
         needed_total = Signal(width, reset_less=True)
@@ -165,7 +166,8 @@ class RowLedger(wiring.Component):
         below = Signal()
         between = Signal.like(lowest, reset_less=True)
         whole = self.upcoming_last | (lowest > height)
-        if not self.program.single and not config.loop:  # no result comes back before the first layer's input is there
+        early = config.loop in ("entry", "exit")
+        if not self.program.single and not early:  # no result comes back before the first layer's input is there
             whole |= self.program.is_first
         m.d.sync += [
             above.eq(whole),

@@ -6,8 +6,8 @@ Elsewhere each operand has a table of 256 words in block RAM, with the definitio
 rounds like the definition.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 from typing import Any
@@ -43,7 +43,7 @@ class Term:
 
     Members:
         operand: 0 or 1. low, bits: which of its bits are the address.
-        words: what each address adds, signed.
+        words: what each address adds, signed; of several additions, one after the other.
     """
 
     operand: int
@@ -61,6 +61,7 @@ class AddConfig:
         beat_bytes: of all three streams. frame_beats: of a frame.
         terms: the tables of a lane. sum_width: bits of their words and of the sum.
         requantiser: what becomes of the sum.
+        additions: computed by turns, each with its own words and its own entry of the requantiser.
     """
 
     name: str
@@ -69,6 +70,7 @@ class AddConfig:
     terms: tuple[Term, ...]
     sum_width: int
     requantiser: RequantiserPlan
+    additions: int = 1
 
     @property
     def requantisers(self) -> int:
@@ -126,15 +128,7 @@ class AddPlan:
 
     @property
     def roms(self) -> list[RomImage]:
-        config = self.config
-        mask = (1 << config.sum_width) - 1
-        return [
-            RomImage(
-                name=config.table_name(index), width=config.sum_width, words=tuple(word & mask for word in term.words),
-                style="logic" if self.line else "block",
-            )
-            for index, term in enumerate(config.terms)
-        ]  # fmt: skip
+        return add_roms(self.config)
 
     @property
     def requantiser_multipliers(self) -> int:
@@ -143,12 +137,7 @@ class AddPlan:
 
     @property
     def block_rams(self) -> int:
-        """Of an ECP5: the tables of every lane, where these are no straight line's."""
-        config = self.config
-        if self.line is not None:
-            return 0
-        lane = sum(block_ram_count(config.sum_width, len(term.words), kind="rom") for term in config.terms)
-        return config.beat_bytes * lane
+        return add_block_rams(self.config)
 
     def summary(self) -> dict[str, Any]:
         """Everything decided and predicted, as values that JSON has."""
@@ -197,6 +186,76 @@ def plan_add(spec: AddSpec, *, beat_bytes: int | None = None) -> AddPlan:
         requantiser=plan_channels([channel], width, "block" if line is None else "logic"),
     )
     return AddPlan(spec=spec, config=config, line=line)
+
+
+def plan_additions(
+    name: str, specs: Sequence[AddSpec], *, beat_bytes: int, exchanged: Sequence[bool] | None = None
+) -> AddConfig:
+    """Plans one block that computes several additions by turns, frame by frame.
+
+    Parameters
+    ----------
+    name:
+        Of its modules.
+    specs:
+        What is computed, of one type.
+    beat_bytes:
+        Bytes of a beat of all three streams.
+    exchanged:
+        Of each addition, whether the first stream is its second operand; by default of none.
+    """
+    lines = [straight_line(spec) for spec in specs]
+    shift = max((line[3] for line in lines if line is not None), default=0)
+    terms: list[list[Term]] = []
+    channels = []
+    for spec, line in zip(specs, lines, strict=True):
+        if None in lines or line is None:
+            made = list(_exact_terms(spec))
+        else:  # the same line with a longer shift, the longest of all
+            a, b, constant = (each << shift - line[3] for each in line[:3])
+            made = list(_line_terms(spec, (a, b, constant, shift)))
+        low, high = (sum(pick(term.words) for term in made) for pick in (min, max))
+        channels.append(_exact_channel(spec, low, high) if None in lines else _line_channel(spec, shift, low, high))
+        terms.append(made)
+    for made, turned in zip(terms, exchanged or [False] * len(specs), strict=True):
+        if turned:
+            half = len(made) // 2
+            made[:] = [replace(term, operand=1 - term.operand) for term in (*made[half:], *made[:half])]
+    together = tuple(
+        replace(turns[0], words=tuple(word for term in turns for word in term.words))
+        for turns in zip(*terms, strict=True)
+    )
+    width = max(signed_bits(channel.low, channel.high) for channel in channels)
+    largest = max(spec.height * spec.width * spec.channels for spec in specs)
+    return AddConfig(
+        name=module_name(name),
+        beat_bytes=beat_bytes,
+        frame_beats=ceil(largest / beat_bytes),
+        terms=together,
+        sum_width=width,
+        requantiser=plan_channels(channels, width, "block" if None in lines else "logic"),
+        additions=len(specs),
+    )
+
+
+def add_roms(config: AddConfig) -> list[RomImage]:
+    """The tables of a lane: those of half an operand are look-up tables."""
+    mask = (1 << config.sum_width) - 1
+    return [
+        RomImage(
+            name=config.table_name(index), width=config.sum_width, words=tuple(word & mask for word in term.words),
+            style="logic" if term.bits == NIBBLE else "block",
+        )
+        for index, term in enumerate(config.terms)
+    ]  # fmt: skip
+
+
+def add_block_rams(config: AddConfig) -> int:
+    """Of an ECP5: the tables of every lane, where these are no straight line's."""
+    lane = sum(
+        block_ram_count(config.sum_width, len(term.words), kind="rom") for term in config.terms if term.bits > NIBBLE
+    )
+    return config.beat_bytes * lane
 
 
 def straight_line(spec: AddSpec) -> tuple[int, int, int, int] | None:

@@ -103,6 +103,8 @@ class PassConfig:
     then reach the columns of that group only: what lies off the diagonal is not stored."""
     uniform: bool = False
     """All weights are 1, as where pooling adds: one word serves all steps."""
+    stays: bool = False
+    """Its frame is the next layer's, too: for that one nothing comes in."""
     state_rows: int = 0
     """Rows of earlier frames that are kept, and read above a frame."""
     activation_base: int = 0
@@ -254,9 +256,10 @@ class EngineConfig:
     """Weights, requantisation and zero points come by a stream of their own; `None`: they are in ROMs."""
     operation: str = "multiply"
     """One of :data:`OPERATIONS`; others than the first have no weights, and need depthwise operands."""
-    loop: Literal["", "entry", "exit"] = ""
+    loop: Literal["", "entry", "exit", "residual"] = ""
     """Where a program's results go: `""`, from each layer to its next; ``entry`` and ``exit``, the first and the second
-    of two engines that compute layers in turns (:mod:`hwconv.plan.loop`)."""
+    of two engines that compute layers in turns (:mod:`hwconv.plan.loop`); ``residual``, out, and what comes back is
+    another stream's (:mod:`hwconv.plan.residual`)."""
     idle_results: int = 0
     """Results of a frame's last word that are none: its channels are no multiple of the requantisers."""
     largest_count: int = 0
@@ -364,6 +367,16 @@ class EngineConfig:
         """The column that computes an output channel of its tile."""
         turn, requantiser = divmod(channel, self.requantisers)
         return requantiser * self.drain + turn
+
+    @property
+    def received(self) -> tuple[PassConfig, ...]:
+        """The layers whose frames come in: not those that read the one of the layer before."""
+        return tuple(item for index, item in enumerate(self.passes) if index == 0 or not self.passes[index - 1].stays)
+
+    @property
+    def results_leave(self) -> bool:
+        """All layers' results leave, and a stream from outside brings the frames of all layers but the first."""
+        return self.loop in ("entry", "residual")
 
     @property
     def ring(self) -> bool:

@@ -8,9 +8,9 @@ from ..graph import Add, Concat, Conv, Network, Pool, Upscale
 from .area import Area
 from .balance import Balance, Budget, balance, budget_of
 from .engine_plan import LEAST_BEAT_BYTES, EnginePlan
+from .graph_programs import plan_program
 from .graph_schedule import UNBOUNDED
-from .partition import members_of, partitions_of, shared_layers
-from .program import make_program
+from .partition import partitions_of, shared_layers
 from .upscale import plan_upscale
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ def _with_own_requantisers(network: Network, balanced: Balance) -> Balance:
     choices = dict(balanced.choices)
     for names in balanced.programs:
         chosen = choices[names[-1]]
-        members = members_of(network, names)
-        plan = make_program(members, name=names[-1], multipliers=chosen.plan.asked, array=chosen.array)
+        plan = plan_program(network, names, chosen.plan.asked, chosen.array)
         choices[names[-1]] = replace(chosen, plan=plan)
     return replace(balanced, choices=choices)
 

@@ -12,8 +12,7 @@ from .block_ram import block_ram_count
 from .engine_plan import EnginePlan, make_plan, module_name
 from .frame import FrameConfig, StreamCycles
 from .graph_schedule import UNBOUNDED, Deadlock, Edge, Schedule
-from .partition import Block, Programs, blocks_of, check_programs, members_of
-from .program import make_program
+from .partition import Block, Programs, blocks_of, check_programs
 from .queue_depths import QueueDepths, queue_depths
 from .rom import RomImage
 from .winograd import make_winograd_plan
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 from .graph_balance import balanced_engines
 from .graph_engines import NodePlan, engines_of, shares_of, streams_of
+from .graph_programs import plan_program
 
 SHORT_QUEUE = 32
 """Beats of the longest queue in distributed RAM."""
@@ -255,7 +255,7 @@ def plan_graph(
         for block in blocks_of(graph, shared):
             name = block.name
             if block.layers:
-                drafts[name] = make_program(members_of(network, block.layers), name=name, multipliers=shares[name])
+                drafts[name] = plan_program(network, block.layers, shares[name])
             elif name in chosen:
                 drafts[name] = make_winograd_plan(
                     network.layers[name], algorithm=chosen[name], multipliers=shares[name]

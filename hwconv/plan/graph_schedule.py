@@ -16,6 +16,7 @@ from .add import AddConfig
 from .config import EngineConfig
 from .frame import GUARD_LATENCY
 from .loop_config import LoopConfig
+from .residual_config import ResidualConfig
 from .schedule import SKID, Times, spaced
 from .schedules import schedule_of
 from .upscale import UpscaleConfig
@@ -48,7 +49,7 @@ class Stage:
 
     name: str
     inputs: tuple[str, ...]
-    engine: EngineConfig | UpscaleConfig | LoopConfig | None = None
+    engine: EngineConfig | UpscaleConfig | LoopConfig | ResidualConfig | None = None
     add: AddConfig | None = None
     parts: tuple[int, ...] = ()
     pixels: int = 0
@@ -175,7 +176,7 @@ class _Run:
         """What happens at all happens before: no chain of causes is longer than all work, one after the other."""
 
     @staticmethod
-    def _alone(config: EngineConfig | UpscaleConfig | LoopConfig) -> int:
+    def _alone(config: EngineConfig | UpscaleConfig | LoopConfig | ResidualConfig) -> int:
         schedule = schedule_of(config, 1)
         schedule.take(np.arange(schedule.input_beats, dtype=np.int64))
         return int(schedule.ready[-1])

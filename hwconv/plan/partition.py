@@ -3,16 +3,17 @@
 A program runs convolutions, and averages and means, which are convolutions with weights of 1.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
 from ..errors import SpecError, UnsupportedError, one_of
-from ..graph import Computed, Conv, Graph, Network, Pool
+from ..graph import Add, Computed, Conv, Graph, Network, Pool
 from ..layer import Layer
 from ..spec import ConvSpec
 from .pool_layer import pool_layer
+from .residual_rows import is_residual, readers_of, steps_of
 
 SHARED_MODES = ("tflite", "shift", "onnx")
 """Requantisation of layers that may share an engine."""
@@ -61,37 +62,35 @@ def blocks_of(graph: Graph, programs: Programs = ()) -> list[Block]:
 
 
 def check_programs(graph: Graph, programs: Sequence[Sequence[str]]) -> Programs:
-    """Programs whose layers follow each other, nothing else reading what is between them.
+    """Programs whose layers follow each other, nothing else reading what is between them; or layers and additions,
+    each behind a layer that it adds to.
 
     Raises
     ------
     SpecError
-        Names of no convolution or pooling layer, or of one in two programs; fewer than two.
+        Names of no convolution, pooling layer or addition, or of one in two programs; fewer than two.
     UnsupportedError
         A layer that does not read the one before it, or what several read between them.
     """
     found = tuple(tuple(layers) for layers in programs)
-    known = [node.name for node in graph.computed if isinstance(node, Conv | Pool)]
+    known = [node.name for node in graph.computed if isinstance(node, Conv | Pool | Add)]
     used = [name for layers in found for name in layers]
     for layers in found:
         if len(layers) < 2:
             raise SpecError(graph.name, "program", ", ".join(layers), "two layers at least")
         for name in layers:
             if name not in known or used.count(name) > 1:
-                raise SpecError(
-                    graph.name, "program", name, "a convolution or pooling layer that is in no other program"
-                )
+                expected = "a convolution, a pooling layer or an addition that is in no other program"
+                raise SpecError(graph.name, "program", name, expected)
+        if is_residual(graph, layers):
+            steps_of(graph, layers)
+            continue
         for before, after in pairwise(layers):
             if graph.origins(graph.node(after)) != (before,):
                 raise UnsupportedError(after, "program", f"after {before}", "a layer after the one that it reads")
-            if len(list(_readers(graph, before))) > 1 or graph.origin(graph.output) == before:
+            if len(list(readers_of(graph, before))) > 1 or graph.origin(graph.output) == before:
                 raise UnsupportedError(before, "program", before, f"a tensor that nothing but {after} reads")
     return found
-
-
-def _readers(graph: Graph, tensor: str) -> Iterator[str]:
-    """Nodes that compute something from a tensor, whatever shape it has for them."""
-    return (node.name for node in graph.computed for name in graph.origins(node) if name == tensor)
 
 
 def check_shared(spec: ConvSpec) -> None:
@@ -172,7 +171,7 @@ def chains_of(graph: Graph) -> list[tuple[str, ...]]:
         except UnsupportedError:
             continue
         (before,) = graph.origins(node)
-        alone = len(list(_readers(graph, before))) == 1
+        alone = len(list(readers_of(graph, before))) == 1
         if alone and chains and any(chain[-1] == before for chain in chains):
             next(chain for chain in chains if chain[-1] == before).append(node.name)
         else:
@@ -194,7 +193,7 @@ def shared_layers(network: Network) -> dict[str, Layer]:
 
 
 def members_of(network: Network, names: Sequence[str]) -> list[Layer]:
-    """The layers of a program. Raises UnsupportedError for pooling that is no convolution."""
+    """The layers of a program, without its additions. Raises UnsupportedError for pooling that is no convolution."""
     graph = network.graph
-    nodes = (graph.node(name) for name in names)
+    nodes = (node for node in map(graph.node, names) if not isinstance(node, Add))
     return [pool_layer(node.spec) if isinstance(node, Pool) else network.layers[node.name] for node in nodes]

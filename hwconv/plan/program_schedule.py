@@ -30,6 +30,7 @@ class _Layer(EngineSchedule):
 
     def __init__(self, config: EngineConfig, index: int, *, waits: bool) -> None:
         super().__init__(replace(config, passes=(config.passes[index],)), 1)
+        self.rereads = index > 0 and config.passes[index - 1].stays
         if waits:
             self._needed = np.full_like(self._needed, config.passes[0].height)
 
@@ -105,7 +106,9 @@ class Machine:
             _Layer(config, index, waits=waits_for_frame and index == 0) for index in range(len(config.passes))
         ]
         self.ended: Times = np.zeros(0, np.int64)
-        """Of each beat of the layer that ran last, when the receiver took the last of it."""
+        """Of each beat of the frame that was read last, when the receiver took the last of it."""
+        self._units: Times = np.zeros(0, np.int64)
+        """When the units of that frame were taken."""
         self.last_start = 0
         self._settling = SEQUENCER_CHANGE + settling_cycles(config)
         self._tile_sent = np.full(frames * sum(layer.tiles for layer in self.layers), -NEVER)
@@ -124,10 +127,15 @@ class Machine:
         self._leaves: list[Times] = []
 
     def run(self, index: int, coming: Times) -> Times:
-        """A layer's frame whose beats are offered then: when each beat of its results stands at the output."""
+        """A layer's frame whose beats are offered then: when each beat of its results stands at the output.
+
+        Of a layer that reads the frame of the one before, no beats are offered.
+        """
         layer = self.layers[index]
-        units = layer.receive(coming, int(self._received) + RECEIVER_CHANGE)
-        self.ended, self._received = layer.ended, units[-1]
+        if not layer.rereads:
+            self._units = layer.receive(coming, int(self._received) + RECEIVER_CHANGE)
+            self.ended, self._received = layer.ended, self._units[-1]
+        units = self._units
         free = self._behind(self._tile_sent, self._tile, layer.tiles, self.config.units)
         starts = layer.start(units, self._through + self._settling, free)
         self._through = layer.through

@@ -34,7 +34,7 @@ def shared_engine(
     folded: Sequence[Folding],
     streams: Streams,
     unit: tuple[int, RequantiserPlan] | None,
-    loop: Literal["", "entry", "exit"] = "",
+    loop: Literal["", "entry", "exit", "residual"] = "",
 ) -> EngineConfig:
     """The numbers of an engine that runs layers one after the other, each laid on its array by one of `folded`."""
     specs, folding = [layer.spec for layer in layers], folded[0]

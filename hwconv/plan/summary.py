@@ -12,6 +12,7 @@ from .weight_image import weights_summary
 if TYPE_CHECKING:
     from .config import EngineConfig
     from .engine_plan import EnginePlan
+    from .residual import ResidualPlan
 
 
 def summarise(plan: "EnginePlan") -> dict[str, Any]:
@@ -65,6 +66,28 @@ def summarise_loop(plan: "EnginePlan") -> dict[str, Any]:
         "cycles": asdict(plan.cycles),
         "engines": engines,
         "ecp5_block_rams": sum(engine["ecp5_block_rams"] for engine in engines),
+        "streams": _streams(plan),
+    }
+
+
+def summarise_residual(plan: "ResidualPlan") -> dict[str, Any]:
+    """The same of a program with additions: what becomes of each layer's results as well."""
+    (part,) = plan.parts
+    layers = []
+    for step, layer, each in zip(plan.steps, plan.layers, _layers(part), strict=True):
+        share = layer.spec.macs / (each["cycles"] * part.products)
+        way = {name: value for name, value in asdict(step.way).items() if name != "adds" and value}
+        added = {} if step.add is None else {"addition": step.add}
+        layers.append({**each, "macs": layer.spec.macs, "utilisation": share, **added, **way})
+    engine = _engine(part)
+    return {
+        "kind": "residual program",
+        "layers": layers,
+        **_work(plan),
+        "cycles": asdict(plan.cycles),
+        **engine,
+        "ecp5_block_rams": engine["ecp5_block_rams"] + plan.beside_block_rams,
+        "kept_beats": plan.config.kept_beats,
         "streams": _streams(plan),
     }
 
