@@ -8,7 +8,7 @@ rounds like the definition.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import ceil
 from typing import Any
 
@@ -258,6 +258,7 @@ def add_block_rams(config: AddConfig) -> int:
     return config.beat_bytes * lane
 
 
+@lru_cache(maxsize=256)
 def straight_line(spec: AddSpec) -> tuple[int, int, int, int] | None:
     """The coarsest ``A, B, C, S`` with ``clamp((A * a + B * b + C) >> S)`` equal to the definition for all operands.
 

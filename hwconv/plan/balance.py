@@ -129,6 +129,7 @@ def balance(
     optimise: Literal["interval", "latency"] = "interval",
     partitions: Iterable[Programs] = ((),),
     spared: Mapping[str, Budget] | None = None,
+    residual: Mapping[tuple[str, ...], list[Choice]] | None = None,
 ) -> list[Balance]:
     """Chooses the arrays of all layers, and which of them share one: the best choices by estimate, the best one first.
 
@@ -145,7 +146,9 @@ def balance(
     partitions:
         Programs to choose among, by default none: an engine a layer.
     spared:
-        Layers that have no engine here unless they are in a program: what the budget gains then.
+        Nodes that have no engine here unless they are in a program: what the budget gains then.
+    residual:
+        Of programs with additions, the choices.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def balance(
         The smallest arrays take more than there is: says of what, how much, and how much there is.
     """
     classes = PIXEL_CLASSES if optimise == "latency" else PIXEL_CLASSES[-1:]
-    known: dict[tuple[str, ...], list[Choice]] = {}
+    known: dict[tuple[str, ...], list[Choice]] = dict(residual or {})
     found: list[Balance] = []
     lacking: dict[str, tuple[int, int]] = {}
     count = 0
@@ -161,19 +164,18 @@ def balance(
     for programs in every:
         members = {each: together for together in programs for each in together}
         tables: dict[str, list[Choice]] = {}
-        own = budget
+        gained = spared or {}
+        own = sum((gained[each] for each in members if each in gained), start=budget)
         for each in layers:
             together = members.get(each, (each,))
-            if spared and each in spared:
-                if each not in members:
-                    continue
-                own += spared[each]
-            if each != together[-1]:
+            if each in gained and each not in members:
+                continue
+            if each != [name for name in together if name in layers][-1]:
                 continue
             if together not in known:
                 alone = len(together) == 1
                 known[together] = choices_of(layers[each], classes) if alone else _shared(together, layers, every)
-            tables[each] = known[together]
+            tables[together[-1]] = known[together]
         best, missing = _best(tables, programs, own, optimise)
         found += best
         if not best and (not lacking or _missing(missing) < _missing(lacking)):
@@ -190,7 +192,7 @@ def balance(
 
 def _shared(together: tuple[str, ...], layers: Mapping[str, Layer], every: Sequence[Programs]) -> list[Choice]:
     """The arrays of a program, with the requantiser of the longest one that has all of its layers."""
-    wider = (other for programs in every for other in programs if set(together) <= set(other))
+    wider = (other for programs in every for other in programs if set(together) <= set(other) <= set(layers))
     longest = max(wider, key=len)
     return program_choices(
         together[-1], tuple(layers[each] for each in together), tuple(layers[each] for each in longest)

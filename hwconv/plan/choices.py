@@ -17,6 +17,7 @@ from .loop_array import LoopArray, LoopCost, loop_arrays
 from .memories import memories
 from .partition import alternates
 from .program import Units, make_program
+from .residual import ResidualArray
 from .shared_array import SharedArray, array_cost, shared_arrays
 from .shared_engine import shared_unit
 from .winograd import ALGORITHMS, TileFolding, WinogradPlan, check_winograd, make_winograd_plan, tile_foldings
@@ -73,7 +74,7 @@ class Choice:
     roms: tuple[Rom, ...]
     element: Area
     soft: int
-    array: SharedArray | LoopArray | None = None
+    array: SharedArray | LoopArray | ResidualArray | None = None
 
     @property
     def hard(self) -> int:
@@ -184,7 +185,7 @@ def program_choices(name: str, layers: tuple[Layer, ...], known: tuple[Layer, ..
         if isinstance(array, LoopArray):
             # It begins with the rows that its first pixel tile reads; the second turn waits for the last row.
             tail, fill = cycles - int(costs.turns(array)[0]), _fill(plan.parts[0])
-        found.append(replace(_choice_of(plan, interval=cycles, tail=tail, fill=fill), array=array))
+        found.append(replace(choice_of(plan, interval=cycles, tail=tail, fill=fill), array=array))
     return found
 
 
@@ -235,10 +236,11 @@ def _fill(plan: EnginePlan) -> float:
 
 def _choice(layer: Layer, folding: Folding) -> Choice:
     plan = make_plan(layer, multipliers=folding.multipliers, folding=folding)
-    return _choice_of(plan, interval=plan.cycles.interval, tail=plan.cycles.tail, fill=_fill(plan))
+    return choice_of(plan, interval=plan.cycles.interval, tail=plan.cycles.tail, fill=_fill(plan))
 
 
-def _choice_of(plan: EnginePlan, *, interval: int, tail: int, fill: float) -> Choice:
+def choice_of(plan: EnginePlan, *, interval: int, tail: int, fill: float) -> Choice:
+    """An engine as a choice, with estimates of its area."""
     stores = [each for part in plan.parts for each in memories(part)]
     operands = plan.parts[-1].config.operands
     return Choice(

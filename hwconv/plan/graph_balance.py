@@ -11,6 +11,8 @@ from .engine_plan import LEAST_BEAT_BYTES, EnginePlan
 from .graph_programs import plan_program
 from .graph_schedule import UNBOUNDED
 from .partition import partitions_of, shared_layers
+from .residual_choices import residual_choices
+from .residual_rows import is_residual
 from .upscale import plan_upscale
 
 if TYPE_CHECKING:
@@ -41,14 +43,16 @@ def balanced_engines(
     spared = {
         name: Budget(multipliers=0, luts=area.luts, ffs=area.ffs, block_rams=0)
         for name, area in others.items()
-        if name in layers
+        if name in layers or isinstance(graph.node(name), Add)
     }
     partitions = partitions_of(graph, partition)
+    rows = {row for programs in partitions for row in programs if is_residual(graph, row)}
+    residual = {row: residual_choices(network, row) for row in sorted(rows)}
     hard, rams = 0, reserved
     planned: list[Planned] = []
     while not planned:
         budget = budget_of(target, list(others.values()), rams, other_hard=hard)
-        found = balance(graph.name, layers, budget, optimise, partitions, spared)
+        found = balance(graph.name, layers, budget, optimise, partitions, spared, residual)
         least = found[0].length(optimise)
         refused: UnsupportedError | None = None
         lacking: list[tuple[int, int]] = []

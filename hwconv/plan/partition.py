@@ -13,7 +13,7 @@ from ..graph import Add, Computed, Conv, Graph, Network, Pool
 from ..layer import Layer
 from ..spec import ConvSpec
 from .pool_layer import pool_layer
-from .residual_rows import is_residual, readers_of, steps_of
+from .residual_rows import is_residual, readers_of, residual_rows, steps_of
 
 SHARED_MODES = ("tflite", "shift", "onnx")
 """Requantisation of layers that may share an engine."""
@@ -112,12 +112,14 @@ def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:
     Parameters
     ----------
     kind : str
-        ``engines``: an engine a layer. ``program``: one engine for all layers in a row. ``auto``: both, and what
-        lies between: engines for the first layers, whose frames are large, and a program for the rest of the longest
-        row; or a program on two engines for as many of its layers as alternate.
+        ``engines``: an engine a layer. ``program``: one engine for all layers in a row, additions among them. ``auto``:
+        both, and what lies between: engines for the first layers, whose frames are large, and a program for the rest of
+        the longest row; or a program on two engines for as many of its layers as alternate.
     """
     chains = chains_of(graph)
-    whole: Programs = tuple(chains)
+    blocks = _residual_blocks(graph)
+    inside = {name for row in blocks for name in row}
+    whole: Programs = (*blocks, *(chain for chain in chains if not inside & set(chain)))
     if kind == "engines":
         return [()]
     if kind == "program":
@@ -127,7 +129,30 @@ def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:
     cuts = {0, 1, 2} | {index + 1 for index, name in enumerate(longest) if max(specs[name].stride) > 1}
     suffixes = [(longest[cut:],) for cut in sorted(cuts) if len(longest) - cut >= 2]
     loops = [(row,) for row in _loops(longest, specs)]
-    return list(dict.fromkeys([(), whole, *suffixes, *loops]))
+    apart = [(row,) for row in blocks]
+    return list(dict.fromkeys([(), whole, tuple(chains), *suffixes, *loops, *apart]))
+
+
+def _residual_blocks(graph: Graph) -> list[tuple[str, ...]]:
+    """The rows of layers and additions that one engine could compute, each up to its last addition."""
+
+    def usable(name: str) -> bool:
+        node = graph.node(name)
+        if not isinstance(node, Conv | Pool):
+            return False
+        try:
+            check_shared(_convolution(graph, name))
+        except UnsupportedError:
+            return False
+        return True
+
+    found = []
+    for row in residual_rows(graph, usable):
+        last = max(index for index, name in enumerate(row) if isinstance(graph.node(name), Add))
+        with suppress(UnsupportedError):
+            steps_of(graph, row[: last + 1])
+            found.append(row[: last + 1])
+    return found
 
 
 def _convolution(graph: Graph, name: str) -> ConvSpec:
