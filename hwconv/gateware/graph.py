@@ -253,7 +253,6 @@ class GraphCore(wiring.Component):
         """
         plan = self._plan
         beat = PlainBeat(plan.beats[name])
-        waiting = {block.name for block in plan.blocks if isinstance(block.node, Add | Concat) and not block.layers}
         if len(readers) > 1:
             m.submodules[f"skid_{module_name(name)}"] = before = SkidBuffer(beat)
             self._connect(m, source, before.i)
@@ -261,7 +260,7 @@ class GraphCore(wiring.Component):
         entries = []
         for edge, sink in readers:
             depth = plan.depths[edge]
-            if edge[0] in waiting:
+            if edge[0] in plan.joins:
                 m.submodules[f"skid_{module_name(edge[0])}_{edge[1]}"] = joined = SkidBuffer(beat)
                 self._connect(m, joined.o, sink)
                 sink = joined.i

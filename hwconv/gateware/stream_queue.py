@@ -82,6 +82,7 @@ class StreamQueue(wiring.Component):
         place = Signal(range(self._depth), name="write_place")
         reading = Signal(range(self._depth), name="read_place")
         stored = Signal(range(self._depth + 1))
+        empty = Signal(init=1)
         beside = Signal()
         joined = Signal()
         written = Signal()
@@ -95,13 +96,14 @@ class StreamQueue(wiring.Component):
         # As many as are on their way, and this one, still find room.
         near = ~front.filled[FRONT - RAM_LATENCY - 2]
         m.d.comb += [
-            beside.eq(pushed & (stored == 0) & ~flying_1 & ~flying_2 & ~front.filled[-1]),
-            joined.eq(pushed & (stored == 0) & (flying_1 | flying_2) & near),
+            beside.eq(pushed & empty & ~flying_1 & ~flying_2 & ~front.filled[-1]),
+            joined.eq(pushed & empty & (flying_1 | flying_2) & near),
             written.eq(pushed & ~beside & ~joined),
-            read.eq((stored != 0) & near),
+            read.eq(~empty & near),
         ]
         m.d.sync += [
             stored.eq(stored + written - read),
+            empty.eq(~written & (empty | (read & (stored == 1)))),
             flying_1.eq(read | (joined & flying_1)),
             joined_1.eq(joined),
             beside_1.eq(payload),
@@ -114,7 +116,8 @@ class StreamQueue(wiring.Component):
             p_WIDTH=width,
             p_DEPTH=self._depth,
             i_clk=ClockSignal(),
-            i_w_en=written,
+            # Whatever is there: while there is room, the next place is free. The memory may be far away.
+            i_w_en=self.i.ready,
             i_w_addr=place,
             i_w_data=payload,
             i_r_addr=reading,

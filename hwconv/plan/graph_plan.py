@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,6 +65,11 @@ class GraphPlan:
     def blocks(self) -> list[Block]:
         """What stands between streams, in an order in which each block reads what comes before it."""
         return blocks_of(self.graph, self.programs)
+
+    @cached_property
+    def joins(self) -> frozenset[str]:
+        """The blocks that wait for several tensors."""
+        return frozenset(block.name for block in self.blocks if len(block.inputs) > 1)
 
     def program_of(self, name: str) -> str | None:
         """The program that computes a convolution, by the last one's name."""

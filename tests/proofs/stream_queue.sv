@@ -50,6 +50,7 @@ module stream_queue_harness #(
     (* hierconn *) wire [PLACE_BITS-1:0] \dut.write_place ;
     (* hierconn *) wire [PLACE_BITS-1:0] \dut.read_place ;
     (* hierconn *) wire [COUNT_BITS-1:0] \dut.stored ;
+    (* hierconn *) wire \dut.empty ;
     (* hierconn *) wire \dut.read ;
     (* hierconn *) wire \dut.written ;
     (* hierconn *) wire \dut.flying_1 ;
@@ -98,6 +99,7 @@ module stream_queue_harness #(
     always @(posedge clk) begun <= 1'b1;
     always @(posedge clk) if (begun) begin
         i_count :    assert (count == held && held == front + flying + stored);
+        i_empty :    assert (\dut.empty == (stored == 8'd0));
         i_unary :    assert ((filled & (filled + 8'd1)) == 8'd0);
         i_front :    assert (\dut.front.write__addr == front_end);
         i_places :   assert (read_place < DEPTH && write_place == end_place && stored <= DEPTH);

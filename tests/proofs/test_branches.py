@@ -75,7 +75,7 @@ class Fork(wiring.Component):
         plan = SimpleNamespace(
             depths=dict(zip(edges, self._depths, strict=True)),
             beats={"tensor": 0},
-            graph=SimpleNamespace(node=lambda name: None),
+            joins=frozenset(),
         )
         core = SimpleNamespace(_plan=plan, _connect=GraphCore._connect)
         sinks = [stream.Signature(PlainBeat(0)).create(path=(f"sink_{index}",)) for index in range(2)]
