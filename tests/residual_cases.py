@@ -8,12 +8,15 @@ import numpy as np
 from checked_graphs import addition, convolution
 from loop_cases import lively_network
 
+from hwconv.errors import HwconvError
 from hwconv.graph import Add, Conv, Graph, Network, Node
 from hwconv.plan.engine_plan import make_plan
 from hwconv.plan.graph_engines import engines_of, streams_of
 from hwconv.plan.graph_plan import GraphPlan
+from hwconv.plan.partition import members_of
 from hwconv.plan.queue_depths import queue_depths
-from hwconv.plan.residual import ResidualArray, ResidualPlan, make_residual
+from hwconv.plan.residual import ResidualArray, ResidualPlan, make_residual, residual_arrays
+from hwconv.plan.residual_rows import steps_of
 from hwconv.plan.shared_array import SharedArray
 
 ZERO_POINTS = (3, -21, 60, -128, 127, 9, -77, 0, 31)
@@ -212,3 +215,65 @@ def residual_of(plan: GraphPlan) -> ResidualPlan:
     engine = plan.engines[plan.programs[0][-1]]
     assert isinstance(engine, ResidualPlan)
     return engine
+
+
+def random_case(random: np.random.Generator) -> GraphPlan:
+    """Any row of layers and blocks, on any array; rows that nothing suits are drawn anew."""
+    while True:
+        try:
+            return _any_row(random)
+        except HwconvError:
+            continue
+
+
+def _any_row(random: np.random.Generator) -> GraphPlan:
+    """Raises HwconvError where layers do not fit each other, or no array is quick enough to simulate."""
+    height, width, channels = (int(random.integers(1, high)) for high in (8, 8, 6))
+    outputs = int(random.choice([2, 4, 8]))
+    row: list[Fields | Block] = [_any_layer(random, outputs)]
+    for _ in range(int(random.integers(1, 4))):
+        kind = random.random()
+        if kind < 0.2:
+            outputs = int(random.choice([2, 4, 8]))
+            row.append(_any_layer(random, outputs))
+        elif kind < 0.6:
+            layers = tuple(_same(random, outputs) for _ in range(int(random.integers(1, 4))))
+            row.append(Block(layers=layers, first=bool(random.integers(2)), clamp=_any_clamp(random)))
+        else:
+            outputs = int(random.choice([2, 4, 8]))
+            stride = (int(random.integers(1, 3)), int(random.integers(1, 3)))
+            first = conv(outputs, int(random.integers(1, 4)), stride=stride)
+            layers = (first, *(_same(random, outputs) for _ in range(int(random.integers(3)))))
+            row.append(Block(layers=layers, shortcut=conv(outputs, 1, stride=stride), first=bool(random.integers(2))))
+    if not any(isinstance(item, Block) for item in row):
+        raise HwconvError("no block")
+    types = OCTETS if random.random() < 0.2 else {}
+    case = Case(shape=(height, width, channels), row=tuple(row), array=array(1, 1, 1, 1, 1), types=types,
+                before=_any_layer(random, channels) if random.random() < 0.2 else None,
+                after=_any_layer(random, 3) if random.random() < 0.2 else None)  # fmt: skip
+    graph, names = graph_of(case, "random")
+    network = lively_network(graph, random)
+    layers = members_of(network, [step.layer for step in steps_of(graph, names)])
+    multipliers = int(random.choice([8, 16, 40]))
+    known = [each for cycles, _, each in residual_arrays(layers, multipliers) if cycles < MOST_CYCLES]
+    if not known:
+        raise HwconvError("too slow to simulate")
+    return residual_plan(network, names, known[int(random.integers(len(known)))], others=int(random.choice([1, 4, 9])))
+
+
+def _same(random: np.random.Generator, outputs: int) -> Fields:
+    """A layer whose result has the shape of its frame."""
+    groups = outputs if random.random() < 0.2 else 1
+    kernel = (int(random.integers(1, 4)), int(random.integers(1, 4)))
+    return conv(outputs, kernel, dilation=(int(random.integers(1, 3)), 1), groups=groups)
+
+
+def _any_layer(random: np.random.Generator, outputs: int) -> Fields:
+    sides = tuple(int(random.integers(3)) for _ in range(4))
+    padding: Any = "same" if random.random() < 0.6 else sides
+    return conv(outputs, int(random.integers(1, 4)), padding=padding,
+                stride=(int(random.integers(1, 3)), int(random.integers(1, 3))))  # fmt: skip
+
+
+def _any_clamp(random: np.random.Generator) -> Fields:
+    return {"activation_max": int(random.integers(100, 128))} if random.random() < 0.3 else {}

@@ -7,6 +7,7 @@ from hwconv.graph import Add, Concat, Conv, Graph, Reshape, Upscale
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.plan.graph_plan import GraphPlan
 from hwconv.plan.pool import PoolPlan
+from hwconv.plan.residual import ResidualPlan
 from hwconv.pool import PoolSpec
 from hwconv.upscale import UpscaleSpec
 
@@ -76,6 +77,8 @@ def node_lines(graph: Graph) -> list[str]:
 def _sharing(plan: GraphPlan, layers: Sequence[str]) -> str:
     """How the layers of a program are computed."""
     engine = plan.engines[layers[-1]]
+    if isinstance(engine, ResidualPlan):
+        return "One engine computes layers and sums, one after the other"
     two = isinstance(engine, EnginePlan) and len(engine.parts) > 1
     return "Two engines compute, in turns" if two else "One engine computes, one after the other"
 
