@@ -25,7 +25,7 @@ from hwconv.plan.residual_rows import residual_rows, steps_of
 from hwconv.simulation import Stalls, build, explain, run
 
 every_case = pytest.mark.parametrize("name", CASES)
-QUICK = ("one_pixel", "beside_one_after_an_odd_row", "a_layer_in_the_shortcut_beside_one", "uint8")
+QUICK = ("one_pixel", "beside_one_after_an_odd_row", "a_layer_in_the_shortcut_beside_one", "octets_and_sums")
 """Cases that take few cycles."""
 plan_of = functools.cache(plan_of_case)
 quick_cases = pytest.mark.parametrize(

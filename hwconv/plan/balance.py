@@ -183,7 +183,7 @@ def balance(
     if not found:
         said = ", ".join(f"{needed:,} {what} of {there:,}" for what, (needed, there) in lacking.items())
         apart = f"an engine for each of {count} layers takes"
-        every_one = len(layers) - len(spared or ())
+        every_one = len(layers.keys() - (spared or {}).keys())
         shared = "one engine for all layers takes" if count == 1 else f"{count} engines for {every_one} layers take"
         engines = apart if count == every_one else shared
         raise FitError(f"{name}: {engines} {said}: take a larger target")

@@ -119,7 +119,12 @@ def partitions_of(graph: Graph, kind: str = "auto") -> list[Programs]:
     chains = chains_of(graph)
     blocks = _residual_blocks(graph)
     inside = {name for row in blocks for name in row}
-    whole: Programs = (*blocks, *(chain for chain in chains if not inside & set(chain)))
+    # Two programs in a row may have different beats, so what is beside blocks has engines of its own.
+    beside = inside | {name for row in blocks for name in graph.origins(graph.node(row[0]))}
+    whole: Programs = (
+        *blocks,
+        *(chain for chain in chains if not beside & {*chain, *graph.origins(graph.node(chain[0]))}),
+    )
     if kind == "engines":
         return [()]
     if kind == "program":

@@ -157,7 +157,7 @@ def make_residual(
     if not 1 <= asked <= 4096:
         raise SpecError(name, "multipliers", asked, "from 1 to 4096")
     if array is None:
-        known = residual_arrays(layers, asked)
+        known = residual_arrays(steps, layers, asked)
         if not known:
             raise UnsupportedError(name, "multipliers", asked, "more of them: no array suits all layers")
         array = min(known, key=lambda each: each[:2])[2]
@@ -204,11 +204,13 @@ def make_residual(
     return plan.named(module_name(name))
 
 
-def residual_arrays(layers: Sequence[Layer], multipliers: int) -> list[tuple[int, int, ResidualArray]]:
+def residual_arrays(
+    steps: Sequence[Step], layers: Sequence[Layer], multipliers: int
+) -> list[tuple[int, int, ResidualArray]]:
     """Arrays for the layers of a residual program: cycles, roughly, what the array takes, and the array."""
     spec, rest = layers[0].spec, tuple(layer.spec for layer in layers[1:])
     paddings: list[int | None] = [None]
-    if spec.groups == 1:
+    if spec.groups == 1 and not steps[0].stays:  # nothing else reads what has more channels then
         paddings += [each for each in PADDINGS if each > spec.in_channels]
     found = []
     for padding in paddings:

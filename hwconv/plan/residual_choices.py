@@ -35,7 +35,7 @@ def residual_choices(network: Network, names: Sequence[str]) -> list[Choice]:
     layers = members_of(network, [step.layer for step in steps])
     units = (shared_unit(tuple(layers)),)
     found = []
-    for cycles, array in _unbeaten(layers, residual_arrays(layers, MOST_MULTIPLIERS)):
+    for cycles, array in _unbeaten(layers, residual_arrays(steps, layers, MOST_MULTIPLIERS)):
         plan = make_residual(network, names, multipliers=array.products, array=array, units=units)
         choice = choice_of(plan, interval=cycles, tail=cycles, fill=1.0)
         area = choice.area + beside_area(plan)

@@ -10,6 +10,7 @@ import graph_checks
 import loadable_checks
 import loadable_engines
 import loop_cases
+import residual_cases
 from checked_blocks import BLOCKS, block, block_design
 from checked_engines import ENGINES, engine
 from checked_graphs import GRAPHS, graph_plan
@@ -83,14 +84,15 @@ _TILED = (
 
 @cache
 def subject(name: str) -> Subject:
-    """A graph, a case of two engines in turns, a stream block, an engine whose weights are loaded, or any other engine
-    or program of the tests.
+    """A graph, a case of two engines in turns or of a program with additions, a stream block, an engine with loaded
+    weights, or any other engine or program of the tests.
     """
     if name in GRAPHS:
         return _graph(graph_plan(name))
-    if name in loop_cases.CASES:
+    if name in loop_cases.CASES or name in residual_cases.CASES:
+        cases = loop_cases if name in loop_cases.CASES else residual_cases
         return _graph(
-            loop_cases.plan_of_case(name),
+            cases.plan_of_case(name),
             ("resets", lambda plan, design: graph_checks.check_resets(plan, design, SEED)),
         )
     if name in BLOCKS:
