@@ -190,6 +190,7 @@ def test_a_model_of_every_operator_that_moves_or_averages_is_exact_in_hardware(t
         ("kws_ref_model", "lfe5u-25f-6", "latency"),
         ("kws_ref_model", "lfe5u-12f-6", "interval"),
         ("vww_96_int8", TARGET, "latency"),
+        ("pretrainedResnet_quant", TARGET, "latency"),
     ],
 )
 def test_layers_that_share_an_engine_give_every_known_output_and_every_tensor(name, target, optimise, material):

@@ -37,10 +37,10 @@ FAULTS = (
         edit=Verilog("residuals", r"(assign i__valid_\d+ = N) & going_returns;", r"\1;"),
     ),
     Described(
-        name="results that leave do not wait for the sink",
+        name="sums leave their addition whether there is room or not",
         kind="stall",
         engine=SHORT,
-        edit=Verilog("residuals", r"N \| leaving_i__ready;\n  assign joined__ready", "1'h1;\n  assign joined__ready"),
+        edit=Verilog("residuals", r"(assign o__ready_\d+ = )N & (going_added;)", r"\1\2"),
     ),
     Described(
         name="every layer's results are kept",
