@@ -1,6 +1,7 @@
 """Programs with additions on the way back, against the golden models of their layers and sums."""
 
 import functools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from hwconv.golden import graph as golden_graph
 from hwconv.graph import Add, Graph
 from hwconv.graphs import compare_graph
 from hwconv.plan.add import NIBBLE, plan_additions
+from hwconv.plan.graph_picture import draw_graph
 from hwconv.plan.graph_plan import plan_graph
 from hwconv.plan.partition import partitions_of
 from hwconv.plan.residual import make_residual
@@ -214,6 +216,13 @@ def test_a_plan_says_what_each_layer_takes_and_where_its_results_go():
     assert sum(layer["macs"] for layer in layers) == plan.graph.macs  # zeros of the padding are not counted
     said = "One engine computes layers and sums, one after the other: layer_0, layer_1_0, layer_1_1, sum_1, beside_2,"
     assert said in " ".join(design_of(plan).files[f"{plan.top_name}.v"][:5000].replace("//", "").split())
+
+
+def test_a_picture_says_that_a_sum_is_the_end_of_a_program():
+    said = re.findall(r">([^<>]+)</text>", draw_graph(plan_of("three_blocks_of_a_resnet")))
+    cycles = residual_of(plan_of("three_blocks_of_a_resnet")).cycles.interval
+    assert said[said.index("sum_3") + 1 :][:3] == ["sum", "2 x 2 x 16", f"program on array 8 x 8, {cycles:,} cycles"]
+    assert said.count("in sum_3") == 11
 
 
 # Additions by turns.

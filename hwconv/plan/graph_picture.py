@@ -128,24 +128,25 @@ def _words(plan: "GraphPlan", name: str) -> list[str]:
     if program not in (None, name):
         return [name, shape, f"in {program}"]
     engine = plan.engines[name]
-    if isinstance(engine, AddPlan) or isinstance(node, Add):
+    if isinstance(engine, AddPlan):
         return [name, "sum", shape, f"{plan.beats[name]} adders, {engine.cycles.interval:,} cycles"]
     if isinstance(node, Upscale):
         kind = "{} {} x {}".format(node.spec.kind.replace("_", " "), *node.spec.factor)
         return [name, kind, shape, f"{engine.cycles.interval:,} cycles"]
     assert not isinstance(engine, UpscalePlan)
-    kernel = "{} x {}".format(*node.spec.kernel)
-    if isinstance(node, Conv):
-        kind = "depthwise" if node.spec.depthwise else "convolution"
+    if isinstance(node, Add):
+        kind = "sum"
+    elif isinstance(node, Conv):
+        kind = "{} x {} {}".format(*node.spec.kernel, "depthwise" if node.spec.depthwise else "convolution")
     else:
-        kind = f"{node.spec.kind} pool"
+        kind = "{} x {} {} pool".format(*node.spec.kernel, node.spec.kind)
     if isinstance(engine, EnginePlan):
         arrays = [f"{part.config.pixels} x {part.config.columns}" for part in engine.parts]
         array = f"array{'s' if len(arrays) > 1 else ''} {' and '.join(arrays)}"
     else:
         array = f"{engine.config.pixels} x {engine.config.columns} lanes"
     array = f"program on {array}" if program is not None else array
-    return [name, f"{kernel} {kind}", shape, f"{array}, {engine.cycles.interval:,} cycles"]
+    return [name, kind, shape, f"{array}, {engine.cycles.interval:,} cycles"]
 
 
 def _node(plan: "GraphPlan", name: str, said: list[str], left: float, middle: float, width: float) -> Iterator[str]:
