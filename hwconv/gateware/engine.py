@@ -8,7 +8,7 @@ s_axis -> receiver -> activation memory -> operand supply -> systolic array -> d
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -161,7 +161,7 @@ class EngineCore(wiring.Component):
         if config.loading is not None and weights is not None:
             m.submodules.loader = loader = ResetInserter(self.resetting)(WeightLoader(config))
         flushing = self._flush(m, loader)
-        closed = flushing
+        closed = Const(0, 1) if self._guarded else flushing  # a guard lets nothing in before all engines are ready
         if loader is not None and weights is not None:
             closed = flushing | ~self._gate(m, loader, output)
             self._load(m, loader, receiver, weights, drain)

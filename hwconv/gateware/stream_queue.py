@@ -14,6 +14,12 @@ FRONT = 8
 _STAGES = ("flying_1", "flying_2", "joined_1", "joined_2")
 
 
+def _count(m: Module, count: Signal, up: Value, down: Value) -> None:
+    """One more, one less, or as many as before."""
+    with m.If(up ^ down):
+        m.d.sync += count.eq(Mux(up, count + 1, count - 1))
+
+
 class StreamQueue(wiring.Component):
     """Keeps up to `depth` payloads in order; a payload counts from its arrival until it has left.
 
@@ -47,26 +53,26 @@ class StreamQueue(wiring.Component):
         pushed = Signal()
         popped = Signal()
         count = Signal(range(self._depth + 1))
-        following = Signal.like(count)
         room = Signal(init=1)
         m.d.comb += [
             self.i.ready.eq(room),
             pushed.eq(self.i.valid & room),
             popped.eq(self.o.valid & self.o.ready),
-            following.eq(count + pushed - popped),
         ]
-        m.d.sync += [count.eq(following), room.eq(following != self._depth)]
+        # Marks are found from the count as it is, so that handshakes, which are late, decide at once.
+        m.d.sync += room.eq(popped | (room & ~(pushed & (count == self._depth - 1))))
+        _count(m, count, pushed, popped)
         build = self._distributed if self._depth <= DISTRIBUTED_DEPTH else self._block
-        build(m, pushed, popped, following)
+        build(m, pushed, popped, count)
         return m
 
-    def _distributed(self, m: Module, pushed: Signal, popped: Signal, following: Signal) -> None:
+    def _distributed(self, m: Module, pushed: Signal, popped: Signal, count: Signal) -> None:
         width = len(Value.cast(self.i.p))
         m.submodules.storage = storage = memory.Memory(shape=width, depth=self._depth, init=[])
         write = storage.write_port()
         read = storage.read_port(domain="comb")
         valid = Signal()
-        m.d.sync += valid.eq(following != 0)
+        m.d.sync += valid.eq(pushed | (valid & ~(popped & (count == 1))))
         m.d.comb += [
             write.en.eq(pushed),
             write.data.eq(Value.cast(self.i.p)),
@@ -76,7 +82,7 @@ class StreamQueue(wiring.Component):
         self._advance(m, write.addr, pushed)
         self._advance(m, read.addr, popped)
 
-    def _block(self, m: Module, pushed: Signal, popped: Signal, following: Signal) -> None:
+    def _block(self, m: Module, pushed: Signal, popped: Signal, count: Signal) -> None:
         width = len(Value.cast(self.i.p))
         m.submodules.front = front = Queue(width, FRONT)
         place = Signal(range(self._depth), name="write_place")
@@ -102,7 +108,6 @@ class StreamQueue(wiring.Component):
             read.eq(~empty & near),
         ]
         m.d.sync += [
-            stored.eq(stored + written - read),
             empty.eq(~written & (empty | (read & (stored == 1)))),
             flying_1.eq(read | (joined & flying_1)),
             joined_1.eq(joined),
@@ -111,6 +116,7 @@ class StreamQueue(wiring.Component):
             joined_2.eq(Mux(flying_1, joined_1, 1)),
             beside_2.eq(Mux(flying_1, beside_1, payload)),
         ]
+        _count(m, stored, written, read)
         m.submodules.memory = Instance(
             "hwconv_ram",
             p_WIDTH=width,
