@@ -52,7 +52,8 @@ class AddressGenerator(wiring.Component):
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self.program = ProgramCounter("address", config.passes)
+        # A position is several sums of such values.
+        self.program = ProgramCounter("address", config.passes, registered=True)
         passes = config.passes
         self.row_shape = range_shape(
             min(min(-item.top, 0) for item in passes) - 1,
@@ -93,6 +94,7 @@ class AddressGenerator(wiring.Component):
             m.d.comb += [self.addresses[port].eq(address), self.inside[port].eq(inside)]
             if port == 0:
                 m.d.comb += self.upcoming_row.eq(pixel.upcoming.y)
+        m.d.sync += self.program.follow()
         return m
 
     @property

@@ -25,10 +25,17 @@ class ProgramCounter:
 
     Each block that works at its own time (receiver, sequencer, drain, sender) has its own counter. With one
     layer every bound is a constant and the counter disappears.
+
+    Parameters
+    ----------
+    registered : bool
+        Values come from registers, a cycle after the layer has changed; the block adds what `follow` gives at its end.
     """
 
-    def __init__(self, name: str, passes: Sequence[PassConfig]) -> None:
+    def __init__(self, name: str, passes: Sequence[PassConfig], *, registered: bool = False) -> None:
         self._passes = passes
+        self._name, self._registered = name, registered
+        self._registers: dict[tuple[int, ...], tuple[Signal, Value]] = {}
         self.index = Signal(range(max(2, len(passes))), name=f"{name}_layer")
 
     @property
@@ -52,14 +59,26 @@ class ProgramCounter:
 
     def bound(self, value: PassValue) -> Value:
         """The value of the current layer; its shape holds the values of all layers."""
-        values = [value(item) for item in self._passes]
+        values = tuple(value(item) for item in self._passes)
         shape = range_shape(min(values), max(values))
         if len(set(values)) == 1:
             return Const(values[0], shape)
-        return Array([Const(item, shape) for item in values])[self.index]
+        chosen = Array([Const(item, shape) for item in values])[self.index]
+        if not self._registered:
+            return chosen
+        if values not in self._registers:
+            register = Signal(shape, name=f"{self._name}_bound_{len(self._registers)}", init=values[0])
+            self._registers[values] = register, chosen
+        return self._registers[values][0]
+
+    def follow(self) -> list:
+        """Statements by which the registers of values take those of the current layer."""
+        return [register.eq(chosen) for register, chosen in self._registers.values()]
 
     def phase_bound(self, value: PhaseValue, row: Value, column: Value) -> Value:
         """The value of the current layer and of given phases; its shape holds all values."""
+        if not self.phased:
+            return self.bound(lambda item: value(item, 0, 0))
         grids = [
             [[value(item, down, across) for across in range(item.column_phases)] for down in range(item.row_phases)]
             for item in self._passes

@@ -393,8 +393,9 @@ class EngineCore(wiring.Component):
             return
         index = sequencer.program.index
         m.d.sync += [
-            # The last addresses are compared with the old layer's bounds three cycles after the sequencer is through.
-            addresses.program.index.eq(delayed(m, "address_layer", index, 4)),
+            # The last addresses are compared with the old layer's bounds three cycles after the sequencer is through;
+            # the new ones' registers follow a cycle after the layer.
+            addresses.program.index.eq(delayed(m, "address_layer", index, 3)),
             ledger.program.index.eq(index),
         ]
         if weights is not None:
