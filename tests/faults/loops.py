@@ -54,7 +54,7 @@ FAULTS = (
         name="results that leave a loop go back as well",
         kind="layer",
         engine="turns",
-        edit=Verilog(EXIT, r"(assign i__valid_3 = o__valid_2) & N;", r"\1;"),
+        edit=Verilog(EXIT, r"(assign i__valid_\d+ = o__valid_\d+) & N;", r"\1;"),
     ),
     Described(
         name="results leave a loop without waiting for the sink",
