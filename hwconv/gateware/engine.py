@@ -156,6 +156,9 @@ class EngineCore(wiring.Component):
         m.submodules.drain = drain = Drain(config)
         m.submodules.output = output = OutputBuffer(config)
         m.submodules.packer = packer = BeatPacker(config)
+        verdicts = None if self._guarded else FrameVerdicts(config.frames_in_flight)
+        if verdicts is not None:
+            m.submodules.verdicts = verdicts
 
         loader = None
         if config.loading is not None and weights is not None:
@@ -211,9 +214,8 @@ class EngineCore(wiring.Component):
         m.d.comb += [
             packer.word.eq(output.o),
             packer.valid.eq(output.valid),
+            *([] if verdicts is None else self._judge(m, verdicts, receiver, output)),
         ]
-        if not self._guarded:
-            self._judge(m, receiver, output)
         wiring.connect(m, skid_in.o, receiver.i)
         self._send(m, output, packer, receiver)
         self._follow(m, sequencer, addresses, ledger, weights)
@@ -258,11 +260,11 @@ class EngineCore(wiring.Component):
         if not zero_point.single:
             m.d.sync += zero_point.index.eq(delayed(m, "operand_layer", sequencer.program.index, latency))
 
-    def _judge(self, m: Module, receiver: FrameReceiver, output: OutputBuffer) -> None:
+    @staticmethod
+    def _judge(m: Module, verdicts: FrameVerdicts, receiver: FrameReceiver, output: OutputBuffer) -> list:
         """A frame's verdict waits for its last result."""
-        m.submodules.verdicts = verdicts = FrameVerdicts(self._config.frames_in_flight)
         outside = delayed(m, "first_layer", receiver.program.is_first, FrameReceiver.verdict_latency)
-        m.d.comb += [
+        return [
             verdicts.push.eq(receiver.frame_end & outside),
             verdicts.damaged.eq(receiver.damaged),
             verdicts.pop.eq(output.frame_sent),

@@ -155,8 +155,9 @@ class FrameReceiver(wiring.Component):
             self.write.eq(word_gathered),
             row_written.eq(row_gathered),
         ]
-        self._write(m, incoming, gathering, word_gathered, row_gathered)
-        self._follow(m, frame_taken, delayed(m, "address_reload", reload, 1))
+        self._gather(m, incoming, gathering)
+        self._count_rows(m, row_written)
+        self._follow(m, frame_taken, Const(0, 1) if program.single else delayed(m, "address_reload", reload, 1))
         return m
 
     def _last_bytes(self, item: PassConfig) -> int:
@@ -193,26 +194,26 @@ class FrameReceiver(wiring.Component):
             m.d.sync += position.eq(Mux(last, 0, position + 1))
         return payload.data.word_select(position, 8 * self.unit_bytes), last
 
-    def _write(self, m: Module, unit: Value, gathering: Value, word: Value, row: Value) -> None:
-        """Units to words, which are written when they are whole; `word`, `row`: the unit is the last of one."""
+    def _gather(self, m: Module, unit: Value, gathering: Value) -> None:
+        """Units to words."""
         word_bytes, unit_bytes = self._config.word_bytes, self.unit_bytes
         gathered = Signal(8 * word_bytes, reset_less=True)
-        row_written = Signal()
         with m.If(gathering):
             m.d.sync += gathered.eq(unit if word_bytes == unit_bytes else Cat(gathered[8 * unit_bytes :], unit))
-        m.d.sync += [self.write.eq(word), row_written.eq(row)]
         m.d.comb += self.word.eq(gathered)
+
+    def _count_rows(self, m: Module, row_written: Value) -> None:
         with m.If(row_written):
             m.d.sync += self.written.eq(self.written + 1)
 
     def _follow(self, m: Module, frame_taken: Value, rebase: Value) -> None:
         """Words lie in the order they come: around the ring, or each layer's frame in its own buffer.
 
-        `rebase`: the last word of a frame is being written, and the next layer is known.
+        `rebase`: the last word of a layer's frame is being written, and the next layer is known.
         """
         program, depth = self.program, self._config.activation_depth
         if program.single:
-            ring = LoopCounter(m, "ring", Const(depth), depth, self.write, Const(0, 1))
+            ring = LoopCounter(m, "ring", Const(depth), depth, self.write, rebase)
             m.d.comb += self.address.eq(ring.count)
             return
         with m.If(self.write):
@@ -234,7 +235,7 @@ class WholeFrameReceiver(FrameReceiver):
         m = Module()
         config, program = self._config, self.program
         units = config.input_beat_bytes // self.unit_bytes
-        counted = delayed(m, "frame_counted", program.changed(m), 1)  # all of the layer before
+        counted = delayed(m, "frame_counted", program.changed(m), 1)  # what was taken of the layer before
         first = Const(1, 1) if self._one_source else Signal(name="first", init=1)
         open_ = Signal()
         taken = Signal()
@@ -258,6 +259,9 @@ class WholeFrameReceiver(FrameReceiver):
         m.d.sync += [incoming.eq(unit ^ C(operands.offset, 8).replicate(self.unit_bytes)), gathering.eq(taken)]
         unit_of_word, word_of_row = self._row_loops(m, gathering, counted)
         word = gathering & unit_of_word.last
-        self._write(m, incoming, gathering, word, word & word_of_row.last)
-        self._follow(m, frame_taken, counted)
+        row_written = Signal()
+        self._gather(m, incoming, gathering)
+        m.d.sync += [self.write.eq(word), row_written.eq(word & word_of_row.last)]
+        self._count_rows(m, row_written)
+        self._follow(m, frame_taken, Const(0, 1) if program.single else counted)
         return m
