@@ -10,7 +10,7 @@ from checked_graphs import addition
 from graph_checks import check_free, check_pauses, check_resets, check_trials, patience
 from loop_cases import lively_network
 from random_engines import hostile_values
-from residual_cases import CASES, graph_of, plan_of_case, random_case, residual_of
+from residual_cases import CASES, Case, array, block, conv, graph_of, plan_of_case, random_case, residual_of
 
 from hwconv.api import design_of
 from hwconv.errors import SpecError, UnsupportedError
@@ -189,6 +189,17 @@ def test_rows_that_no_engine_computes_are_refused_by_name(name):
     with pytest.raises(UnsupportedError) as caught:
         plan_graph(lively_network(graph, np.random.default_rng(1)), programs=[names])
     assert said in str(caught.value)
+
+
+def test_a_row_in_which_nothing_comes_back_is_refused_and_not_tried():
+    sides = {"stride": (2, 2)}
+    case = Case(
+        shape=(4, 4, 4), row=(block(conv(8, **sides), shortcut=conv(8, 1, **sides)),), array=array(1, 1, 1, 1, 1)
+    )
+    graph, names = graph_of(case, "two_readers")
+    with pytest.raises(UnsupportedError, match="sum_0: program = 'all layers read what comes in' is not supported"):
+        plan_graph(lively_network(graph, np.random.default_rng(1)), programs=[names])
+    assert all(not programs for programs in partitions_of(graph))
 
 
 def test_other_nodes_and_names_that_occur_twice_are_refused():

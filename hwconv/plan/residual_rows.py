@@ -49,8 +49,8 @@ def steps_of(graph: Graph, names: Sequence[str]) -> tuple[Step, ...]:
     Raises
     ------
     UnsupportedError
-        A layer that reads what does not come then, an addition of something that is not kept then, or results that
-        anything else reads.
+        A layer that reads what does not come then, an addition of something that is not kept then, results that
+        anything else reads, or layers that all read the same.
     """
     rows = list(_pairs(graph, names))
     reads = [graph.origins(graph.node(layer))[0] for layer, _ in rows]
@@ -77,6 +77,9 @@ def steps_of(graph: Graph, names: Sequence[str]) -> tuple[Step, ...]:
             kept += [result] if way.keeps else []
         stays = index + 1 < len(rows) and reads[index + 1] == reads[index]
         steps.append(Step(layer=layer, way=way, stays=stays, add=add, exchanged=exchanged))
+    if not any(step.way.returns for step in steps):
+        expected = "a layer that reads what another one gives"
+        raise UnsupportedError(names[-1], "program", "all layers read what comes in", expected)
     return tuple(steps)
 
 
