@@ -118,8 +118,8 @@ class Residuals(wiring.Component):
 class ResidualCore(wiring.Component):
     """A program of layers, some of whose results are added to what others before them gave.
 
-    Frames come in a pixel a beat where the
-    first layer's channels are fewer than a word of the engine's: zeros, with weights of zero, fill it up.
+    Where the first layer's channels are fewer than an engine's word, frames come in a pixel a beat: zeros, with weights
+    of zero, fill it up.
 
     Latency and interval: :mod:`hwconv.plan.residual_schedule`. Back-pressure is accepted at any cycle on both sides.
     Frames that come in are whole: a graph's guard sees to that.
