@@ -71,8 +71,8 @@ class ResidualSchedule:
     def _through(self, results: Times, kept: Times | None, limit: Times | None) -> tuple[Times, Times]:
         """When results that stand at the engine's output leave it, and when they are where ways part.
 
-        `kept`: when what is added to them is there. `limit`: before which there is no room behind; pairs are taken as if
-        the addition had no queue of its own, so that a sink that stalls finds the engine no sooner than predicted.
+        `kept`: when what is added to them is there. `limit`: before which there is no room behind. Where the sink
+        stalls, pairs are taken as if the addition had no queue of its own, which is too late.
         """
         before = self._now[-1][-1] if self._now else -NEVER
         earliest = results + 1
