@@ -7,7 +7,7 @@ from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed, unsi
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwconv.gateware.bounds import LoopCounter, ProgramCounter, delayed
+from hwconv.gateware.bounds import LoopCounter, ProgramCounter, delayed, hop
 from hwconv.gateware.row_ledger import total_width
 from hwconv.gateware.stream import Beat
 from hwconv.plan.config import EngineConfig, PassConfig
@@ -237,21 +237,27 @@ class WholeFrameReceiver(FrameReceiver):
         units = config.input_beat_bytes // self.unit_bytes
         counted = delayed(m, "frame_counted", program.changed(m), 1)  # what was taken of the layer before
         first = Const(1, 1) if self._one_source else Signal(name="first", init=1)
+        next_first = Const(1, 1) if self._one_source else Signal(name="next_first")
         open_ = Signal()
         taken = Signal()
         payload, valid = self._source(m, first)
+        last = payload.last
+        if not self._one_source:  # the many loads of the bytes' choice keep away from what decides
+            payload, _ = self._source(m, hop(m, "first", next_first))
         last_unit = program.bound(lambda item: (self._last_bytes(item) - 1) // self.unit_bytes)
         unit, last_of_beat = self._unit_of_beat(
-            m, payload, taken, lambda position: position == Mux(payload.last, last_unit, units - 1)
+            m, payload, taken, lambda position: position == Mux(last, last_unit, units - 1)
         )
-        frame_taken = taken & payload.last & last_of_beat
+        frame_taken = taken & last & last_of_beat
         m.d.comb += [taken.eq(valid & open_), self.i.ready.eq(open_ & last_of_beat & first)]
         changing = Const(0, 1) if program.single else frame_taken  # the next layer's bounds come a cycle later
         m.d.sync += open_.eq(self.permitted & ~changing)
         if not self._one_source:
-            m.d.comb += self.back.ready.eq(open_ & last_of_beat & ~first)
-            with m.If(frame_taken):
-                m.d.sync += first.eq(program.is_last)
+            m.d.comb += [
+                next_first.eq(Mux(frame_taken, program.is_last, first)),
+                self.back.ready.eq(open_ & last_of_beat & ~first),
+            ]
+            m.d.sync += first.eq(next_first)
 
         operands = config.operands
         incoming = Signal(8 * self.unit_bytes, reset_less=True)

@@ -287,22 +287,25 @@ class GraphCore(wiring.Component):
     def _leave(self, m: Module, source: Stream) -> None:
         """A frame's last beat waits for the mark of its input, which comes first: it depends on all of the frame.
 
-        Registers before the gate: nothing goes from the output's ready or from the marks into the last node.
+        Registers before the gate: nothing goes from the output's ready into the last node or to the marks, which lie by
+        the input, and nothing from there to the output. A mark comes cycles before any beat that depends on its frame.
         """
         marks = m.submodules.marks
         beat = PlainBeat(self._plan.output_beat_bytes)
         m.submodules.skid_out = skid_out = ResetInserter(self.resetting)(SkidBuffer(beat))
+        m.submodules.mark_out = mark_out = ResetInserter(self.resetting)(SkidBuffer(1))
         self._connect(m, source, skid_out.i)
-        leaving = skid_out.o
-        known = ~leaving.p.last | marks.o.valid
+        self._connect(m, marks.o, mark_out.i)
+        leaving, mark = skid_out.o, mark_out.o
+        known = ~leaving.p.last | mark.valid
         m.d.comb += [
             self.o.valid.eq(leaving.valid & known),
             leaving.ready.eq(self.o.ready & known),
             self.o.p.data.eq(leaving.p.data),
             self.o.p.keep.eq(self._keep(self._plan.graph.output, leaving.p.last)),
             self.o.p.last.eq(leaving.p.last),
-            self.o.p.user.eq(leaving.p.last & marks.o.p),
-            marks.o.ready.eq(self.o.valid & self.o.ready & leaving.p.last),
+            self.o.p.user.eq(leaving.p.last & mark.p),
+            mark.ready.eq(self.o.valid & self.o.ready & leaving.p.last),
         ]
 
     def _keep(self, name: str, last: Value) -> Value:
