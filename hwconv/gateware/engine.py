@@ -115,7 +115,7 @@ class EngineCore(wiring.Component):
     frame_error : Out
         Pulses once for each damaged frame.
     resetting : In
-        The reset of the clock domain comes in the next cycle: both streams fall silent now.
+        The reset of the clock domain comes in the next cycle: both streams fall silent now. Never inside a graph.
     w, weights_error : In, Out, where weights are loaded
         Stream of :class:`~hwconv.gateware.weight_loader.WeightBeat`; pulses once for each damaged image. Until there is
         a whole image, and while one waits or is taken, no frame begins; nothing else may depend on what was loaded.

@@ -109,7 +109,8 @@ class GraphCore(wiring.Component):
     frame_error : Out
         Pulses once for each damaged frame.
     resetting : In
-        The reset of the clock domain comes in the next cycle: both streams fall silent now.
+        The reset of the clock domain comes in the next cycle: both streams fall silent now. What is inside has until
+        then: from the port this would have to cross the die.
     """
 
     def __init__(self, plan: GraphPlan) -> None:
@@ -205,7 +206,6 @@ class GraphCore(wiring.Component):
         m.submodules[label] = core
         out = stream.Signature(PlainBeat(plan.beats[name])).create(path=(f"{label}_output",))
         m.d.comb += [
-            core.resetting.eq(self.resetting),
             core.i.valid.eq(sink.valid),
             core.i.p.data.eq(sink.p.data),
             core.i.p.keep.eq(self._keep(source, sink.p.last)),
@@ -222,7 +222,7 @@ class GraphCore(wiring.Component):
         plan = self._plan
         beat = plan.beats[node.name]
         parts = tuple(plan.graph.tensors[name].pixel_bytes // beat for name in node.inputs)
-        together = ResetInserter(self.resetting)(Concatenation(beat, parts))
+        together = Concatenation(beat, parts)
         m.submodules[label] = together
         for index, sink in enumerate(inputs):
             self._connect(m, sink, getattr(together, f"i_{index}"))
@@ -231,7 +231,7 @@ class GraphCore(wiring.Component):
     def _add(self, m: Module, label: str, name: str, inputs: list[Stream]) -> Stream:
         plan = self._plan.engines[name]
         assert isinstance(plan, AddPlan)
-        addition = ResetInserter(self.resetting)(Addition(plan.config))
+        addition = Addition(plan.config)
         m.submodules[label] = addition
         for index, sink in enumerate(inputs):
             self._connect(m, sink, getattr(addition, f"i_{index}"))
@@ -240,7 +240,7 @@ class GraphCore(wiring.Component):
     def _upscale(self, m: Module, label: str, name: str, sink: Stream) -> Stream:
         plan = self._plan.engines[name]
         assert isinstance(plan, UpscalePlan)
-        upscaler = ResetInserter(self.resetting)(Upscaler(plan.config))
+        upscaler = Upscaler(plan.config)
         m.submodules[label] = upscaler
         self._connect(m, sink, upscaler.i)
         return upscaler.o
@@ -293,7 +293,7 @@ class GraphCore(wiring.Component):
         marks = m.submodules.marks
         beat = PlainBeat(self._plan.output_beat_bytes)
         m.submodules.skid_out = skid_out = ResetInserter(self.resetting)(SkidBuffer(beat))
-        m.submodules.mark_out = mark_out = ResetInserter(self.resetting)(SkidBuffer(1))
+        m.submodules.mark_out = mark_out = SkidBuffer(1)
         self._connect(m, source, skid_out.i)
         self._connect(m, marks.o, mark_out.i)
         leaving, mark = skid_out.o, mark_out.o

@@ -29,8 +29,6 @@ class LoopCore(wiring.Component):
     Members
     -------
     i, o : In, Out, streams of :class:`Beat`
-    resetting : In
-        The reset of the clock domain comes in the next cycle: both streams fall silent now.
     """
 
     def __init__(self, config: LoopConfig, observed: Sequence[int] = ()) -> None:
@@ -39,7 +37,6 @@ class LoopCore(wiring.Component):
             {
                 "i": In(stream.Signature(Beat(config.input_beat_bytes))),
                 "o": Out(stream.Signature(Beat(config.output_beat_bytes))),
-                "resetting": In(1),
             }
         )
 
@@ -47,7 +44,6 @@ class LoopCore(wiring.Component):
         m = Module()
         m.submodules.entry = entry = EngineCore(self._config.entry, self._observed[1::2], guarded=True)
         m.submodules.exit = exit_ = EngineCore(self._config.exit, self._observed[0::2], guarded=True)
-        m.d.comb += [entry.resetting.eq(self.resetting), exit_.resetting.eq(self.resetting)]
         wiring.connect(m, wiring.flipped(self.i), entry.i)
         wiring.connect(m, entry.o, exit_.i)
         wiring.connect(m, exit_.back, entry.back)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -133,8 +133,6 @@ class ResidualCore(wiring.Component):
     Members
     -------
     i, o : In, Out, streams of :class:`Beat`
-    resetting : In
-        The reset of the clock domain comes in the next cycle: both streams fall silent now.
     """
 
     def __init__(self, config: ResidualConfig, observed: Sequence[tuple[int | None, int | None]] = ()) -> None:
@@ -143,7 +141,6 @@ class ResidualCore(wiring.Component):
             {
                 "i": In(stream.Signature(Beat(config.input_beat_bytes))),
                 "o": Out(stream.Signature(Beat(config.output_beat_bytes))),
-                "resetting": In(1),
             }
         )
 
@@ -151,10 +148,9 @@ class ResidualCore(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.engine = engine = EngineCore(config.engine, guarded=True)
-        m.submodules.residuals = residuals = ResetInserter(self.resetting)(Residuals(config, self._observed))
+        m.submodules.residuals = residuals = Residuals(config, self._observed)
         padding = 8 * (config.engine.input_beat_bytes - config.input_beat_bytes)
         m.d.comb += [
-            engine.resetting.eq(self.resetting),
             engine.i.valid.eq(self.i.valid),
             engine.i.p.data.eq(Cat(self.i.p.data, Const(0, padding))),
             engine.i.p.last.eq(self.i.p.last),
