@@ -39,6 +39,8 @@ _EXACT = {
 }
 _PORT = Area(luts=250, ffs=150)
 _CONTROL = Area(luts=400, ffs=750)
+_POSITION, _PRODUCT = Area(luts=107, ffs=147), Area(luts=36, ffs=80)
+"""Of a Winograd engine, for each position of a tile and each multiplier."""
 
 
 def estimate_area(plan: "EnginePlan") -> Area:
@@ -82,10 +84,11 @@ def _program_area(config: "EngineConfig") -> Area:
 
 
 def estimate_winograd(plan: "EnginePlan") -> Area:
-    """What a Winograd engine takes, roughly: most of it are the transforms, which are as large for few multipliers."""
+    """What a Winograd engine takes: most of it are the transforms, which go with a tile's positions."""
     unit = plan.config.requantiser
+    positions = plan.config.vertical.inputs * plan.config.horizontal.inputs
     requantisers = requantiser_area(unit) * plan.config.requantisers
-    return Area(luts=3900, ffs=5300) + Area(luts=32, ffs=80) * plan.multipliers + requantisers
+    return _POSITION * positions + _PRODUCT * plan.multipliers + requantisers
 
 
 def requantiser_area(unit: RequantiserPlan) -> Area:
