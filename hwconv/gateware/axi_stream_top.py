@@ -4,6 +4,9 @@ from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwconv.gateware.bounds import delayed
+from hwconv.gateware.spread_reset import SpreadReset
+
 
 class AxiStreamTop(wiring.Component):
     """A core with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md.
@@ -17,14 +20,24 @@ class AxiStreamTop(wiring.Component):
         Bytes of a beat.
     weight_beat : int
         Bytes of a beat of the stream `w` that brings weights, where there is one; `weights_error` goes with it.
+    spread : bool
+        The reset takes a cycle to the core's blocks (:class:`SpreadReset`), as what is large needs it; `resetting` then
+        lasts until they are reset.
     user_bits : int
         Bits of ``s_axis_tuser``, which become the fields `user` and `parameters` of the core's input; 0: no such port.
     """
 
     def __init__(
-        self, core: wiring.Component, beat_in: int, beat_out: int, user_bits: int = 0, *, weight_beat: int = 0
+        self,
+        core: wiring.Component,
+        beat_in: int,
+        beat_out: int,
+        user_bits: int = 0,
+        *,
+        weight_beat: int = 0,
+        spread: bool = False,
     ) -> None:
-        self._core = core
+        self._core, self._spread = core, spread
         self._user_bits = user_bits
         self._loadable = weight_beat > 0
         weights = {
@@ -57,15 +70,19 @@ class AxiStreamTop(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.domains.sync = sync = ClockDomain()
-        m.submodules.core = core = self._core
+        core = self._core
+        m.domains.sync = sync = ClockDomain(reset_less=self._spread)
         # From the port the reset would have to cross the die to every block within a cycle.
         reset = Signal(init=1, reset_less=True)
+        m.submodules.core = SpreadReset(core, reset) if self._spread else core
         m.d.sync += reset.eq(~self.aresetn)
+        resetting, silent = ~self.aresetn, reset
+        if self._spread:
+            resetting, silent = resetting | reset, reset | delayed(m, "reset", reset, 1)
         m.d.comb += [
             sync.clk.eq(self.aclk),
-            sync.rst.eq(reset),
-            core.resetting.eq(~self.aresetn),
+            *([] if self._spread else [sync.rst.eq(reset)]),
+            core.resetting.eq(resetting),
             core.i.payload.data.eq(self.s_axis_tdata),
             core.i.payload.keep.eq(self.s_axis_tkeep),
             core.i.payload.last.eq(self.s_axis_tlast),
@@ -77,7 +94,7 @@ class AxiStreamTop(wiring.Component):
             self.m_axis_tuser.eq(core.o.payload.user),
             self.m_axis_tvalid.eq(core.o.valid),
             core.o.ready.eq(self.m_axis_tready),
-            self.frame_error.eq(core.frame_error & ~reset),
+            self.frame_error.eq(core.frame_error & ~silent),
         ]
         if self._loadable:
             m.d.comb += [
@@ -85,7 +102,7 @@ class AxiStreamTop(wiring.Component):
                 core.w.payload.last.eq(self.w_axis_tlast),
                 core.w.valid.eq(self.w_axis_tvalid),
                 self.w_axis_tready.eq(core.w.ready),
-                self.weights_error.eq(core.weights_error & ~reset),
+                self.weights_error.eq(core.weights_error & ~silent),
             ]
         if self._user_bits:
             m.d.comb += core.i.payload.user.eq(self.s_axis_tuser[0])

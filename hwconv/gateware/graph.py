@@ -109,8 +109,7 @@ class GraphCore(wiring.Component):
     frame_error : Out
         Pulses once for each damaged frame.
     resetting : In
-        The reset of the clock domain comes in the next cycle: both streams fall silent now. What is inside has until
-        then: from the port this would have to cross the die.
+        Until all blocks are reset: both streams are silent from the next cycle on.
     """
 
     def __init__(self, plan: GraphPlan) -> None:
@@ -327,4 +326,4 @@ class GraphTop(AxiStreamTop):
     """A :class:`GraphCore` with the ports of a vendor-neutral AXI4-Stream block; see docs/architecture.md."""
 
     def __init__(self, plan: GraphPlan) -> None:
-        super().__init__(GraphCore(plan), plan.input_beat_bytes, plan.output_beat_bytes)
+        super().__init__(GraphCore(plan), plan.input_beat_bytes, plan.output_beat_bytes, spread=True)
