@@ -7,7 +7,7 @@ from test_engine_lut_multipliers import with_luts
 from hwconv.emit.package import engine_files
 from hwconv.flow.tools import find_tool, run_tool
 from hwconv.flow.yosys import CellCounts, count_cells, synthesis
-from hwconv.plan.area import Area, estimate_area, lut_multiplier_area
+from hwconv.plan.area import Area, estimate_area, estimate_winograd, lut_multiplier_area
 from hwconv.plan.engine_plan import EnginePlan
 from hwconv.resources import resource_path
 
@@ -42,6 +42,13 @@ def test_a_multiplier_of_look_up_tables_takes_what_is_estimated_and_no_hard_one(
 @pytest.mark.parametrize("kind", ["dense", "depthwise", "few_channels", "transposed"])
 def test_an_engine_takes_about_what_is_estimated(kind):
     estimate, counts = estimate_area(engine_of(kind)), synthesised(engine_of(kind))
+    assert estimate.luts == pytest.approx(counts.luts, rel=TOLERANCE)
+    assert estimate.ffs == pytest.approx(counts.ffs, rel=TOLERANCE)
+
+
+@pytest.mark.eda
+def test_a_winograd_engine_takes_about_what_is_estimated():
+    estimate, counts = estimate_winograd(engine_of("winograd")), synthesised(engine_of("winograd"))
     assert estimate.luts == pytest.approx(counts.luts, rel=TOLERANCE)
     assert estimate.ffs == pytest.approx(counts.ffs, rel=TOLERANCE)
 

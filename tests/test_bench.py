@@ -298,6 +298,7 @@ NETWORK = {
     "network": "tiny", "target": "lfe5u-85f-6", "optimise": "interval", "rtl": "ab" * 32, "macs": 100, "multipliers": 9,
     "lut_multipliers": 3, "requantiser_multipliers": 2, "frames": 4, "outputs": 40, "mismatches": 0, "passed": True,
     "latency": 3000, "interval": 1500, "predicted_latency": 3000, "predicted_interval": 1500,
+    "estimated_luts": 4500, "estimated_ffs": 6300,
 }  # fmt: skip
 ROUTED = {
     "seeds": {"1": 140.0, "2": 150.0, "3": 160.0}, "fmax_median_mhz": 150.0, "luts": 5000, "ffs": 6000,
@@ -309,7 +310,8 @@ def test_networks_have_a_table_with_milliseconds_once_they_are_routed(tmp_path):
     record.save_networks(tmp_path, [NETWORK, {**NETWORK, "optimise": "latency", **ROUTED}])
     text = page.render(tmp_path)
     assert "not routed" in text
-    assert "150.0 (3) | 0.0200 | 0.0100 | 5000" in text
+    assert "150.0 (3) | 0.0200 | 0.0100 | 5000 (4500) | 6000 (6300)" in text
+    assert "-10% to -10% of look-up tables and +5% to +5% of flip-flops" in text
     record.save_networks(tmp_path, [{**NETWORK, "latency": 2999}])
     assert [row["latency"] for row in record.load_rows(tmp_path, record.NETWORKS)] == [2999, 3000]
     assert networks.problems({**NETWORK, "latency": 2999, "mismatches": 1, "passed": False}) == [

@@ -9,6 +9,7 @@ from hwconv.bench.run import rtl_hash
 from hwconv.emit.package import engine_files
 from hwconv.graphs.run import compare_graph
 from hwconv.networks import load_network, plan_network
+from hwconv.plan.balance import whole_area
 from hwconv.targets import load_target
 
 TARGET = "lfe5u-85f-6"
@@ -24,6 +25,7 @@ def measured_network(path: Path, target: str, optimise: Literal["interval", "lat
     plan = plan_network(load_network(path), target=target, optimise=optimise)
     result = compare_graph(plan)
     assert plan.balance is not None
+    estimate = whole_area(plan.balance, load_target(target))
     return {
         "network": plan.graph.name,
         "target": target,
@@ -41,7 +43,8 @@ def measured_network(path: Path, target: str, optimise: Literal["interval", "lat
         "interval": result.interval,
         "predicted_latency": plan.cycles.latency,
         "predicted_interval": plan.cycles.interval,
-        "estimated_luts": plan.balance.taken.luts,
+        "estimated_luts": estimate.luts,
+        "estimated_ffs": estimate.ffs,
         "binds": plan.balance.binds,
     }
 

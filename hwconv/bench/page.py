@@ -243,10 +243,17 @@ def _routing(rows: list[dict[str, Any]]) -> str:
 
 def _networks(rows: list[dict[str, Any]]) -> str:
     said = (
-        "`hwconv bench --network MODEL`, an engine a layer (docs/networks.md). Every output is compared with the "
-        "golden model; milliseconds are at the median clock of the seeds that were routed. Multipliers are those of "
-        "the arrays, of look-up tables, and of requantisers."
+        "`hwconv bench --network MODEL`, engines as the solver chooses them (docs/networks.md). Every output is "
+        "compared with the golden model; milliseconds are at the median clock of the seeds that were routed. "
+        "Multipliers are those of the arrays, of look-up tables, and of requantisers."
     )
+    errors = {
+        what: [row[f"estimated_{kind}"] / row[kind] - 1 for row in rows if row.keys() >= {kind, f"estimated_{kind}"}]
+        for what, kind in (("look-up tables", "luts"), ("flip-flops", "ffs"))
+    }
+    if all(errors.values()):
+        ranges = " and ".join(f"{min(each):+.0%} to {max(each):+.0%} of {what}" for what, each in errors.items())
+        said += f" What the solver estimates (est.) is off by {ranges} where a network was routed."
     cells = [
         {
             "network": row["network"],
@@ -258,8 +265,8 @@ def _networks(rows: list[dict[str, Any]]) -> str:
             "MHz (seeds)": f"{row['fmax_median_mhz']:.1f} ({len(row['seeds'])})" if "seeds" in row else "not routed",
             "latency, ms": _milliseconds(row, "latency"),
             "interval, ms": _milliseconds(row, "interval"),
-            "LUTs": row.get("luts", ""),
-            "flip-flops": row.get("ffs", ""),
+            "LUTs (est.)": _beside_estimate(row, "luts"),
+            "flip-flops (est.)": _beside_estimate(row, "ffs"),
             "hard multipliers": row.get("hard_multipliers", ""),
             "block RAMs": row.get("block_rams", ""),
             "mismatches": f"{row['mismatches']} of {row['outputs']}",
@@ -268,6 +275,11 @@ def _networks(rows: list[dict[str, Any]]) -> str:
         for row in rows
     ]
     return f"## Networks\n\n{said}\n\n{_table(cells)}"
+
+
+def _beside_estimate(row: dict[str, Any], kind: str) -> str:
+    estimate = row.get(f"estimated_{kind}")
+    return f"{row.get(kind, '')}{'' if estimate is None else f' ({estimate})'}".strip()
 
 
 def _milliseconds(row: dict[str, Any], what: str) -> str:

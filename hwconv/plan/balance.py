@@ -122,6 +122,12 @@ def budget_of(target: "Target", others: Sequence[Area] = (), other_block_rams: i
     )
 
 
+def whole_area(balanced: Balance, target: "Target") -> Area:
+    """All of a design by estimate, what is beside the engines of layers too."""
+    beside = int(FILL * target.luts) - balanced.budget.luts, int(FILL_FFS * target.ffs) - balanced.budget.ffs
+    return Area(luts=beside[0] + balanced.taken.luts, ffs=beside[1] + balanced.taken.ffs)
+
+
 def balance(
     name: str,
     layers: Mapping[str, Layer],
