@@ -27,8 +27,8 @@ FAULTS = (
         engine="uneven",
         edit=Verilog(
             "node_2_together",
-            r"(resetting\) begin\n      turn_next = )3'h1(;\n    end\n    if \(rst\) begin\n      turn_next = )3'h1",
-            r"\1turn\2turn",
+            r"(if \(near_reset\) begin\n      turn_next = )3'h1",
+            r"\1turn",
         ),
     ),
     Described(
@@ -47,7 +47,7 @@ FAULTS = (
         name="the mark of a damaged frame is lost",
         kind="mark",
         engine="skip",
-        edit=Verilog("core", r"skid_out_o__payload\[32\] & marks_o__payload", "1'h0"),
+        edit=Verilog("core", r"skid_out_o__payload\[32\] & mark_out_o__payload", "1'h0"),
     ),
     Described(
         name="a mark is kept for the first frame only",

@@ -72,7 +72,7 @@ FAULTS = (
         name="all layers of lanes come from outside",
         kind="layer",
         engine="turns",
-        edit=Verilog(f"{ENTRY}_receiver", r"first \? i__payload : back__payload", "i__payload"),
+        edit=Verilog(f"{ENTRY}_receiver", r"near_first \? i__payload : back__payload", "i__payload"),
     ),
     Described(
         name="the next frame is taken while results come back",
@@ -99,9 +99,9 @@ FAULTS = (
         edit=Verilog(f"{EXIT}_receiver", r"(address_next = )N;", r"\g<1>5'h00;"),
     ),
     Described(
-        name="results that are on their way back stay there through a reset",
+        name="results that are on their way to an engine, or back, stay there through a reset",
         kind="reset",
         engine=SLOW,
-        edit=Verilog("skid_back", r"(o__valid_next = )1'h0;\n    end\n  end", r"\1o__valid;\n    end\n  end"),
+        edit=Verilog("skid_in", r"(o__valid_next = )1'h0;\n    end\n  end", r"\1o__valid;\n    end\n  end"),
     ),
 )

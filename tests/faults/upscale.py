@@ -34,7 +34,7 @@ FAULTS = (
         name="the memory takes a pixel more than it holds",
         kind="row",
         engine="enlarged",
-        edit=Verilog(AGAIN, r"(if \(rst\) begin\n      free_next = 3'h)4", r"\g<1>5"),
+        edit=Verilog(AGAIN, r"(if \(near_reset\) begin\n      free_next = 3'h)4", r"\g<1>5"),
     ),
     Described(
         name="a repeated pixel is free after the first time",
@@ -98,8 +98,8 @@ FAULTS = (
         engine="enlarged",
         edit=Verilog(
             SPREAD,
-            r"(resetting\) begin\s+read_place_next = )4'h0(;\n    end\n    if \(rst\) begin\s+read_place_next = )4'h0",
-            r"\1read_place\2read_place",
+            r"(if \(near_reset\) begin\s+read_place_next = )4'h0",
+            r"\1read_place",
         ),
     ),
     Described(
