@@ -89,7 +89,7 @@ def _program_area(config: "EngineConfig") -> Area:
 def estimate_winograd(plan: "EnginePlan") -> Area:
     """What a Winograd engine takes: most of it are the transforms, which go with a tile's positions.
 
-    Within 9 % of fourteen that were synthesised, of 4 to 72 multipliers; up to 40 % too much where kernels are lines.
+    Within 9 % of the seventeen it is fitted to, of 4 to 72 multipliers; up to 40 % too much where kernels are lines.
     """
     config = plan.config
     assert isinstance(config, WinogradConfig)
