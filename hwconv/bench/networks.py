@@ -10,6 +10,7 @@ from hwconv.emit.package import engine_files
 from hwconv.graphs.run import compare_graph
 from hwconv.networks import load_network, plan_network
 from hwconv.plan.balance import whole_area
+from hwconv.plan.graph_plan import GraphPlan
 from hwconv.targets import load_target
 
 TARGET = "lfe5u-85f-6"
@@ -22,7 +23,10 @@ def measured_network(path: Path, target: str, optimise: Literal["interval", "lat
     Raises:
         HwconvError: a file that is no network; a target that is too small.
     """
-    plan = plan_network(load_network(path), target=target, optimise=optimise)
+    return _measured(plan_network(load_network(path), target=target, optimise=optimise), target, optimise)
+
+
+def _measured(plan: GraphPlan, target: str, optimise: Literal["interval", "latency"]) -> dict[str, Any]:
     result = compare_graph(plan)
     assert plan.balance is not None
     estimate = whole_area(plan.balance, load_target(target))
@@ -58,9 +62,9 @@ def routed_network(
     progress: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """What place and route says, beside what :func:`measured_network` does; the figures of the median seed."""
-    row = measured_network(path, target, optimise)
-    chosen = load_target(target)
     plan = plan_network(load_network(path), target=target, optimise=optimise)
+    row = _measured(plan, target, optimise)
+    chosen = load_target(target)
     files = engine_files(plan, chosen.family)
     result = flow.build(files, plan.top_name, chosen, seeds=seeds, jobs=jobs, progress=progress)
     ordered = sorted(result.results, key=lambda each: each.fmax_mhz)

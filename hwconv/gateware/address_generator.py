@@ -317,9 +317,9 @@ class _PortPixel:
         crossing, base_crossing, upcoming_crossing = (
             Signal(name=f"port_{port}_{kind}crossing", reset_less=True) for kind in ("", "base_", "first_")
         )
-        limit, steps = self._limit(config.ports), self._steps(config.ports)
-        within_x, across_x = steps[0]
-        m.d.sync += upcoming_crossing.eq(self.upcoming.x >= limit)
+        steps = self._steps(config.ports)
+        within, across = (self._limit(config.ports, stepped_across=end) for end in (False, True))
+        m.d.sync += upcoming_crossing.eq(self.upcoming.x >= self._limit(config.ports))
         with m.If(generator.start):
             m.d.sync += [
                 *self._load(current, self.upcoming),
@@ -329,9 +329,9 @@ class _PortPixel:
         with m.Elif(generator.scan_last):
             m.d.sync += [*self._load(current, base), crossing.eq(base_crossing)]
         with m.Elif(generator.read):
-            m.d.sync += crossing.eq(Mux(crossing, current.x >= limit - across_x, current.x >= limit - within_x))
-            for register, (within, across) in zip(current, steps, strict=True):
-                m.d.sync += register.eq(register + Mux(crossing, across, within))
+            m.d.sync += crossing.eq(Mux(crossing, current.x >= across, current.x >= within))
+            for register, step in zip(current, steps, strict=True):
+                m.d.sync += register.eq(register + Mux(crossing, step[1], step[0]))
 
     def _upcoming(self, base: _Place, computing_last: Signal, frame_base: Signal) -> _Place:
         """The port's first pixel of the next tile: one tile further, or its first pixel of the next frame."""
@@ -369,11 +369,18 @@ class _PortPixel:
     def _load(registers: _Place, values: _Place) -> list:
         return [register.eq(value) for register, value in zip(registers, values, strict=True)]
 
-    def _limit(self, pixels: int) -> Value:
-        """From this column origin on, `pixels` pixels further is beyond the row's end."""
-        return self._generator.bound(
-            lambda item: (item.out_width - pixels % item.out_width) * item.stride[1] - item.left
-        )
+    def _limit(self, pixels: int, *, stepped_across: bool | None = None) -> Value:
+        """From this column origin on, `pixels` pixels further is beyond the row's end.
+
+        `stepped_across`: the column origin is that of `pixels` pixels before, within the row or across its end. One
+        number of the layer, so that no subtraction lies before the comparison.
+        """
+
+        def limit(item: PassConfig) -> int:
+            last = (item.out_width - pixels % item.out_width) * item.stride[1] - item.left
+            return last if stepped_across is None else last - _columns(item, pixels, across=stepped_across)
+
+        return self._generator.bound(limit)
 
     def _steps(self, pixels: int) -> list[tuple[Value, Value]]:
         """Increments of a place's registers for `pixels` pixels in raster order: within a row, and across its end."""
@@ -384,7 +391,7 @@ class _PortPixel:
             return (pixels // item.out_width + across) * item.row_advances[phase]
 
         def columns(item: PassConfig, across: bool) -> int:
-            return (pixels % item.out_width - across * item.out_width) * item.stride[1]
+            return _columns(item, pixels, across=across)
 
         def pair(value: Callable[[PassConfig, bool], int]) -> tuple[Value, Value]:
             bound = generator.bound
@@ -419,3 +426,8 @@ class _PortPixel:
             of(lambda item, oy, ox: ((ox * item.stride[1] - item.left) * item.pixel_words) & mask),
             of(lambda item, oy, ox: (oy * item.stride[0] * item.row_words) % words),
         ]
+
+
+def _columns(item: PassConfig, pixels: int, *, across: bool) -> int:
+    """Columns of the input between the origins of two output pixels that lie `pixels` apart in raster order."""
+    return (pixels % item.out_width - across * item.out_width) * item.stride[1]
