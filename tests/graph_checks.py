@@ -52,12 +52,12 @@ def check_trials(plan: GraphPlan, design: Design, simulator: Simulator = "icarus
     assert not wrong, wrong[0]
 
 
-def check_resets(plan: GraphPlan, design: Design, seed: int) -> None:
+def check_resets(plan: GraphPlan, design: Design, seed: int, simulator: Simulator = "icarus") -> None:
     """Resets in any cycle of the first frames, one or several."""
     random = np.random.default_rng([seed, len(plan.graph.name)])
     frames = random_frames(plan.graph, 4, 3)
     right = golden_graph.run(plan.network, frames)
-    binary = simulation.build(design, "icarus")
+    binary = simulation.build(design, simulator)
     for number in range(8):
         reset = Reset(
             cycle=int(random.integers(9, plan.cycles.latency + plan.cycles.interval)),

@@ -69,12 +69,12 @@ def test_pauses_of_source_and_sink_change_nothing(name):
 
 @quick_cases(ONE_BEAT)
 def test_pauses_damaged_frames_and_resets_leave_whole_frames_right(name):
-    check_trials(plan_of(name), design_of(plan_of(name)))
+    check_trials(plan_of(name), design_of(plan_of(name)), "verilator")
 
 
 @quick_cases()
 def test_a_loop_starts_with_its_first_layer_after_a_reset_in_any_cycle(name, seed):
-    check_resets(plan_of(name), design_of(plan_of(name)), seed)
+    check_resets(plan_of(name), design_of(plan_of(name)), seed, "verilator")
 
 
 def test_the_cases_reach_the_corners_that_they_aim_at():

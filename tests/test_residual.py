@@ -54,12 +54,12 @@ def test_pauses_of_source_and_sink_change_nothing(name):
 def test_pauses_damaged_frames_and_resets_leave_whole_frames_right(name):
     if plan_of(name).graph.input_shape == (1, 1, 4):
         pytest.skip("a frame of one beat cannot be cut")
-    check_trials(plan_of(name), design_of(plan_of(name)))
+    check_trials(plan_of(name), design_of(plan_of(name)), "verilator")
 
 
 @quick_cases
 def test_a_program_starts_with_its_first_layer_after_a_reset_in_any_cycle(name, seed):
-    check_resets(plan_of(name), design_of(plan_of(name)), seed)
+    check_resets(plan_of(name), design_of(plan_of(name)), seed, "verilator")
 
 
 def test_the_cases_reach_the_corners_that_they_aim_at():
