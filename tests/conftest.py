@@ -4,8 +4,9 @@ A test that takes ``material_file`` and is marked ``@pytest.mark.material("folde
 every file that a pattern finds. The material lies beside the checkout, or where ``HWCONV_MATERIAL`` says; where it is
 absent, such a test is skipped and says so. ``seed`` is fixed; ``HWCONV_SEED`` sets another one.
 
-In the files of `SIMULATED`, every case is a simulation of its own: one case in `SHARE` of each test runs by default,
-each test beginning at another one so that all kinds of engines occur, and the others run with ``-m slow``.
+Of a test that is marked ``sampled``, and of each in the files of `SAMPLED`, a case makes an engine of its own, and
+simulates or synthesises it: one case in `SHARE` runs by default, each test beginning at another one so that all kinds
+of engines occur, and the others run with ``-m slow``.
 """
 
 import os
@@ -18,7 +19,7 @@ import pytest
 MATERIAL = Path(os.environ.get("HWCONV_MATERIAL") or Path(__file__).resolve().parents[2] / "shared" / "material")
 ABSENT = "test material is absent (set HWCONV_MATERIAL to its folder)"
 
-SIMULATED = frozenset(
+SAMPLED = frozenset(
     f"test_{name}.py"
     for name in (
         *("blocks", "engine_faults", "engine_formats", "engine_lut_multipliers", "engine_program", "engine_vectors"),
@@ -29,9 +30,11 @@ SHARE = 3
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "material(*patterns): runs once for every file of the test material that matches"
-    )
+    for marker in (
+        "material(*patterns): runs once for every file of the test material that matches",
+        f"sampled: one case in {SHARE} runs by default, the others with -m slow",
+    ):
+        config.addinivalue_line("markers", marker)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -48,9 +51,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     seen: Counter[str] = Counter()
     for item in items:
-        if item.path.name in SIMULATED and hasattr(item, "callspec"):
+        sampled = item.path.name in SAMPLED or item.get_closest_marker("sampled")
+        if sampled and hasattr(item, "callspec"):
             test = f"{item.path.name}::{getattr(item, 'originalname', item.name)}"
-            if (crc32(test.encode()) + seen[test]) % SHARE:
+            # One further in each round, so that of cases in SHARE types not all have the same one.
+            if (crc32(test.encode()) + seen[test] + seen[test] // SHARE) % SHARE:
                 item.add_marker(pytest.mark.slow)
             seen[test] += 1
 

@@ -31,6 +31,7 @@ def check_pair(seed: int, number: int) -> None:
     print(f"{free.outputs} and {result.outputs} outputs exact in {free.cycles} and {result.cycles} cycles")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("number", range(DEFAULT_PAIRS))
 def test_a_random_engine_is_exact_and_as_fast_as_predicted(seed, number):
     check_pair(seed, number)

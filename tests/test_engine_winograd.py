@@ -58,6 +58,7 @@ def check_case(number: int, seed: int) -> None:
     assert result.passed, f"{stalls}: {explain(result)}"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("number", range(DEFAULT_CASES))
 def test_a_random_winograd_engine_is_exact_and_as_fast_as_predicted(seed, number):
     check_case(number, seed)
@@ -80,6 +81,7 @@ def hostile_layer(shape: str, weights: str, zero_point: int) -> tuple[Layer, str
     return Layer(spec, LayerParameters(weights=values, bias=bias)), algorithm, multipliers
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_every_accumulator_is_exact_at_the_ends_of_all_ranges(shape, weights):

@@ -87,6 +87,7 @@ OF_TYPE = ("activation_min", "activation_max", "input_zero_point", "output_zero_
 """Fields whose values are of the type, as int8 has them."""
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16"])
 @pytest.mark.parametrize("name", POOLS)
 def test_pooling_engines_are_exact_and_as_fast_as_predicted(name, dtype):
@@ -146,6 +147,7 @@ def test_pauses_damaged_frames_and_resets(name, tmp_path):
     check_trials(plan, design_of(plan), simulator)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", GRAPHS)
 def test_graphs_of_every_kind_of_node_are_exact_with_and_without_pauses(name):
     check(graph_plan(name))
@@ -348,6 +350,7 @@ def random_graph(random: np.random.Generator, dtype: str = "int8") -> Graph:
     return Graph(name="random", **frame, nodes=tuple(nodes))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("case", "dtype"), [(case, "int8") for case in range(6)] + [(6, "uint8"), (7, "int16")])
 def test_random_graphs_are_exact_and_as_fast_as_predicted(seed, case, dtype):
     random = np.random.default_rng([seed, case, 11])

@@ -221,6 +221,7 @@ def test_shifts_out_of_range_and_modes_without_hardware_are_refused():
 
 
 # ------------------------------------------------------------------------------------------------------- the engine
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_layers_one_after_the_other_are_exact_and_as_fast_as_predicted(kind):
     check_two_layers(kind, engine_design(engine_of(kind)))

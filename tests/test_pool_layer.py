@@ -36,6 +36,7 @@ def rounded(value: Fraction) -> int:
     return int(whole if value >= 0 else -whole)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 9, 16, 25, 36, 49, 64, 125])
 def test_a_layer_that_stands_for_an_average_gives_it_for_every_sum(count):
     """Windows of equal elements, and some with one more, reach every multiple of a part that a sum can be."""
@@ -111,6 +112,7 @@ def test_a_pooling_engine_that_keeps_one_frame_is_as_fast_as_it_says():
         plan_pool(PoolSpec(name="part", kind="max", height=4, width=4, channels=2, kernel=(2, 2)), one_frame=True)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("depth", [0, 5, 16, 33])
 @pytest.mark.parametrize("multipliers", [4, 12])
 def test_an_engine_that_waits_for_a_program_does_so_as_predicted(multipliers, depth):

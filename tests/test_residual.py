@@ -35,6 +35,7 @@ quick_cases = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.sampled
 @every_case
 def test_every_tensor_is_exact_and_as_early_as_predicted(name):
     plan = plan_of(name)
@@ -114,6 +115,7 @@ def check_random_row(seed: int, number: int) -> None:
     assert result.passed, explain(result)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("number", range(20))
 def test_a_random_row_computes_its_layers_and_sums(seed, number):
     check_random_row(seed, number)

@@ -30,14 +30,21 @@ SAMPLE = (
 """One for each of most checks; `make faults` runs all."""
 
 
-def test_every_described_fault_fits_and_has_a_name_of_its_own():
+def test_every_described_fault_has_a_name_of_its_own():
     assert len({fault.name for fault in DESCRIBED}) == len(DESCRIBED) >= 180
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("engine", sorted({fault.engine for fault in DESCRIBED}))
+def test_every_described_fault_of_an_engine_fits(engine):
+    sound = subject(engine)
     for fault in DESCRIBED:
-        sound = subject(fault.engine)
-        changed = fault.edit.apply(sound.plan, sound.design)
-        assert changed.files != sound.design.files, fault.name
+        if fault.engine == engine:
+            changed = fault.edit.apply(sound.plan, sound.design)
+            assert changed.files != sound.design.files, fault.name
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_fault_is_noticed(name):
     fault: Described = next(fault for fault in DESCRIBED if fault.name == name)

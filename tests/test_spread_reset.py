@@ -39,6 +39,7 @@ def test_a_graph_needs_no_reset_after_power_up(name: str) -> None:
     run(plan, design_of(plan), 0)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.parametrize("cycles", [1, 2, 3])
 def test_one_reset_is_enough_for_registers_that_start_unknown(name: str, cycles: int) -> None:

@@ -35,6 +35,7 @@ def test_samples_worked_out_by_hand():
     assert raw(spec, weights, samples).ravel().tolist() == [1, 2, 3, 104, 205, 306]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("kernel", "dilation", "stride"), [(2, 1, 1), (3, 4, 1), (2, 7, 1), (3, 1, 2), (4, 2, 2)])
 @pytest.mark.parametrize("length", [2, 4, 6, 12])
 def test_pieces_give_what_the_whole_sequence_gives(kernel, dilation, stride, length):
@@ -109,6 +110,7 @@ def check_pair(seed: int, number: int) -> None:
     assert result.passed, f"{stalls}: {explain(result)}"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("number", range(DEFAULT_PAIRS))
 def test_a_random_streaming_engine_is_exact_and_as_fast_as_predicted(seed, number):
     check_pair(seed, number)
@@ -136,6 +138,7 @@ def test_a_frame_keeps_all_rows_that_the_next_one_begins_with(height, kernel, di
     check_exact(make_plan(layer, multipliers=1), frames, golden.run(layer, frames))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("length", [1, 16])
 @pytest.mark.parametrize(("kernel", "dilation"), [(2, 1), (2, 64), (2, 512), (3, 1), (3, 256)])
 def test_wavenet_shapes_sample_by_sample(kernel, dilation, length):

@@ -32,6 +32,7 @@ def check(files: Mapping[str, str], top: str, folder: Path, *, boxes: str = "") 
     return "" if code == 0 else output
 
 
+@pytest.mark.sampled
 @every_kind
 def test_an_engine_is_sound_logic(kind: str, tmp_path: Path) -> None:
     plan = engine_of(kind)
@@ -44,6 +45,7 @@ def test_a_stream_block_is_sound_logic(name: str, tmp_path: Path) -> None:
     assert check(engine_files(plan), plan.top_name, tmp_path) == ""
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_graph_is_sound_logic(name: str, tmp_path: Path) -> None:
     plan = graph_plan(name)

@@ -75,6 +75,7 @@ def check_pair(seed: int, number: int) -> None:
     assert result.passed, f"{stalls}: {explain(result)}"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("number", range(DEFAULT_PAIRS))
 def test_a_random_transposed_engine_is_exact_and_as_fast_as_predicted(seed, number):
     check_pair(seed, number)

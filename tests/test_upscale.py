@@ -83,6 +83,7 @@ def test_the_closed_form_is_the_schedule(seed):
         assert plan.cycles.interval == plan.config.output_beats >= plan.config.input_beats
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("case", range(6))
 def test_random_frames_are_exact_and_as_fast_as_predicted(seed, case):
     plan = plan_of(drawn(np.random.default_rng([seed, case, 5]), UPSCALE_DTYPES[case % 3]))
