@@ -48,7 +48,7 @@ class _Layer(EngineSchedule):
 
     def start(self, units: Times, not_before: int, units_free: Times) -> Times:
         """When each tile starts; `units_free`: when its unit of the output buffer was sent."""
-        allowed = units[self._row_ends][self._needed - 1] + RECEIVE + PERMIT
+        allowed = units[self._last_units] + (RECEIVE + PERMIT)
         allowed[0] = max(allowed[0], not_before)
         self._starts = spaced(np.maximum(allowed, units_free + CREDIT), self._durations)
         return self._starts

@@ -33,18 +33,19 @@ def queue_depths(streams: Streams) -> QueueDepths:
     inside = -(-first.latency // max(1, first.interval))
     # Of small frames many are inside at a time: it takes as many until the pipeline has settled.
     frames = FRAMES if inside < FRAMES else FILLS * inside
+    best = streams.schedule(depths, frames)
     for edge in sorted(depths, key=streams.forked):
-        best = streams.schedule(depths, frames)
+        found: dict[int, Schedule] = {}
 
-        def suffices(edge: Edge, depth: int, best: Schedule = best) -> bool:
+        def suffices(edge: Edge, depth: int, best: Schedule = best, found: dict[int, Schedule] = found) -> bool:
             try:
-                found = streams.schedule({**depths, edge: depth}, frames, target=best)
+                found[depth] = streams.schedule({**depths, edge: depth}, frames, target=best)
             except (Deadlock, TooSlow):
                 return False
-            return all(one <= other for one, other in zip(found.leaves, best.leaves, strict=True))
+            return all(one <= other for one, other in zip(found[depth].leaves, best.leaves, strict=True))
 
         if not streams.forked(edge) and suffices(edge, 0):
-            depths[edge] = 0
+            depths[edge], best = 0, found[0]
             continue
         low, high = 1, 2
         while not suffices(edge, high):
@@ -55,5 +56,5 @@ def queue_depths(streams: Streams) -> QueueDepths:
                 high = middle
             else:
                 low = middle + 1
-        depths[edge] = high
-    return QueueDepths(depths=depths, schedule=streams.schedule(depths, frames))
+        depths[edge], best = high, found[high]
+    return QueueDepths(depths=depths, schedule=best)

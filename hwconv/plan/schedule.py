@@ -8,6 +8,7 @@ nothing to wait for: rounds are repeated until nothing changes. No cycle is step
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import ceil, gcd
 from typing import ClassVar, Protocol
 
@@ -53,7 +54,9 @@ def spaced(earliest: Times, steps: Times | int = 1) -> Times:
         Cycles from each event to the next one.
     """
     index = np.arange(len(earliest), dtype=np.int64) * steps if isinstance(steps, int) else np.cumsum(steps) - steps
-    times: Times = np.maximum.accumulate(earliest - index) + index
+    times: Times = earliest - index
+    np.maximum.accumulate(times, out=times)
+    times += index
     return times
 
 
@@ -69,7 +72,8 @@ def room_behind(sent: Times, ends: Times, handshakes: Times) -> Times:
     sent : when each result was read, and `ends`, those that end a beat
     handshakes : when each beat left
     """
-    pushed = np.searchsorted(ends + PUSH, sent - 1, side="left")
+    first_behind = sent.searchsorted(ends + (PUSH + 1), side="right")  # of each beat, the first result that finds it
+    pushed = np.bincount(first_behind, minlength=len(sent) + 1)[:-1].cumsum()
     before = pushed - QUEUED - 1  # one more is in the output's register
     room: Times = np.where(before >= 0, handshakes[np.maximum(before, 0)] + NOTICE, -NEVER)
     return room
@@ -186,7 +190,7 @@ class EngineSchedule:
         self.ended = units[self._beat_ends]
         self.taken = offered.copy()
         self.taken[SKID:] = np.maximum(self.taken[SKID:], self.ended[:-SKID] + 1)
-        allowed = units[self._row_ends][self._needed - 1] + RECEIVE + self.permit
+        allowed = units[self._last_units] + (RECEIVE + self.permit)
         if self._sent is not None:
             self._await_units(allowed, self._sent)
         self._starts = spaced(allowed, self._durations)
@@ -196,13 +200,32 @@ class EngineSchedule:
         self._sent = spaced(ready)
         self.ready = self._sent[self._word_ends] + SEND
 
+    @cached_property
+    def _last_units(self) -> Times:
+        """Of each tile, the last unit of the rows that it needs."""
+        units: Times = self._row_ends[self._needed - 1]
+        return units
+
     def _permitted(self) -> Times:
         """When each row may come, by what was found in the round before."""
-        config = self.config
-        wanted = np.arange(len(self._row_starts), dtype=np.int64) - (config.ring_rows - config.row_margin) + 1
-        released_at = np.append(self._starts + self._durations + RELEASE, NEVER)
-        permitted: Times = np.where(wanted <= 0, 1, released_at[np.searchsorted(self._released, wanted)])
+        at_once, release = self._awaited
+        permitted: Times = np.where(at_once, 1, np.append(self._released_at(), NEVER)[release])
         return permitted
+
+    @cached_property
+    def _awaited(self) -> tuple[NDArray[np.bool_], Times]:
+        """Of each row, whether it has a place from the start, and else which release it waits for."""
+        wanted = self._wanted()
+        return wanted <= 0, self._released.searchsorted(wanted)
+
+    def _wanted(self) -> Times:
+        """Of each row, how many must have been released before it comes."""
+        config = self.config
+        return np.arange(len(self._row_starts), dtype=np.int64) - (config.ring_rows - config.row_margin) + 1
+
+    def _released_at(self) -> Times:
+        """When rows were released, each time that some are."""
+        return self._starts + self._durations + RELEASE
 
     def _await_units(self, allowed: Times, sent: Times) -> None:
         """No tile starts before a unit of the output buffer is free."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,8 +78,12 @@ class Slopes:
 
     def multipliers(self, shift: int) -> tuple[int, int]:
         """Smallest and largest multiplier that is not negative; the largest is below the smallest where none is."""
-        low = 0 if self.above is None else max(floor(self.above * (1 << shift)) + 1, 0)
-        return low, low if self.below is None else ceil(self.below * (1 << shift)) - 1
+        low = 0
+        if self.above is not None:
+            low = max((self.above.numerator << shift) // self.above.denominator + 1, 0)
+        if self.below is None:
+            return low, low
+        return low, -((-self.below.numerator << shift) // self.below.denominator) - 1
 
     def shift(self, limit: int) -> int | None:
         """Smallest shift, below a limit, at which there is a multiplier."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .schedule import NEVER, EngineSchedule, Times
+from .schedule import EngineSchedule, Times
 from .winograd_config import WinogradConfig
 from .winograd_cycles import COLLECT, CREDIT, PERMIT, RELEASE, band_rows_needed, band_words, result_cycles
 
@@ -42,16 +42,18 @@ class WinogradSchedule(EngineSchedule):
         self._band_ends = np.cumsum(words) - 1
         self._lay_out_beats()
 
-    def _permitted(self) -> Times:
+    def _wanted(self) -> Times:
         config, height = self.config, self.config.passes[0].height
         index = np.arange(len(self._row_starts), dtype=np.int64)
         frames_ahead, row_ahead = np.divmod(index + config.row_margin, height)
         n = config.vertical.inputs
-        wanted = frames_ahead * config.frame_slots * n + row_ahead - config.slots * n + 1
-        last_of_band = self._starts[config.tiles_across - 1 :: config.tiles_across]
-        released_at = np.append(last_of_band + config.fetch_cycles + RELEASE, NEVER)
-        permitted: Times = np.where(wanted <= 0, 1, released_at[np.searchsorted(self._released, wanted)])
-        return permitted
+        wanted: Times = frames_ahead * config.frame_slots * n + row_ahead - config.slots * n + 1
+        return wanted
+
+    def _released_at(self) -> Times:
+        last_of_band = self._starts[self.config.tiles_across - 1 :: self.config.tiles_across]
+        released: Times = last_of_band + self.config.fetch_cycles + RELEASE
+        return released
 
     def _await_units(self, allowed: Times, sent: Times) -> None:
         units = self.config.units
