@@ -392,11 +392,19 @@ def _clamp_again(model: Any, made: Path, ranges: dict[str, tuple[np.float32, np.
 
 def _session(model: str | bytes) -> Any:
     import onnxruntime
+    from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # Sums of CPUs without VNNI do not saturate then. Of QLinearMatMul there is no kernel for it.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    providers = ["CPUExecutionProvider"]
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=providers)
+    except NoKernel:
+        options.add_session_config_entry("session.x64quantprecision", "0")
+        return onnxruntime.InferenceSession(model, options, providers=providers)
 
 
 def _run(path: Path, frames: Floats) -> Floats:
