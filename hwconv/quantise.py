@@ -397,7 +397,7 @@ def _session(model: str | bytes) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    # Sums of CPUs without VNNI do not saturate then. Of QLinearMatMul there is no kernel for it.
+    # Sums of CPUs without VNNI do not saturate then. For QLinear operators there is no such kernel.
     options.add_session_config_entry("session.x64quantprecision", "1")
     providers = ["CPUExecutionProvider"]
     try:

@@ -137,7 +137,7 @@ def run_onnxruntime(path, x):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     if not any(node.op_type.startswith("QLinear") for node in onnx.load(path).graph.node):
-        # Sums of CPUs without VNNI do not saturate then. Of QLinearMatMul there is no kernel for it.
+        # Sums of CPUs without VNNI do not saturate then. For QLinear operators there is no such kernel.
         options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
