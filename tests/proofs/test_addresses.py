@@ -10,7 +10,6 @@ from tiny import WALKS, frames_of_cycles, walk_config
 LEAD = 20
 """Cycles from a reset to the first read, and as many in which tiles may come late."""
 QUICK = "one port for two pixels"
-SOME = [QUICK, *(pytest.param(name, marks=pytest.mark.proof) for name in WALKS if name != QUICK)]
 
 
 def proof(config, mode="bmc", built=None):
@@ -22,7 +21,8 @@ def proof(config, mode="bmc", built=None):
     return Proof(files=files, top="addresses_harness", mode=mode, depth=cycles)
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.proof
+@pytest.mark.parametrize("name", WALKS)
 def test_addresses_equal_the_formula(name):
     config = walk_config(name)
     assert proof(config).run().proven
