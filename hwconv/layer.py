@@ -1,6 +1,7 @@
 """A layer: a specification together with its weights, biases and requantisation constants."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -191,10 +192,12 @@ class Layer:
                     f"scaled accumulators stay in int32; here they reach {extremes[0]} to {extremes[1]}",
                 )
 
-    @property
+    @cached_property
     def effective_weights(self) -> NDArray[np.int16]:
-        """``w - weight_zero_point``, OHWI int16: what the multipliers see."""
-        return self.parameters.weights.astype(np.int16) - np.int16(self.spec.weight_zero_point)
+        """``w - weight_zero_point``, OHWI int16, not to be written: what the multipliers see."""
+        weights = self.parameters.weights.astype(np.int16) - np.int16(self.spec.weight_zero_point)
+        weights.flags.writeable = False
+        return weights
 
     def raw_accumulator_range(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Smallest and largest ``sum(x * (w - zw))`` of each channel, ``(O,)`` int64 each.

@@ -17,7 +17,7 @@ from hwconv.plan.narrow import MULTIPLIER_LIMIT
 from hwconv.plan.requantise import Channel, evaluate, plan_channels, plan_requantisers
 from hwconv.plan.requantiser_config import pieces
 from hwconv.plan.requantiser_model import pack, unpack
-from hwconv.plan.staircase import constrain, roundest, slopes, trace, trailing_zeros
+from hwconv.plan.staircase import Line, constrain, roundest, slopes, trace, trailing_zeros
 from hwconv.spec import ConvSpec
 
 STYLES = ("block", "logic")
@@ -159,6 +159,19 @@ def lower_points(staircase):
 
 def upper_points(staircase):
     return [(a, staircase.level(a) + 1) for a in range(staircase.low, staircase.high + 1)]
+
+
+@pytest.mark.parametrize("slope", [3 / 7, 0.1, 40.0, 0.0, -1.0])
+def test_a_line_far_from_the_definition_leaves_the_trace_as_it_is(slope):
+    for low, high in ((-300, 310), (-2, 1)):
+        line = Line(slope, 13, -5)
+        found = trace(lambda a: np.clip((3 * a + 1) // 7, -100, 100), low, high, -100, 100, line)
+        steps = [a for a in range(low + 1, high + 1) if clipped(a) > clipped(a - 1)]
+        assert (found.points.tolist(), found.levels.tolist()) == (steps, [clipped(a) for a in [low, *steps]])
+
+
+def clipped(accumulator):
+    return min(max((3 * accumulator + 1) // 7, -100), 100)
 
 
 def test_a_trace_finds_every_step():

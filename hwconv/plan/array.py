@@ -103,19 +103,28 @@ class Folding:
 
     @property
     def area(self) -> int:
-        """Look-up tables that depend on the folding, roughly; a block RAM counts as BLOCK_RAM_AREA of them."""
+        """Look-up tables that depend on the folding, roughly: :func:`array_area`."""
         word_bytes = self.word_channels * self.activation_bytes
-        lanes = 0 if self.depthwise else 8 * self.pixels * word_bytes
-        array = 2 * TYPICAL_ACCUMULATOR * self.products
-        choice = ceil(0.6 * TYPICAL_ACCUMULATOR * self.columns)
-        blocks = ceil(self.columns / 4) + self.ports * ceil(word_bytes / 4)
-        return lanes + array + choice + 250 * (self.requantisers + self.ports) + BLOCK_RAM_AREA * blocks
+        lane_bytes = 0 if self.depthwise else word_bytes
+        return array_area(self.pixels, self.columns, self.ports, self.requantisers, word_bytes, lane_bytes)
 
     @property
     def cost(self) -> tuple[float, int]:
         """What the search minimises: the interval, weighed with what it takes to get it; then the area."""
         weight = 1 + PORT_COST * (self.ports - 1) + REQUANTISER_COST * (self.requantisers - 1)
         return (max(self.compute_cycles, self.input_words) * weight, self.area)
+
+
+def array_area(pixels: int, columns: int, ports: int, requantisers: int, word_bytes: int, lane_bytes: int) -> int:
+    """Look-up tables of an array, roughly; a block RAM counts as BLOCK_RAM_AREA of them.
+
+    `lane_bytes`: of the words that a row's steps go through, one channel after the other; lanes have none.
+    """
+    lanes = 8 * pixels * lane_bytes
+    array = 2 * TYPICAL_ACCUMULATOR * pixels * columns
+    choice = ceil(0.6 * TYPICAL_ACCUMULATOR * columns)
+    blocks = ceil(columns / 4) + ports * ceil(word_bytes / 4)
+    return lanes + array + choice + 250 * (requantisers + ports) + BLOCK_RAM_AREA * blocks
 
 
 @lru_cache(maxsize=4096)

@@ -205,34 +205,53 @@ def _shared(together: tuple[str, ...], layers: Mapping[str, Layer], every: Seque
     )
 
 
-class _Table:
-    """The arrays of a layer or program as columns of numbers, in which the cheapest is found at once.
+class _Arrays:
+    """The arrays of all layers and programs as columns of numbers, in which the cheapest of each is found at once.
 
     An array's lag, from a frame's last input to its last output where the frame comes in some time, is its tail, or
     what is left of its own interval once that time is over.
     """
 
-    def __init__(self, choices: Sequence[Choice]) -> None:
-        self.choices = choices
-        self.intervals = np.array([each.interval for each in choices])
-        self._tails = np.array([each.tail for each in choices])
-        self._covered = np.array([1 - each.fill for each in choices])
+    def __init__(self, known: Mapping[str, Sequence[Choice]]) -> None:
+        self.names = tuple(known)
+        self._choices = [choice for choices in known.values() for choice in choices]
+        self._layers = np.repeat(np.arange(len(known)), [len(choices) for choices in known.values()])
+        self._firsts = self._layers.searchsorted(np.arange(len(known)))
+        self._intervals = np.array([each.interval for each in self._choices])
+        self._tails = np.array([each.tail for each in self._choices])
+        self._covered = np.array([1 - each.fill for each in self._choices])
         self._costs: dict[_Prices, NDArray[np.float64]] = {}
 
-    def cheapest(self, time: int, prices: "_Prices", worth: float, *, slower: bool = False) -> Choice | None:
-        """The cheapest array that is no slower, then the fastest; `worth`: look-up tables for a cycle of its lag.
+    @property
+    def times(self) -> list[int]:
+        """The intervals of all arrays, ascending."""
+        found: list[int] = np.unique(self._intervals).tolist()
+        return found
 
-        `slower`: it may be slower, too.
+    def slow(self, time: int) -> list[str]:
+        """The layers that have no array that fast."""
+        fastest = np.minimum.reduceat(self._intervals, self._firsts)
+        return [name for name, interval in zip(self.names, fastest, strict=True) if interval > time]
+
+    def cheapest(
+        self, time: int, prices: "_Prices", worth: float = 0.0, slower: Set[str] = frozenset()
+    ) -> dict[str, Choice] | None:
+        """The cheapest array of each layer that is no slower, of several the fastest; nothing where a layer has none.
+
+        `worth`: look-up tables for a cycle of its lag. `slower`: those that may be slower.
         """
         if prices not in self._costs:
-            self._costs[prices] = np.array([each.cost(*prices) for each in self.choices], np.float64)
-        lags = np.maximum(self._tails, self.intervals - self._covered * time)
-        costs = np.where(slower | (self.intervals <= time), self._costs[prices] + worth * lags, np.inf)
-        least = costs.min()
-        if least == np.inf:
+            self._costs[prices] = np.array([each.cost(*prices) for each in self._choices], np.float64)
+        lags = np.maximum(self._tails, self._intervals - self._covered * time)
+        allowed = np.array([name in slower for name in self.names])[self._layers] | (self._intervals <= time)
+        costs = np.where(allowed, self._costs[prices] + worth * lags, np.inf)
+        least = np.minimum.reduceat(costs, self._firsts)
+        if least.max() == np.inf:
             return None
-        ties = np.flatnonzero(costs == least)
-        return self.choices[int(ties[self.intervals[ties].argmin()])]
+        intervals = np.where(costs == least[self._layers], self._intervals, np.iinfo(np.int64).max)
+        chosen = np.flatnonzero(intervals == np.minimum.reduceat(intervals, self._firsts)[self._layers])
+        first = chosen[self._layers[chosen].searchsorted(np.arange(len(self.names)))]
+        return {name: self._choices[index] for name, index in zip(self.names, first.tolist(), strict=True)}
 
 
 class _Prices(NamedTuple):
@@ -251,19 +270,18 @@ def _best(
     """The best arrays of one partition for each price of block RAMs; or what even the smallest lack."""
     if not all(known.values()):
         return [], {"arrays": (1, 0)}
-    tables = {name: _Table(choices) for name, choices in known.items()}
-    times = sorted({int(interval) for table in tables.values() for interval in table.intervals})
+    arrays = _Arrays(known)
     found: list[Balance] = []
     every = [_Prices(block_ram, ff) for block_ram in BLOCK_RAM_PRICES for ff in FF_PRICES]
     for prices in every:
-        best = _shortest(tables, times, programs, budget, prices)
+        best = _shortest(arrays, programs, budget, prices)
         if best is not None and optimise == "latency":
-            best = _quickest(tables, best, budget, prices)
+            best = _quickest(arrays, best, budget, prices)
         if best is not None and all(best.choices != other.choices for other in found):
             found.append(best)
     if found:
         return found, {}
-    smallest = [_taken(_cheapest(tables, times[-1], prices) or {}, budget, prices.block_ram) for prices in every]
+    smallest = [_taken(arrays.cheapest(arrays.times[-1], prices) or {}, budget, prices.block_ram) for prices in every]
     return [], min((budget.shortfall(taken) for taken in smallest), key=_missing)
 
 
@@ -272,14 +290,13 @@ def _missing(lacking: Mapping[str, tuple[int, int]]) -> float:
     return max((needed / max(1, there) for needed, there in lacking.values()), default=0.0)
 
 
-def _shortest(
-    tables: Mapping[str, _Table], times: Sequence[int], programs: Programs, budget: Budget, prices: _Prices
-) -> Balance | None:
+def _shortest(arrays: _Arrays, programs: Programs, budget: Budget, prices: _Prices) -> Balance | None:
     """The shortest of some times whose cheapest arrays fit together."""
-    low, high, best = 0, len(times) - 1, None
+    times, best = arrays.times, None
+    low, high = 0, len(times) - 1
     while low <= high:
         middle = (low + high) // 2
-        chosen = _cheapest(tables, times[middle], prices)
+        chosen = arrays.cheapest(times[middle], prices)
         taken = _taken(chosen, budget, prices.block_ram) if chosen is not None else None
         if chosen is not None and taken is not None and not budget.shortfall(taken):
             best, high = (chosen, taken), middle - 1
@@ -287,21 +304,21 @@ def _shortest(
             low = middle + 1
     if best is None:
         return None
-    return _balance(tables, *best, programs, budget, prices)
+    return _balance(arrays, *best, programs, budget, prices)
 
 
-def _quickest(tables: Mapping[str, _Table], shortest: Balance, budget: Budget, prices: _Prices) -> Balance:
+def _quickest(arrays: _Arrays, shortest: Balance, budget: Budget, prices: _Prices) -> Balance:
     """The least latency: for some times from the shortest on, as much as fits is paid for short lags.
 
     Engines before a program may be faster than it is: for as much as they take, it does nothing.
     """
-    best, least = shortest, shortest.latency
+    best, least = None, shortest.latency
     shared = {names[-1] for names in shortest.programs}
-    for stretch in (*QUICKER, *STRETCHES) if shared and len(tables) > len(shared) else STRETCHES:
+    for stretch in (*QUICKER, *STRETCHES) if shared and len(arrays.names) > len(shared) else STRETCHES:
         time, low, high = round(stretch * shortest.interval), 0.0, MOST_WORTH
         for _ in range(WORTH_STEPS):
             worth = (low + high) / 2
-            chosen = _cheapest(tables, time, prices, worth, shared)
+            chosen = arrays.cheapest(time, prices, worth, shared)
             taken = _taken(chosen, budget, prices.block_ram) if chosen is not None else None
             if chosen is None or taken is None or budget.shortfall(taken):
                 high = worth
@@ -309,12 +326,12 @@ def _quickest(tables: Mapping[str, _Table], shortest: Balance, budget: Budget, p
             low = worth
             latency = _latency(chosen.values())
             if latency < least:
-                best, least = _balance(tables, chosen, taken, shortest.programs, budget, prices), latency
-    return best
+                best, least = (chosen, taken), latency
+    return shortest if best is None else _balance(arrays, *best, shortest.programs, budget, prices)
 
 
 def _balance(
-    tables: Mapping[str, _Table],
+    arrays: _Arrays,
     chosen: Mapping[str, Choice],
     taken: Budget,
     programs: Programs,
@@ -330,24 +347,8 @@ def _balance(
         price=prices.block_ram,
         budget=budget,
         taken=taken,
-        binds=_binding(tables, interval, budget, prices),
+        binds=_binding(arrays, interval, budget, prices),
     )
-
-
-def _cheapest(
-    tables: Mapping[str, _Table], time: int, prices: _Prices, worth: float = 0.0, slower: Set[str] = frozenset()
-) -> dict[str, Choice] | None:
-    """The cheapest array of each layer that is no slower; `worth`: look-up tables for a cycle of its lag.
-
-    `slower`: those that may be.
-    """
-    chosen = {}
-    for name, table in tables.items():
-        choice = table.cheapest(time, prices, worth, slower=name in slower)
-        if choice is None:
-            return None
-        chosen[name] = choice
-    return chosen
 
 
 def _taken(chosen: Mapping[str, Choice], budget: Budget, price: int) -> Budget:
@@ -371,16 +372,15 @@ def _lut_multipliers(chosen: Mapping[str, Choice], budget: Budget) -> dict[str, 
     return made
 
 
-def _binding(tables: Mapping[str, _Table], interval: int, budget: Budget, prices: _Prices) -> str:
+def _binding(arrays: _Arrays, interval: int, budget: Budget, prices: _Prices) -> str:
     """Why nothing is faster."""
-    shorter = [int(each) for table in tables.values() for each in table.intervals if each < interval]
+    shorter = [each for each in arrays.times if each < interval]
     if not shorter:
         return "the layers have no faster arrays"
     faster = max(shorter)
-    chosen = _cheapest(tables, faster, prices)
+    chosen = arrays.cheapest(faster, prices)
     if chosen is None:
-        slow = [name for name, table in tables.items() if table.intervals.min() > faster]
-        return f"{slow[0]} has no faster array"
+        return f"{arrays.slow(faster)[0]} has no faster array"
     lacking = budget.shortfall(_taken(chosen, budget, prices.block_ram))
     return ", ".join(lacking) or "no kind alone: what is left is worth less than it costs"
 

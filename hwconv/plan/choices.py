@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ..errors import UnsupportedError
 from ..layer import Layer
@@ -76,7 +76,7 @@ class Choice:
     soft: int
     array: SharedArray | LoopArray | ResidualArray | None = None
 
-    @property
+    @cached_property
     def hard(self) -> int:
         """Hard multipliers, if no element is made of look-up tables."""
         return self.plan.multipliers + self.plan.requantiser_multipliers
@@ -199,8 +199,9 @@ def _unbeaten_arrays(specs: tuple[ConvSpec, ...], costs: LoopCost) -> Iterator[t
         kinds.setdefault(kind, []).append((cycles, area + 100 * shared.products, shared))
     for pair in loop_arrays(specs, MOST_LOOP_MULTIPLIERS):
         cycles, area = costs.of(pair)
+        block_rams = costs.block_rams(pair)
         for price in LOOP_PRICES:
-            size = area + 100 * pair.products + price * costs.block_rams(pair)
+            size = area + 100 * pair.products + price * block_rams
             kinds.setdefault((price,), []).append((cycles, size, pair))
     yielded = set()
     for alike in kinds.values():

@@ -130,9 +130,10 @@ def ring_rows_needed(config: EngineConfig) -> int:
     item = _only(config)
     low = max(1 + config.row_margin, rows_ahead(config, item))
     high = max(low, 4 * item.height + item.state_rows + 8 + config.row_margin)
+    ring = _Ring(config, item)
     while low < high:
         middle = (low + high) // 2
-        if _ring_suffices(config, item, middle):
+        if ring.suffices(middle):
             high = middle
         else:
             low = middle + 1
@@ -192,30 +193,34 @@ def _tail(config: EngineConfig, item: PassConfig, row_phase: int, live: int, las
     return first_pixel + COLLECT + spread + last_words - 1 + SEND
 
 
-def _ring_suffices(config: EngineConfig, item: PassConfig, ring_rows: int) -> bool:
-    units = row_units(config, item)
-    frames = FRAMES_CHECKED + ceil(item.state_rows / item.height)
-    starts = _starts(config, item, frames)
-    tiles = len(starts) // frames
-    index = np.arange(len(starts), dtype=np.int64)
-    frame, tile = np.divmod(index, tiles)
-    following = tile + 1
-    kept = item.state_rows
-    # A frame never releases the rows that the next one begins with, even where its own tiles are past them.
-    first_row = np.clip(first_input_row(item, following * config.pixels // item.out_width), -kept, item.height - kept)
-    released = frame * item.height + np.where(following == tiles, item.height - kept, first_row)
-    released_at = starts + np.tile(tile_durations(config, item), frames) + RELEASE
+class _Ring:
+    """Rows of some frames: when tiles that never wait for more than rows need them, and when they release them."""
 
-    rows = np.arange(frames * item.height, dtype=np.int64)
-    usable = ring_rows - config.row_margin
-    wanted = rows - usable + 1
-    tile_of = np.searchsorted(released, wanted, side="left")
-    never = np.iinfo(np.int64).max // 4
-    # Where rows of earlier frames are kept, the count of released rows begins at 0 and falls with the first tile.
-    free = (wanted <= 0) & ((wanted <= released[0]) | (rows * units + RELEASE < released_at[0]))
-    permitted = np.where(free, 1, np.append(released_at, never)[tile_of])
-    finished = np.maximum.accumulate(np.maximum(permitted, 1) - rows * units) + (rows + 1) * units
-    visible = finished + RECEIVE - 1
+    def __init__(self, config: EngineConfig, item: PassConfig) -> None:
+        frames = FRAMES_CHECKED + ceil(item.state_rows / item.height)
+        self._starts = _starts(config, item, frames)
+        tiles = len(self._starts) // frames
+        frame, tile = np.divmod(np.arange(len(self._starts), dtype=np.int64), tiles)
+        following = tile + 1
+        kept = item.state_rows
+        # A frame never releases the rows that the next one begins with, even where its own tiles are past them.
+        next_row = first_input_row(item, following * config.pixels // item.out_width)
+        first_row = np.clip(next_row, -kept, item.height - kept)
+        self._released = frame * item.height + np.where(following == tiles, item.height - kept, first_row)
+        released_at = self._starts + np.tile(tile_durations(config, item), frames) + RELEASE
+        self._released_at = np.append(released_at, np.iinfo(np.int64).max // 4)
+        self._rows = np.arange(frames * item.height, dtype=np.int64)
+        self._taking = self._rows * row_units(config, item)
+        # Where rows of earlier frames are kept, the count of released rows begins at 0 and falls with the first tile.
+        self._early = self._taking + RELEASE < self._released_at[0]
+        self._units, self._margin = row_units(config, item), config.row_margin
+        self._needed = frame * item.height + np.tile(rows_needed(config, item), frames)
 
-    needed = frame * item.height + np.tile(rows_needed(config, item), frames)
-    return bool(np.all(visible[needed - 1] + PERMIT <= starts))
+    def suffices(self, ring_rows: int) -> bool:
+        """Whether a ring of so many rows never delays a tile."""
+        wanted = self._rows - (ring_rows - self._margin) + 1
+        free = (wanted <= 0) & ((wanted <= self._released[0]) | self._early)
+        permitted = np.where(free, 1, self._released_at[np.searchsorted(self._released, wanted, side="left")])
+        finished = np.maximum.accumulate(np.maximum(permitted, 1) - self._taking) + self._taking + self._units
+        visible = finished + RECEIVE - 1
+        return bool(np.all(visible[self._needed - 1] + PERMIT <= self._starts))

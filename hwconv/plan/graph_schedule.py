@@ -7,7 +7,7 @@ are finite for one behaviour of source and sink, they are for any. So queues wit
 the graph at full rate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,6 +99,7 @@ class Streams:
 
     def __init__(self, source: str, beats: int, stages: tuple[Stage, ...]) -> None:
         self.source, self.beats, self.stages = source, beats, stages
+        self._alone: dict[str, int] = {}
         self.readers: dict[str, list[Edge]] = {source: [], **{stage.name: [] for stage in stages}}
         for stage in stages:
             for index, name in enumerate(stage.inputs):
@@ -115,6 +116,15 @@ class Streams:
     def parts(self, name: str) -> bool:
         """Whether a tensor has several readers."""
         return len(self.readers[name]) > 1
+
+    def alone(self, stage: Stage) -> int:
+        """Cycles of a frame through an engine that never waits."""
+        assert stage.engine is not None
+        if stage.name not in self._alone:
+            schedule = schedule_of(stage.engine, 1)
+            schedule.take(np.arange(schedule.input_beats, dtype=np.int64))
+            self._alone[stage.name] = int(schedule.ready[-1])
+        return self._alone[stage.name]
 
     def schedule(self, depths: Mapping[Edge, int], frames: int = FRAMES, *, target: Schedule | None = None) -> Schedule:
         """Finds when frames leave that come back to back, the sink never waiting.
@@ -142,10 +152,43 @@ class Streams:
                 raise Deadlock
             if target is not None and np.any(last > np.array(target.leaves)):
                 raise TooSlow
-            if before and all(np.array_equal(one, other) for one, other in zip(before, now, strict=True)):
+            if _alike(before, now):
                 return Schedule(leaves=tuple(last.tolist()), rounds=rounds)
             before = now
         raise Deadlock
+
+
+class _Engine:
+    """An engine's schedule. A round in which nothing changes that it depends on leaves it as it is."""
+
+    def __init__(self, config: EngineConfig | UpscaleConfig | LoopConfig | ResidualConfig, frames: int) -> None:
+        self._schedule = schedule_of(config, frames)
+        self._offered: Times = np.zeros(0, np.int64)
+        self._left: Times | None = None
+        self._steady = False
+        self.state: tuple[Times, ...] = ()
+
+    def take(self, offered: Times) -> tuple[Times, Times]:
+        """When the input beats are taken that are offered then, and when each output beat stands at the output."""
+        schedule = self._schedule
+        if not self._steady or not np.array_equal(offered, self._offered):
+            schedule.take(offered)
+            self._steady = _alike(self.state, schedule.state)
+            self._offered, self.state = offered, schedule.state
+        return schedule.taken, schedule.ready
+
+    def give(self, left: Times) -> None:
+        """Takes in when the output beats have left, for the next round."""
+        if self._left is None or not np.array_equal(left, self._left):
+            self._schedule.give(left)
+            self._left, self._steady = left, False
+
+
+def _alike(before: Sequence[Times], now: Sequence[Times]) -> bool:
+    """Whether a round has found what the one before it did."""
+    return len(before) == len(now) and all(
+        one is other or np.array_equal(one, other) for one, other in zip(before, now, strict=True)
+    )
 
 
 class _Run:
@@ -154,7 +197,7 @@ class _Run:
     def __init__(self, streams: Streams, depths: Mapping[Edge, int], frames: int) -> None:
         self.streams, self.depths, self.frames = streams, depths, frames
         self.engines = {
-            stage.name: schedule_of(stage.engine, frames) for stage in streams.stages if stage.engine is not None
+            stage.name: _Engine(stage.engine, frames) for stage in streams.stages if stage.engine is not None
         }
         self.sums: dict[str, Times] = {}
         """Of each addition, when its results left in the round before."""
@@ -171,15 +214,9 @@ class _Run:
             elif stage.engine is None:
                 work += frames * stage.pixels * sum(stage.parts)
             else:
-                work += 2 * frames * self._alone(stage.engine)
+                work += 2 * frames * streams.alone(stage)
         self.horizon = work + 1000 * len(streams.stages)
         """What happens at all happens before: no chain of causes is longer than all work, one after the other."""
-
-    @staticmethod
-    def _alone(config: EngineConfig | UpscaleConfig | LoopConfig | ResidualConfig) -> int:
-        schedule = schedule_of(config, 1)
-        schedule.take(np.arange(schedule.input_beats, dtype=np.int64))
-        return int(schedule.ready[-1])
 
     @property
     def leaves(self) -> Times:
@@ -204,8 +241,8 @@ class _Run:
                 offered = [each + 1 for each in entered]
             if stage.engine is not None:
                 engine = self.engines[stage.name]
-                engine.take(offered[0])
-                taken, ready = [engine.taken], engine.ready
+                one, ready = engine.take(offered[0])
+                taken = [one]
                 found += engine.state
             elif stage.add is not None:
                 taken, ready = self._add(stage.name, stage.add, offered)

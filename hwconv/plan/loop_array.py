@@ -142,6 +142,8 @@ class LoopCost:
 
     def __init__(self, specs: Sequence[ConvSpec]) -> None:
         self._firsts, self._seconds = specs[0::2], specs[1::2]
+        self._buffers = _buffer_block_rams(self._firsts), _buffer_block_rams(self._seconds)
+        self._moved: dict[tuple[int, int], NDArray[np.int64]] = {}
         self._known: dict[SharedLanes | SharedArray, tuple[NDArray[np.int64], NDArray[np.int64], int]] = {}
 
     def of(self, array: LoopArray) -> tuple[int, int]:
@@ -152,21 +154,14 @@ class LoopCost:
         lanes, dense = array.lanes, array.dense
         first, first_tile, _ = self._work(lanes)
         second, second_tile, _ = self._work(dense)
-        streams = np.maximum(
-            self._moved(self._firsts, dense.requantisers, lanes.word_channels),
-            self._moved(self._seconds, lanes.requantisers, dense.word_channels),
-        )
         tile = np.where(first > second, second_tile, first_tile)
-        turns: NDArray[np.int64] = np.maximum(np.maximum(first, second), streams) + tile + BETWEEN_TURNS
+        busiest = np.maximum(np.maximum(first, second), self._streams(lanes, dense))
+        turns: NDArray[np.int64] = busiest + tile + BETWEEN_TURNS
         return turns
 
     def block_rams(self, array: LoopArray) -> int:
         """Those of both activation memories, roughly."""
-        return sum(
-            ports
-            * ceil(max(one.input_elements + other.input_elements for one, other in pairwise(specs)) / BLOCK_RAM_BYTES)
-            for ports, specs in ((array.lanes.ports, self._firsts), (array.dense.ports, self._seconds))
-        )
+        return array.lanes.ports * self._buffers[0] + array.dense.ports * self._buffers[1]
 
     def _work(self, array: SharedLanes | SharedArray) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
         """Cycles of each layer on an array, and of one of its pixel tiles; what the array takes."""
@@ -181,11 +176,27 @@ class LoopCost:
             self._known[array] = cycles, cycles // tiles, folded[0].area
         return self._known[array]
 
-    @staticmethod
-    def _moved(specs: Sequence[ConvSpec], requantisers: int, word: int) -> NDArray[np.int64]:
-        """Cycles in which a layer's frame comes in."""
-        rate = min(requantisers, gcd(best_beat(requantisers, word), word))
-        return np.array([spec.input_elements // rate for spec in specs], np.int64)
+    def _streams(self, lanes: SharedLanes, dense: SharedArray) -> NDArray[np.int64]:
+        """Cycles in which each turn's frames come in, both at once."""
+        there = _rate(lanes.requantisers, dense.word_channels), _rate(dense.requantisers, lanes.word_channels)
+        if there not in self._moved:
+            first, second = (
+                np.array([spec.input_elements // rate for spec in specs], np.int64)
+                for specs, rate in ((self._firsts, there[1]), (self._seconds, there[0]))
+            )
+            self._moved[there] = np.maximum(first, second)
+        return self._moved[there]
+
+
+def _rate(requantisers: int, word: int) -> int:
+    """Bytes a cycle that requantisers give and a receiver of such words takes."""
+    return min(requantisers, gcd(best_beat(requantisers, word), word))
+
+
+def _buffer_block_rams(specs: Sequence[ConvSpec]) -> int:
+    """Of a copy of the frames of two layers in turn, roughly."""
+    frames = (one.input_elements + other.input_elements for one, other in pairwise(specs))
+    return ceil(max(frames, default=0) / BLOCK_RAM_BYTES)
 
 
 def loop_cost(specs: Sequence[ConvSpec], array: LoopArray) -> tuple[int, int]:

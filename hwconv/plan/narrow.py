@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import and_
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from .requantiser_model import NEGATIVE_DIGIT, pack
 from .staircase import (
     Constraints,
     Definition,
+    Line,
     Slopes,
     Staircase,
     constrain,
@@ -72,6 +73,17 @@ class Channel:
     single: tuple[int, int, int] | None = None
     scale: tuple[float, int] | None = None
 
+    @property
+    def line(self) -> Line | None:
+        """What the definition rounds, where the channel has a scheme."""
+        if self.exact is not None:
+            multiplier, shift, level = self.exact
+            return Line(multiplier * 2.0 ** (shift - 31), self.zero, level)
+        if self.single is not None:
+            multiplier, shift, level = self.single
+            return Line(multiplier * 2.0**-shift, self.zero, level)
+        return None if self.scale is None else Line(self.scale[0], self.zero, self.scale[1])
+
 
 NOT_PROVEN = RequantiserProof(channels=0, thresholds=0, points=0)
 
@@ -91,6 +103,10 @@ class _Frame:
     def width(self) -> int:
         """Bits of what is multiplied."""
         return self.window_width or self.accumulator_width
+
+
+_Parts = tuple[Constraints, ...]
+"""What a channel's line must meet in each part of its range that has an offset of its own."""
 
 
 class _Line(NamedTuple):
@@ -165,14 +181,17 @@ def narrow_plans(
 def _plans_of(frame: _Frame, style: str, select: bool) -> Iterator[RequantiserPlan]:
     """All narrow units for what is multiplied: the smallest shift or one of the next, digits or not."""
     drop, thresholds = 0, [0] * len(frame.channels)
-    parts: list[tuple[Constraints, ...]] = [(constrain(stair, stair.low, stair.high),) for stair in frame.stairs]
+    parts: list[_Parts] = [(_constraints(stair, stair.low, stair.high),) for stair in frame.stairs]
     if select:
         zeros = [channel.zero - base for channel, base in zip(frame.channels, frame.bases, strict=True)]
         allowed = [threshold_range(stair, zero, frame.width) for stair, zero in zip(frame.stairs, zeros, strict=True)]
         drop, ends = roundest([(first + 1, last + 1) for first, last in allowed], frame.width)
         thresholds = [end - 1 for end in ends]
         parts = [
-            (constrain(stair, max(at + 1, stair.low), stair.high), constrain(stair, stair.low, min(at, stair.high)))
+            (
+                _constraints(stair, max(at + 1, stair.low), stair.high),
+                _constraints(stair, stair.low, min(at, stair.high)),
+            )
             for stair, at in zip(frame.stairs, thresholds, strict=True)
         ]
     for shift, lines in _search(parts, min(PRODUCT_LIMIT - frame.width, MULTIPLIER_LIMIT)):
@@ -182,24 +201,39 @@ def _plans_of(frame: _Frame, style: str, select: bool) -> Iterator[RequantiserPl
                 yield _assemble(frame, style, shift, lines, codes, thresholds, drop)
 
 
-def _search(parts: Sequence[tuple[Constraints, ...]], multiplier_limit: int) -> Iterator[tuple[int, list[_Line]]]:
+def _search(parts: Sequence[_Parts], multiplier_limit: int) -> Iterator[tuple[int, list[_Line]]]:
     """Lines for all channels at the smallest shift that has them, and at the next few."""
-    fits, found = [], []
+    found = []
     for channel in parts:
-        fits.append(reduce(and_, (slopes(part) for part in channel)))
-        shift = fits[-1].shift(SHIFT_LIMIT)
+        shift = _slopes(channel).shift(SHIFT_LIMIT)
         if shift is None:
             return
         found.append(shift)
     for shift in range(max(found), min(max(found) + EXTRA_SHIFTS, SHIFT_LIMIT)):
-        if max(fit.multipliers(shift)[0] for fit in fits).bit_length() <= multiplier_limit:
+        if max(_slopes(channel).multipliers(shift)[0] for channel in parts).bit_length() <= multiplier_limit:
             most = (1 << multiplier_limit) - 1
-            yield shift, [_line(channel, fit, shift, most) for channel, fit in zip(parts, fits, strict=True)]
+            yield shift, [_line(channel, shift, most) for channel in parts]
 
 
-def _line(parts: tuple[Constraints, ...], fit: Slopes, shift: int, most: int) -> _Line:
+# A layer's channels are looked at by themselves, then with those of others beside them, again and again: what does not
+# depend on these is kept.
+
+
+@lru_cache(maxsize=1 << 13)
+def _constraints(stair: Staircase, first: int, last: int) -> Constraints:
+    return constrain(stair, first, last)
+
+
+@lru_cache(maxsize=1 << 13)
+def _slopes(parts: _Parts) -> Slopes:
+    """Those that suit all parts of a channel's range."""
+    return reduce(and_, map(slopes, parts))
+
+
+@lru_cache(maxsize=1 << 15)
+def _line(parts: _Parts, shift: int, most: int) -> _Line:
     """Of up to nine multipliers across the interval up to `most`, the one whose offsets may end in the most zeros."""
-    low, high = fit.multipliers(shift)
+    low, high = _slopes(parts).multipliers(shift)
     high = min(high, most)
     multipliers = sorted({low + (high - low) * step // 8 for step in range(9)})
     ranges = zip(*(offsets(part, multipliers, shift) for part in parts), strict=True)

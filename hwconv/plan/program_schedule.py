@@ -169,7 +169,7 @@ class Machine:
     @property
     def state(self) -> tuple[Times, ...]:
         """What the next round depends on, and all that has been found."""
-        return self._starts, self._tile_sent, self._left
+        return self._starts, self._words, self._left
 
     @staticmethod
     def _behind(times: Times, first: int, count: int, distance: int) -> Times:

@@ -139,7 +139,7 @@ def _scheme(layer: Layer, index: int) -> dict[str, Any]:
 @lru_cache(maxsize=1 << 14)
 def _staircase(channel: Channel) -> Staircase:
     """The steps of a channel: a layer may be looked at with others beside it, again and again."""
-    return trace(channel.definition, channel.low, channel.high, channel.out_min, channel.out_max)
+    return trace(channel.definition, channel.low, channel.high, channel.out_min, channel.out_max, channel.line)
 
 
 def plan_channels(
@@ -173,16 +173,34 @@ def prove(plan: RequantiserPlan, channels: Sequence[Channel], stairs: Sequence[S
     """
     compared = steps = 0
     for index, (entry, channel) in enumerate(zip(plan.entries, channels, strict=True)):
-        edges = [channel.low, channel.high, channel.zero, channel.zero + 1, *turning_points(plan, entry)]
-        points = np.clip(np.array(edges, np.int64), channel.low, channel.high)
-        found = stairs[index].points if stairs is not None else _steps(plan, channel)
-        points = np.concatenate([points, found, found - 1])
-        steps += len(found)
-        points = np.unique(np.clip(points, channel.low, channel.high))
-        if not np.array_equal(evaluate(plan, entry, points), channel.definition(points)):
+        if stairs is not None:
+            thresholds = stairs[index].points
+            points, outputs = _defined_around(channel, stairs[index])
+        else:
+            thresholds = _steps(plan, channel)
+            points, outputs = _defined(channel, thresholds)
+        turns = np.array(turning_points(plan, entry), np.int64)
+        if len(turns):
+            turns = np.setdiff1d(np.clip(turns, channel.low, channel.high), points)
+            points, outputs = np.append(points, turns), np.append(outputs, channel.definition(turns))
+        if not np.array_equal(evaluate(plan, entry, points), outputs):
             raise RuntimeError(f"{channel.name}: the planned requantiser differs from its definition")
+        steps += len(thresholds)
         compared += len(points)
     return RequantiserProof(channels=len(channels), thresholds=steps, points=compared)
+
+
+def _defined(channel: Channel, thresholds: Int64) -> tuple[Int64, Int64]:
+    """The accumulators on both sides of thresholds, of the range's ends and of 0; and the outputs there."""
+    edges = np.array([channel.low, channel.high, channel.zero, channel.zero + 1], np.int64)
+    points = np.unique(np.clip(np.concatenate([edges, thresholds, thresholds - 1]), channel.low, channel.high))
+    return points, channel.definition(points)
+
+
+@lru_cache(maxsize=1 << 13)
+def _defined_around(channel: Channel, stair: Staircase) -> tuple[Int64, Int64]:
+    """The same of all steps: a channel's plans differ with what is beside it, its definition does not."""
+    return _defined(channel, stair.points)
 
 
 def _steps(plan: RequantiserPlan, channel: Channel) -> Int64:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..errors import UnsupportedError
 from ..spec import ConvSpec
-from .array import MOST_PORTS, MOST_WORD_BYTES, Folding, divisors, strip_shape, waiting, walked_phases
+from .array import MOST_PORTS, MOST_WORD_BYTES, Folding, array_area, divisors, strip_shape, waiting, walked_phases
 from .config import MINIMUM_TILE_CYCLES
 
 MOST_BEAT_BYTES = 16
@@ -148,7 +148,8 @@ def array_cost(specs: tuple[ConvSpec, ...], array: SharedArray) -> tuple[int, in
         fold_cycles = max(work.tap_blocks * block_steps, drain, ceil(MINIMUM_TILE_CYCLES / folds))
         last = min(array.pixels, work.pixels) * work.channels // unit
         cycles += ceil(work.pixels / array.pixels) * folds * fold_cycles + max(drain, last)
-    return cycles, fold(specs[0], array).area
+    word = array.word_channels
+    return cycles, array_area(array.pixels, array.columns, array.ports, array.requantisers, word, word)
 
 
 class _Work(NamedTuple):
@@ -184,6 +185,7 @@ def program_beat(array: SharedArray) -> int:
     return best_beat(array.requantisers, array.word_channels)
 
 
+@lru_cache(maxsize=1024)
 def best_beat(requantisers: int, word_channels: int) -> int:
     """The same for results of so many requantisers that are read in words of so many channels."""
     choices = range(requantisers, max(MOST_BEAT_BYTES, requantisers) + 1, requantisers)

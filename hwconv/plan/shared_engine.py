@@ -56,7 +56,7 @@ def shared_engine(
         row_margin=0,
         units=2,
         requantiser=requantiser,
-        passes=_placed(layers, folded),
+        passes=_placed(tuple(layers), tuple(folded)),
         operands=operands,
         loop=loop,
         idle_results=-specs[-1].out_channels % folding.requantisers,
@@ -73,7 +73,8 @@ def shared_unit(layers: tuple[Layer, ...]) -> tuple[int, RequantiserPlan]:
     return width, plan_requantisers(layers, width)
 
 
-def _placed(layers: Sequence[Layer], folded: Sequence[Folding]) -> tuple[PassConfig, ...]:
+@lru_cache(maxsize=256)
+def _placed(layers: tuple[Layer, ...], folded: tuple[Folding, ...]) -> tuple[PassConfig, ...]:
     """The descriptors of all layers: weights and tables lie one after the other."""
     passes: list[PassConfig] = []
     weight_base = table_base = 0

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,18 @@ Int64 = NDArray[np.int64]
 Definition = Callable[[Int64], Int64]
 """From accumulators to outputs: monotone, applied to each element."""
 
+GUESSED = 2
+"""Accumulators on both sides of where a line reaches a level, between which the definition mostly does."""
 SHORT_RUN = 16
 """In a stretch of fewer equal outputs the offset changes exactly at 0."""
+
+
+class Line(NamedTuple):
+    """What a definition rounds: ``level + slope * (accumulator - zero)``, roughly."""
+
+    slope: float
+    zero: int
+    level: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,10 +105,13 @@ class Slopes:
         return None
 
 
-def trace(definition: Definition, low: int, high: int, out_min: int, out_max: int) -> Staircase:
-    """Finds every step of a monotone definition by bisection, all levels at once."""
+def trace(
+    definition: Definition, low: int, high: int, out_min: int, out_max: int, line: Line | None = None
+) -> Staircase:
+    """Finds every step of a monotone definition by bisection, all levels at once; faster where `line` is near it."""
     ends = definition(np.array([low, high], np.int64)).astype(np.int64)
-    points = np.unique(_reached(definition, low, high, np.arange(ends[0] + 1, ends[1] + 1, dtype=np.int64)))
+    levels = np.arange(ends[0] + 1, ends[1] + 1, dtype=np.int64)
+    points = np.unique(_reached(definition, low, high, levels, line))
     levels = np.concatenate([ends[:1], definition(points).astype(np.int64)])
     return Staircase(low=low, high=high, out_min=out_min, out_max=out_max, points=points, levels=levels)
 
@@ -109,9 +123,14 @@ def some_steps(definition: Definition, low: int, high: int, count: int) -> Int64
     return np.unique(_reached(definition, low, high, levels))
 
 
-def _reached(definition: Definition, low: int, high: int, targets: Int64) -> Int64:
+def _reached(definition: Definition, low: int, high: int, targets: Int64, line: Line | None = None) -> Int64:
     """The first accumulator at which the output is not below each of the targets, which lie above that of `low`."""
     below, reached = np.full(len(targets), low, np.int64), np.full(len(targets), high, np.int64)
+    if line is not None and line.slope > 0:
+        guess = np.clip(line.zero + (targets - line.level - 0.5) / line.slope, low, high).astype(np.int64)
+        before, after = np.maximum(guess - GUESSED, low), np.minimum(guess + GUESSED, high)
+        early, late = np.split(definition(np.concatenate([before, after])).astype(np.int64), 2)
+        below, reached = np.where(early < targets, before, below), np.where(late >= targets, after, reached)
     while np.any(reached - below > 1):
         middle = (below + reached) >> 1
         enough = definition(middle).astype(np.int64) >= targets
@@ -147,24 +166,31 @@ def slopes(constraints: Constraints) -> Slopes:
 
 @lru_cache(maxsize=1 << 14)
 def _slopes(*numbers: bytes) -> Slopes:
-    constraints = Constraints(*(np.frombuffer(each, np.int64) for each in numbers))
-    run = constraints.lower_x[:, None] - constraints.upper_x[None, :]
-    rise = constraints.lower_level[:, None] - constraints.upper_level[None, :]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = rise / run
-    after, before = run > 0, run < 0
-    above = _extreme(np.where(after, ratio, -np.inf), rise, run, max) if after.any() else None
-    below = _extreme(np.where(before, ratio, np.inf), rise, run, min) if before.any() else None
-    return Slopes(above, below)
+    lower_x, lower_level, upper_x, upper_level = (np.frombuffer(each, np.int64) for each in numbers)
+    above = _steepest(upper_x, upper_level, lower_x, lower_level)
+    below = _steepest(lower_x, -lower_level, upper_x, -upper_level)
+    return Slopes(above, None if below is None else -below)
 
 
-def _extreme(
-    ratio: NDArray[np.float64], rise: Int64, run: Int64, choose: Callable[[set[Fraction]], Fraction]
-) -> Fraction:
-    """The largest or smallest ratio, exactly: those that float64 cannot tell from it are compared as fractions."""
-    best = ratio.max() if choose is max else ratio.min()
-    near = np.abs(ratio - best) <= abs(best) * 1e-12
-    return choose({Fraction(int(a), int(b)) for a, b in zip(rise[near], run[near], strict=True)})
+def _steepest(start_x: Int64, start_level: Int64, end_x: Int64, end_level: Int64) -> Fraction | None:
+    """The largest slope from any of the starts to an end that is further on; both ascend.
+
+    A slope that is reached is replaced by that of the pair whose end is furthest above its line until none is above
+    (W. Dinkelbach, On Nonlinear Fractional Programming, Management Science 13 (1967)): a few rounds, and exact.
+    """
+    before = start_x.searchsorted(end_x)
+    end_x, end_level, last = end_x[before > 0], end_level[before > 0], before[before > 0] - 1
+    if not len(end_x):
+        return None
+    first, end = int(last[0]), 0
+    while True:
+        rise, run = int(end_level[end] - start_level[first]), int(end_x[end] - start_x[first])
+        begun = run * start_level - rise * start_x
+        above = run * end_level - rise * end_x - np.minimum.accumulate(begun)[last]
+        end = int(above.argmax())
+        if above[end] <= 0:
+            return Fraction(rise, run)
+        first = int(begun[: last[end] + 1].argmin())
 
 
 def offsets(constraints: Constraints, multipliers: Sequence[int], shift: int) -> list[tuple[int, int]]:
