@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwconv import flow, graphs
+from hwconv.collector import no_collection
 from hwconv.comparison import ComparisonResult
 from hwconv.emit.package import check_directory, engine_files
 from hwconv.errors import FormatError, SpecError
@@ -103,7 +104,8 @@ def plan_network(
     if target is None or multipliers is not None:
         programs = partitions_of(loaded.network.graph, "program")[0] if partition == "program" else ()
         return plan_graph(loaded.network, multipliers=multipliers, programs=programs)
-    return plan_graph(loaded.network, target=load_target(target), optimise=optimise, partition=partition)
+    with no_collection():
+        return plan_graph(loaded.network, target=load_target(target), optimise=optimise, partition=partition)
 
 
 def compile_network(

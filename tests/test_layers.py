@@ -13,6 +13,7 @@ BLOCKS = ("frame_spec", "dropout", "mc_statistics", "add", "pool", "upscale", "g
 # What the modules of a room may import of hwconv, beside their own room.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "cache": (),
+    "collector": (),
     "errors": (),
     "fields": ("errors",),
     "keywords": (),
@@ -71,7 +72,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *BLOCKS,
     ),
     "gateware": ("errors", "plan", *BLOCKS),
-    "emit": ("errors", "spec", "plan", "gateware", "keywords", "resources", "__version__", *BLOCKS),
+    "emit": ("collector", "errors", "spec", "plan", "gateware", "keywords", "resources", "__version__", *BLOCKS),
     "targets": ("errors", "resources"),
     "simulation": ("cache", "errors", "packing", "resources"),
     "flow": ("cache", "errors", "resources", "targets"),

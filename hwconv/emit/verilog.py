@@ -1,16 +1,14 @@
 """From an Amaranth component to the Verilog that people read and tools take."""
 
-import gc
 import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from amaranth.back import rtlil as amaranth_rtlil
 
+from hwconv.collector import no_collection
 from hwconv.emit import rtlil, tidy
 from hwconv.errors import ToolError
 
@@ -42,7 +40,7 @@ def to_verilog(component: Any, name: str, header: str, *, merge: bool = True) ->
     Raises:
         ToolError: the yosys that comes with amaranth is missing or failed.
     """
-    with _no_collection():
+    with no_collection():
         text = amaranth_rtlil.convert(component, name=name, emit_src=False)
         modules = rtlil.parse(text)
         if merge:
@@ -50,21 +48,6 @@ def to_verilog(component: Any, name: str, header: str, *, merge: bool = True) ->
             modules = tidy.merge(modules)
         text = rtlil.write(modules)
     return comment(header) + "\n" + _run_yosys(text)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Looks for no cyclic garbage meanwhile: of some millions of small objects that all live to the end it finds none.
-
-    A graph of thirty nodes is converted in two thirds of the time.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def comment(text: str) -> str:
