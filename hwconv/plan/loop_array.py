@@ -178,14 +178,14 @@ class LoopCost:
 
     def _streams(self, lanes: SharedLanes, dense: SharedArray) -> NDArray[np.int64]:
         """Cycles in which each turn's frames come in, both at once."""
-        there = _rate(lanes.requantisers, dense.word_channels), _rate(dense.requantisers, lanes.word_channels)
-        if there not in self._moved:
+        rates = _rate(lanes.requantisers, dense.word_channels), _rate(dense.requantisers, lanes.word_channels)
+        if rates not in self._moved:
             first, second = (
                 np.array([spec.input_elements // rate for spec in specs], np.int64)
-                for specs, rate in ((self._firsts, there[1]), (self._seconds, there[0]))
+                for specs, rate in ((self._firsts, rates[1]), (self._seconds, rates[0]))
             )
-            self._moved[there] = np.maximum(first, second)
-        return self._moved[there]
+            self._moved[rates] = np.maximum(first, second)
+        return self._moved[rates]
 
 
 def _rate(requantisers: int, word: int) -> int:
