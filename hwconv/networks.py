@@ -20,7 +20,7 @@ from hwconv import flow, graphs
 from hwconv.collector import no_collection
 from hwconv.comparison import ComparisonResult
 from hwconv.emit.package import check_directory, engine_files
-from hwconv.errors import FormatError, SpecError
+from hwconv.errors import FitError, FormatError, SpecError
 from hwconv.frontend import load_model
 from hwconv.frontend.archive import read_array
 from hwconv.frontend.graph_file import load_graph
@@ -28,11 +28,12 @@ from hwconv.golden.model import network_input, run_model
 from hwconv.graph import Network
 from hwconv.graphs.run import Frames
 from hwconv.model import Model
+from hwconv.plan.graph_balance import balanced_engines
 from hwconv.plan.graph_plan import GraphPlan, plan_graph
 from hwconv.plan.partition import partitions_of
 from hwconv.results import GenerateResult
 from hwconv.sources import is_graph, is_model
-from hwconv.targets import load_target
+from hwconv.targets import Target, list_targets, load_target
 
 Values = NDArray[Any]
 Optimise = Literal["interval", "latency"]
@@ -95,7 +96,7 @@ def plan_network(
             best on the target, and none without one.
 
     Raises:
-        HwconvError: as :func:`load_network`; a target that is too small: by how much.
+        HwconvError: as :func:`load_network`; a target that is too small: by how much, and which one is not.
     """
     loaded = source if isinstance(source, NetworkFile) else load_network(source)
     if optimise != "interval" and (target is None or multipliers is not None):
@@ -104,8 +105,28 @@ def plan_network(
     if target is None or multipliers is not None:
         programs = partitions_of(loaded.network.graph, "program")[0] if partition == "program" else ()
         return plan_graph(loaded.network, multipliers=multipliers, programs=programs)
+    wanted = load_target(target)
     with no_collection():
-        return plan_graph(loaded.network, target=load_target(target), optimise=optimise, partition=partition)
+        try:
+            return plan_graph(loaded.network, target=wanted, optimise=optimise, partition=partition)
+        except FitError as error:
+            raise FitError(f"{error}: {_would_fit(loaded.network, wanted, optimise, partition)}") from error
+
+
+def _would_fit(network: Network, target: Target, optimise: Optimise, partition: Partition) -> str:
+    """Which part holds the engines of a network that do not fit a target, by the same estimates."""
+    larger = [
+        each
+        for each in list_targets()
+        if (each.family, each.speed) == (target.family, target.speed) and each.block_rams > target.block_rams
+    ]
+    for each in larger:
+        try:
+            balanced_engines(network, each, optimise, partition, 0)
+        except FitError:
+            continue
+        return f"by estimate {each.name} holds it"
+    return f"nor does a larger part, up to {larger[-1].name}, hold it" if larger else "there is no larger target"
 
 
 def compile_network(

@@ -259,8 +259,10 @@ def test_compare_says_exact_of_a_model_and_compile_writes_its_package(material, 
     assert manifest["top"] == "micro_speech_quantized"
 
 
-def test_a_part_that_is_too_small_says_by_how_much(material, capsys):
+def test_a_part_that_is_too_small_says_by_how_much_and_what_would_do(material, capsys):
     """The weights of the visual wake words model take more block RAMs than the smallest ECP5 has, however shared."""
+    layers = load_network(material / MODELS["vww_96_int8"]).network.layers.values()
+    blocks = -(-8 * sum(layer.parameters.weights.size for layer in layers) // 18_432)
     for partition, engines in (("engines", "an engine for each of 28 layers takes"), ("auto", "take")):
         arguments = ("--target", "lfe5u-12f-6", "--partition", partition)
         assert outcome("compile", material / MODELS["vww_96_int8"], *arguments) == 1
@@ -268,7 +270,16 @@ def test_a_part_that_is_too_small_says_by_how_much(material, capsys):
         assert said.startswith("hwconv: error: vww_96_int8: ")
         assert engines in said
         assert " block RAMs of 32" in said
-        assert "take a larger target" in said
+        assert f"(weights alone: {blocks})" in said
+        assert said.endswith(": by estimate lfe5u-85f-6 holds it")
+
+
+@pytest.mark.slow
+def test_a_network_that_no_part_holds_says_so(material, capsys):
+    assert outcome("compile", material / "models" / "mcunet_vww.tflite", "--target", TARGET) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert " block RAMs of 208 " in said
+    assert said.endswith(": there is no larger target")
 
 
 def test_what_is_no_network_is_refused(material, tmp_path):

@@ -11,18 +11,18 @@ from hwconv.cli.options import (
     LayerIndex,
     Loadable,
     LutMultipliers,
-    ModelFile,
     Multipliers,
     Optimise,
     OptimiseName,
     Partition,
     PartitionName,
+    WholeFile,
 )
 from hwconv.cli.terminal import print_json, print_text, progress
 
 
 def build(
-    file: ModelFile,
+    file: WholeFile,
     target: Annotated[str, typer.Option("--target", metavar="NAME", help="An FPGA; `hwconv targets` lists them.")],
     layer: LayerIndex = None,
     multipliers: Multipliers = None,

@@ -12,7 +12,6 @@ from hwconv.cli.options import (
     LayerIndex,
     Loadable,
     LutMultipliers,
-    ModelFiles,
     Multipliers,
     Optimise,
     OptimiseName,
@@ -21,13 +20,14 @@ from hwconv.cli.options import (
     Simulator,
     SimulatorName,
     Target,
+    WholeFiles,
 )
 from hwconv.cli.terminal import print_json, print_text, progress
 from hwconv.errors import MismatchError
 
 
 def compare(
-    files: ModelFiles,
+    files: WholeFiles,
     layer: LayerIndex = None,
     input: Annotated[
         Path | None,

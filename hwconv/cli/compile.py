@@ -11,7 +11,7 @@ from hwconv.cli.terminal import print_json, print_text, progress
 
 def compile(
     file: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A model (.tflite) or a graph (.toml).", show_default=False)
+        Path, typer.Argument(metavar="MODEL", help="A model (.tflite, .onnx) or a graph (.toml).", show_default=False)
     ],
     target: Target = None,
     optimise: Optimise = OptimiseName.interval,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 MODEL = "A layer file (.npz or .toml), a graph (.toml), or a model (.tflite) together with --layer."
+WHOLE = "A layer file (.npz or .toml), a graph (.toml), a model (.tflite, .onnx), or one --layer of a .tflite."
 
 
 class SimulatorName(StrEnum):
@@ -48,7 +49,8 @@ class FamilyName(StrEnum):
 
 
 ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help=MODEL, show_default=False)]
-ModelFiles = Annotated[list[Path], typer.Argument(metavar="FILE...", help=MODEL, show_default=False)]
+WholeFile = Annotated[Path, typer.Argument(metavar="FILE", help=WHOLE, show_default=False)]
+WholeFiles = Annotated[list[Path], typer.Argument(metavar="FILE...", help=WHOLE, show_default=False)]
 LayerIndex = Annotated[
     int | None, typer.Option("--layer", min=0, metavar="N", help="Operator of a .tflite model.", show_default=False)
 ]

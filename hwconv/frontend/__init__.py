@@ -57,6 +57,8 @@ def load(path: str | Path, layer: int | None = None) -> LayerFile:
         return load_npz(path) if archive else load_toml(path)
     if head[4:8] == b"TFL3":
         return LayerFile(load_layer(path, _only_layer(path) if layer is None else layer))
+    if path.suffix == ".onnx":
+        raise FormatError(path, "an .onnx model is one design, not one layer: see hwconv compile, compare and build")
     raise FormatError(path, "neither an .npz or .toml layer file nor a .tflite model")
 
 
@@ -88,5 +90,6 @@ def survey_model(path: str | Path) -> Survey:
 def _only_layer(path: Path) -> int:
     layers = supported_layers(path)
     if len(layers) != 1:
-        raise UnsupportedError(path.name, "layer", None, f"one of the operators {one_of(layers)}" if layers else "none")
+        choice = f"one of the operators {one_of(layers)}; whole models by hwconv compile, compare and build"
+        raise UnsupportedError(path.name, "layer", None, choice if layers else "none")
     return layers[0]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, SpecError, one_of
+from ..errors import SpecError, one_of
 from ..graph import MAX_NODES, Conv, Reshape, Tensor, result_of
 from ..graph import Node as GraphNode
 from ..layer import Layer
@@ -154,8 +154,7 @@ class LayerReader(NodeReader):
             self.refuse(node, "shapes", (frame.shape, weights.values.shape), "a vector of two extents and a matrix")
         inputs, outputs = weights.values.shape[::-1] if transposed else weights.values.shape
         if inputs != frame.shape[1]:
-            problem = f"{self.label(node)} multiplies {frame.shape} by {weights.values.shape}"
-            raise FormatError(self.file.path, problem)
+            self.contradicts(node, f"multiplies {frame.shape} by {weights.values.shape}")
         return (1, outputs)
 
     def _take_product(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError, SpecError, UnsupportedError, one_of
+from ..errors import SpecError, UnsupportedError, one_of
 from ..graph import INPUT, Add, Concat, Graph, Network, Pool
 from ..host import Dequantise, Quantise
 from ..model import HostStep, Model, OperatorRecord, Survey
@@ -121,11 +121,10 @@ class _Surveyor(UpscaleReader):
     def _reads_what_is_there(self, node: Node) -> bool:
         """Whether a node can be looked at: not if it depends on a refused one, for which that one was refused."""
         if len(node.outputs) != 1 or not node.outputs[0] or not node.inputs:
-            problem = f"{self.label(node)} has {len(node.inputs)} inputs and {len(node.outputs)} outputs"
-            raise FormatError(self.file.path, problem)
+            self.contradicts(node, f"has {len(node.inputs)} inputs and {len(node.outputs)} outputs")
         for name in filter(None, node.inputs):
             if not (name in self.values or name in self.floats or name in self.lost or self.file.is_constant(name)):
-                raise FormatError(self.file.path, f"{self.label(node)} reads {name}, which nothing makes before it")
+                self.contradicts(node, f"reads {name}, which nothing makes before it")
         for name in node.inputs:
             if name in self.lost:
                 supported = "results of nodes that are supported"
@@ -208,7 +207,7 @@ class _Surveyor(UpscaleReader):
     def _add(self, node: Node) -> None:
         self.attributes(node)
         if len(node.inputs) != 2:
-            raise FormatError(self.file.path, f"{self.label(node)} has {len(node.inputs)} inputs")
+            self.contradicts(node, f"has {len(node.inputs)} inputs")
         (a, of_a), (b, of_b) = self.real(node, 0), self.real(node, 1)
         if a.shape != b.shape:
             self.refuse(node, "shapes", (a.shape, b.shape), "equal shapes, without broadcasting")

@@ -106,6 +106,10 @@ class NodeReader(ModelReader):
     def refuse(self, node: Node, field: str, value: object, supported: str) -> NoReturn:
         raise UnsupportedError(self.label(node), field, value, supported)
 
+    def contradicts(self, node: Node, problem: str) -> NoReturn:
+        """Raises :class:`FormatError` for a node."""
+        raise FormatError(self.file.path, f"node {node.index} ({node.operator}) {problem}")
+
     def lose(self, node: Node, error: HwconvError) -> None:
         self.errors[node.index] = error
         self.problems.append(error)
@@ -146,7 +150,7 @@ class NodeReader(ModelReader):
 
     def input(self, node: Node, at: int) -> str:
         if len(node.inputs) <= at or not node.inputs[at]:
-            raise FormatError(self.file.path, f"{self.label(node)} lacks its input {at}")
+            self.contradicts(node, f"lacks its input {at}")
         return node.inputs[at]
 
     def optional(self, node: Node, at: int) -> str:
@@ -178,7 +182,7 @@ class NodeReader(ModelReader):
         value = self.values.get(name)
         if not isinstance(value, FrameValue):
             found = "a constant" if isinstance(value, WeightValue) or self.file.is_constant(name) else "floats"
-            advice = ": quantise the model first" if name in self.floats else ""
+            advice = ": quantise the model first, see hwconv quantise" if name in self.floats else ""
             self.refuse(node, name, found, f"a value that is quantised to {one_of(BYTES)}{advice}")
         return value
 

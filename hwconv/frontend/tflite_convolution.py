@@ -118,37 +118,34 @@ class ConvolutionReader(OperatorReader):
         if weights is None:
             self.refuse("weights", "computed at run time", "constant weights")
         if weights.ndim != (2 if self.operator == "FULLY_CONNECTED" else 4):
-            raise FormatError(self.model.path, f"{self.label}: weights of shape {weights.shape}")
+            self.contradicts(f"has weights of shape {weights.shape}")
         if self.operator == "FULLY_CONNECTED":
             return weights[:, None, None, :]
         if self.operator in ("CONV_2D", "TRANSPOSE_CONV"):
             return weights
         if weights.shape[0] != 1:
-            raise FormatError(self.model.path, f"{self.label}: weights of shape {weights.shape}, not 1HWO")
+            self.contradicts(f"has weights of shape {weights.shape}, not 1HWO")
         return weights.transpose(3, 1, 2, 0)
 
     def _shape(self, weights: NDArray[np.integer]) -> dict[str, Any]:
         """Frame, groups, stride, dilation and padding, as fields of a specification."""
         if self.operator == "FULLY_CONNECTED":
             if math.prod(self.input.shape) % weights.shape[3]:
-                problem = f"{self.label}: input of shape {self.input.shape} for {weights.shape[3]} inputs"
-                raise FormatError(self.model.path, problem)
+                self.contradicts(f"has input of shape {self.input.shape} for {weights.shape[3]} inputs")
             return {"height": 1, "width": 1, "in_channels": weights.shape[3]}
         if len(self.input.shape) != 4:
             self.refuse("input shape", self.input.shape, "four extents, NHWC")
         _, height, width, channels = self.input.shape
         if channels < 1 or channels % weights.shape[3]:
-            problem = f"{self.label}: {channels} input channels, weights for {weights.shape[3]}"
-            raise FormatError(self.model.path, problem)
+            self.contradicts(f"has {channels} input channels, weights for {weights.shape[3]}")
         stride = (self.options.StrideH(), self.options.StrideW())
         if self.operator == "TRANSPOSE_CONV":
             return self._transposed_shape(weights, stride)
         dilation = (self.options.DilationHFactor(), self.options.DilationWFactor())
         if self.operator == "DEPTHWISE_CONV_2D" and self.options.DepthMultiplier() * channels != weights.shape[0]:
-            problem = f"{self.label}: {weights.shape[0]} outputs, depth multiplier {self.options.DepthMultiplier()}"
-            raise FormatError(self.model.path, problem)
+            self.contradicts(f"has {weights.shape[0]} outputs, depth multiplier {self.options.DepthMultiplier()}")
         if min(stride + dilation) < 1:
-            raise FormatError(self.model.path, f"{self.label}: stride {stride}, dilation {dilation}")
+            self.contradicts(f"has stride {stride}, dilation {dilation}")
         if self.options.Padding() == tflite.Padding.SAME:
             vertical = same_padding(height, weights.shape[1], stride[0], dilation[0])
             horizontal = same_padding(width, weights.shape[2], stride[1], dilation[1])
@@ -181,8 +178,7 @@ class ConvolutionReader(OperatorReader):
         if len(self.output.shape) != 4:
             self.refuse("output shape", self.output.shape, "four extents, NHWC")
         if channels != weights.shape[3] or min(stride) < 1:
-            problem = f"{self.label}: {channels} input channels, weights for {weights.shape[3]}; stride {stride}"
-            raise FormatError(self.model.path, problem)
+            self.contradicts(f"has {channels} input channels, weights for {weights.shape[3]}; stride {stride}")
         if self.options.Padding() not in (tflite.Padding.SAME, tflite.Padding.VALID):
             self.refuse("padding", self.options.Padding(), "SAME, VALID")
         pads, added = [], []
@@ -206,8 +202,7 @@ class ConvolutionReader(OperatorReader):
     def _check_output(self, spec: ConvSpec) -> None:
         expected = (spec.out_channels,) if self.operator == "FULLY_CONNECTED" else spec.output_shape
         if self.output.shape[-len(expected) :] != expected:
-            problem = f"{self.label}: output of shape {self.output.shape}; the layer gives frames of {expected}"
-            raise FormatError(self.model.path, problem)
+            self.contradicts(f"has output of shape {self.output.shape}; the layer gives frames of {expected}")
 
     def _weight_zero_point(self) -> int:
         """uint8 weights and fully connected layers may have one; elsewhere the kernels take weights as symmetric."""

@@ -6,6 +6,7 @@ through :class:`ModelFile`, inside :func:`contained`.
 
 import contextlib
 import math
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -45,9 +46,9 @@ def contained(path: Path) -> Iterator[None]:
         yield
     except HwconvError:
         raise
-    except (
-        Exception
-    ) as error:  # struct.error, IndexError, TypeError, UnicodeDecodeError, RecursionError, MemoryError ...
+    except struct.error as error:
+        raise FormatError(path, "a damaged .tflite file: an offset in it points beyond its end; truncated?") from error
+    except Exception as error:  # IndexError, TypeError, UnicodeDecodeError, RecursionError, MemoryError ...
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise FormatError(path, f"a damaged .tflite file ({reason})") from error
 

@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 
 from ..errors import FitError
 from ..layer import Layer
+from ..spec import dtype_bits
 from .area import Area
+from .block_ram import BLOCK_RAM_BITS
 from .choices import Choice, choices_of, program_choices
 from .partition import Programs
 
@@ -187,13 +189,23 @@ def balance(
         if not best and (not lacking or _missing(missing) < _missing(lacking)):
             lacking, count = missing, len(tables)
     if not found:
-        said = ", ".join(f"{needed:,} {what} of {there:,}" for what, (needed, there) in lacking.items())
-        apart = f"an engine for each of {count} layers takes"
-        every_one = len(layers.keys() - (spared or {}).keys())
-        shared = "one engine for all layers takes" if count == 1 else f"{count} engines for {every_one} layers take"
-        engines = apart if count == every_one else shared
-        raise FitError(f"{name}: {engines} {said}: take a larger target")
+        convolutions = [layer for each, layer in layers.items() if each not in (spared or {})]
+        raise FitError(f"{name}: {_too_much(convolutions, count, lacking)}")
     return sorted(found, key=lambda each: each.length(optimise))
+
+
+def _too_much(layers: Sequence[Layer], engines: int, lacking: Mapping[str, tuple[int, int]]) -> str:
+    """What so many engines lack, in words."""
+    taken = f"{engines} engines for {len(layers)} layers take"
+    if engines == 1:
+        taken = "one engine for all layers takes"
+    elif engines == len(layers):
+        taken = f"an engine for each of {engines} layers takes"
+    said = ", ".join(f"{needed:,} {what} of {there:,}" for what, (needed, there) in lacking.items())
+    if "block RAMs" not in lacking:
+        return f"{taken} {said}"
+    bits = sum(each.parameters.weights.size * dtype_bits(each.spec.weight_dtype) for each in layers)
+    return f"{taken} {said} (weights alone: {-(-bits // BLOCK_RAM_BITS):,})"
 
 
 def _shared(together: tuple[str, ...], layers: Mapping[str, Layer], every: Sequence[Programs]) -> list[Choice]:

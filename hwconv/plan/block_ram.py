@@ -7,6 +7,8 @@ itself; a test routes both and compares.
 
 from dataclasses import dataclass
 
+BLOCK_RAM_BITS = 18 << 10
+"""Of a DP16KD."""
 _ECP5_BLOCK_WIDTHS = {9: 36, 10: 18, 11: 9, 12: 4, 13: 2, 14: 1}
 
 # A block weighs as much as this many look-up tables. An LFE5U has 400 of them per block; less than that, since the

@@ -347,7 +347,7 @@ def _plan_balanced(
     if not found:
         raise FitError(
             f"{network.graph.name}: {target.block_rams + missing} block RAMs of {target.block_rams}, "
-            f"{plan.queue_block_rams} of them for queues between engines: take a larger target"
+            f"{plan.queue_block_rams} of them for queues between engines"
         )
     return min(found, key=length)
 
