@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -213,6 +214,12 @@ def test_reports_are_pure_json(layer_file: Path, capsys: pytest.CaptureFixture[s
     out, err = capsys.readouterr()
     assert out == json.dumps(json.loads(out), indent=2, sort_keys=True) + "\n"
     assert only_progress(err.splitlines())
+
+
+def test_a_command_leaves_signals_as_they_were(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    assert run("targets") == 0
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_targets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

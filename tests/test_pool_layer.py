@@ -27,7 +27,7 @@ LAYERS = ("channels", "points", "all", "full")
 
 def average(height: int, width: int, **fields: object) -> PoolSpec:
     shape = {"height": height, "width": width, "channels": 1, "kernel": (height, width)}
-    return PoolSpec(**{"name": "all", "kind": "average", **shape, **fields})  # type: ignore[arg-type]
+    return PoolSpec(**{"name": "all", "kind": "average", **shape, **fields})  # type: ignore[arg-type]  # of many types
 
 
 def rounded(value: Fraction) -> int:

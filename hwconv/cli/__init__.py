@@ -1,9 +1,11 @@
 """The command line. Each command is one module; what it needs is imported when it runs, so that `--help` is quick."""
 
+import contextlib
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Annotated
 
@@ -74,13 +76,25 @@ def main(arguments: list[str] | None = None) -> None:
     command line was wrong. 130 and 143: interrupted and terminated. With `HWCONV_TRACEBACK` set, errors come with their
     traceback.
     """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run(arguments))
+    with _removing_what_is_half_written():
+        code = _run(arguments)
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def _removing_what_is_half_written() -> Iterator[None]:
+    """Makes termination an exception, so that it ends like any other way out."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may say what a signal does
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """Ends like any other way out, so that what is half-written is removed."""
     raise SystemExit(128 + number)
 
 

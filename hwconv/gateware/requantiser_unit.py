@@ -48,7 +48,7 @@ class RequantiserUnit:
             position += width
 
     def build(self) -> Part:
-        """Adds the pipeline to the module."""
+        """Adds the pipeline to the module: each unit has its own."""
         raise NotImplementedError
 
     def has(self, name: str) -> bool:

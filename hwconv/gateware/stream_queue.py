@@ -62,8 +62,10 @@ class StreamQueue(wiring.Component):
         # Marks are found from the count as it is, so that handshakes, which are late, decide at once.
         m.d.sync += room.eq(popped | (room & ~(pushed & (count == self._depth - 1))))
         _count(m, count, pushed, popped)
-        build = self._distributed if self._depth <= DISTRIBUTED_DEPTH else self._block
-        build(m, pushed, popped, count)
+        if self._depth <= DISTRIBUTED_DEPTH:
+            self._distributed(m, pushed, popped, count)
+        else:
+            self._block(m, pushed)
         return m
 
     def _distributed(self, m: Module, pushed: Signal, popped: Signal, count: Signal) -> None:
@@ -82,7 +84,7 @@ class StreamQueue(wiring.Component):
         self._advance(m, write.addr, pushed)
         self._advance(m, read.addr, popped)
 
-    def _block(self, m: Module, pushed: Signal, popped: Signal, count: Signal) -> None:
+    def _block(self, m: Module, pushed: Signal) -> None:
         width = len(Value.cast(self.i.p))
         m.submodules.front = front = Queue(width, FRONT)
         place = Signal(range(self._depth), name="write_place")

@@ -98,6 +98,7 @@ class EngineSchedule:
     """
 
     permit: ClassVar[int] = PERMIT
+    """Cycles from when all that a tile reads is there until it may begin."""
 
     config: EngineConfig
     frames: int

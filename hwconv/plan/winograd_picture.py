@@ -54,6 +54,7 @@ class _Panel:
         self.width = max(columns * CELL, *(LETTER * len(words) for words in (title, *said)))
 
     def draw(self, left: float) -> Iterator[str]:
+        """The cells, as SVG elements, `left` being where the panel begins; each stage has its own."""
         raise NotImplementedError
 
     @staticmethod

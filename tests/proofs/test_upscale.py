@@ -37,7 +37,7 @@ def upscale_proof(name: str, *, mode: str = "bmc", depth: int | None = None) -> 
             **harness("upscale.sv"),
         },
         top="upscale_harness",
-        mode=mode,  # type: ignore[arg-type]
+        mode=mode,  # type: ignore[arg-type]  # a literal, from parametrize
         depth=depth or 2 * config.output_beats + 6,
         parameters=walk,
     )
