@@ -147,6 +147,23 @@ def addition(network: Network) -> None:
     network.append("ADD", operands, shape, network.activation(), scales=[scale])
 
 
+def constants(network: Network) -> None:
+    """A number for each channel added or multiplied, as what is left of a batch normalisation."""
+    x, shape = network.last, network.x.shape
+    scale = float(np.float32(network.x.scales[0] * 2.0 ** network.random.uniform(-3, 3)))
+    size = shape[3] if network.chance(0.8) else 1
+    extents = [(size,), (1, 1, 1, size)][int(network.random.integers(2))]
+    low, high = dtype_range(network.dtype)
+    point, data = network.zero_point(), network.random.integers(low, high + 1, extents)
+    operands = [x, network.tensor(extents, network.dtype, [scale], [point], data=data)]
+    if network.chance(0.5):
+        operands.reverse()
+    kind = "MUL" if network.per_channel and network.chance(0.5) else "ADD"
+    most = network.x.scales[0] * scale * 74 * 74 / 60 if kind == "MUL" else max(network.x.scales[0], scale)
+    scale = float(np.float32(most * 2.0 ** network.random.uniform(-1, 1)))
+    network.append(kind, operands, shape, network.activation(), scales=[scale])
+
+
 def concatenation(network: Network) -> None:
     """Two or three convolutions of one tensor side by side."""
     x = network.last
@@ -258,7 +275,7 @@ def draw(random: np.random.Generator, dtype: str = "int8", *, per_channel: bool 
         network.tensor(shape, dtype, scale, point)
     for number in range(int(random.integers(1, 5))):
         blocks = (convolution, convolution, addition, concatenation, pooling, transposed, rescale, mean)
-        blocks = (*blocks, resize, depth_to_space)
+        blocks = (*blocks, resize, depth_to_space, constants)
         if dtype == "int16":
             behind = retype if number else convolution  # the host alone is no network
             blocks = (convolution, convolution, behind, concatenation, pooling, transposed, rescale, mean)

@@ -52,7 +52,17 @@ def test_random_networks_equal_tflite_micro(seed, tmp_path):
     assert values > 90  # outputs that say something
     for kind in (
         *("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "ADD", "MAX_POOL_2D", "AVERAGE_POOL_2D"),
-        *("MEAN", "RESIZE_NEAREST_NEIGHBOR", "DEPTH_TO_SPACE", "CONCATENATION", "RESHAPE", "PAD", "PADV2", "SOFTMAX"),
+        *(
+            "MUL",
+            "MEAN",
+            "RESIZE_NEAREST_NEIGHBOR",
+            "DEPTH_TO_SPACE",
+            "CONCATENATION",
+            "RESHAPE",
+            "PAD",
+            "PADV2",
+            "SOFTMAX",
+        ),
         *("QUANTIZE", "DEQUANTIZE", "ARG_MAX"),
     ):
         assert seen[kind] > 5, kind

@@ -160,6 +160,7 @@ def _operator(b: flatbuffers.Builder, operator: Operator, index: int) -> int:
         "AVERAGE_POOL_2D": "Pool2DOptions",
         "CONCATENATION": "ConcatenationOptions",
         "ADD": "AddOptions",
+        "MUL": "MulOptions",
         "SOFTMAX": "SoftmaxOptions",
         "MEAN": "ReducerOptions",
         "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",

@@ -18,6 +18,7 @@ from ..model import HostStep, Model, ModelTensor, OperatorRecord, Survey
 from ..spec import Padding
 from .model_reader import ModelReader
 from .tflite_axes import AXES, Ordered, mean_of, transposed, usual_axes
+from .tflite_constants import ELEMENTWISE, frame_of, product_of
 from .tflite_convolution import CONVOLUTIONS, ConvolutionReader
 from .tflite_file import NUMBER_COST, ModelFile, Tensor, contained, vector_of
 from .tflite_operator import OperatorReader, label_of, tensors_of
@@ -35,7 +36,7 @@ from .tflite_steps import (
 )
 from .tflite_upscale import UPSCALES, upscale_of
 
-OPERATORS = (*CONVOLUTIONS, "ADD", *POOLS, "CONCATENATION", "RESHAPE", *AXES, *UPSCALES, *PADS, *AFTER)
+OPERATORS = (*CONVOLUTIONS, *ELEMENTWISE, *POOLS, "CONCATENATION", "RESHAPE", *AXES, *UPSCALES, *PADS, *AFTER)
 """All that are known."""
 
 
@@ -326,14 +327,12 @@ class _Surveyor(ModelReader):
             pooled = Pool(input=source, spec=pool_of(reader, name, x, output))
             self._add_node(reader, pooled, [frame], output)
             return _Place("engine", name)
-        inputs, output = reader.tensors(2, 2) if reader.operator == "ADD" else reader.tensors(1, 1 << 16)
+        if reader.operator in ELEMENTWISE:
+            return self._elementwise(reader, name)
+        inputs, output = reader.tensors(1, 1 << 16)
         sources = [self._source(reader, each.index) for each in inputs]
         names, frames = [source for source, _ in sources], [frame for _, frame in sources]
         reader.frame(output)
-        if reader.operator == "ADD":
-            total = Add(inputs=(names[0], names[1]), spec=add_of(reader, name, inputs, output))
-            self._add_node(reader, total, frames, output)
-            return _Place("engine", name)
         check_concatenation(reader, inputs, output)
         if len(inputs) == 1:
             if inputs[0].shape != output.shape:
@@ -342,6 +341,38 @@ class _Surveyor(ModelReader):
             return _Place("free", note="of one tensor")
         self._add_node(reader, Concat(name=name, inputs=tuple(names)), frames, output)
         return _Place("free", name)
+
+    def _elementwise(self, reader: OperatorReader, name: str) -> _Place:
+        """Additions, and products with a constant for each channel."""
+        inputs, output = reader.tensors(2, 2)
+        constant = next((each for each in inputs if self._is_constant(each)), None)
+        sources = [self._source(reader, each.index) for each in inputs if each is not constant]
+        reader.frame(output)
+        if reader.operator == "MUL":
+            if constant is None:
+                numbers = tuple(each.index for each in inputs)
+                reader.refuse("factors", f"tensors {numbers}, both computed", "one a constant for each channel")
+            (x,) = (each for each in inputs if each is not constant)
+            layer = product_of(reader, name, x, constant, output)
+            self._add_node(reader, Conv(input=sources[0][0], spec=layer.spec), [sources[0][1]], output)
+            self.parameters[name] = layer.parameters
+            return _Place("engine", name, "by constants", layer)
+        spec = add_of(reader, name, inputs, output, constant)
+        if constant is not None:
+            at = inputs.index(constant)
+            source, frame = sources[0]
+            layer = frame_of(reader, f"op{reader.index}_constants", inputs[1 - at], constant)
+            constants = Conv(input=source, spec=layer.spec)
+            sources.insert(at, (constants.name, result_of(constants, [frame])))
+            self.nodes.append(constants)
+            self.parameters[constants.name] = layer.parameters
+        total = Add(inputs=(sources[0][0], sources[1][0]), spec=spec)
+        self._add_node(reader, total, [frame for _, frame in sources], output)
+        return _Place("engine", name, "" if constant is None else "of constants")
+
+    def _is_constant(self, tensor: Tensor) -> bool:
+        computed = tensor.index in self.makers or tensor.index in self.inputs
+        return not computed and not tensor.variable and tensor.has_content
 
     def _host(self, reader: OperatorReader) -> _Place:
         inputs, output = reader.tensors(1, 2)

@@ -18,6 +18,7 @@ OPTIONS = {
     "TRANSPOSE_CONV": (tflite.BuiltinOptions.TransposeConvOptions, tflite.TransposeConvOptions),
     "FULLY_CONNECTED": (tflite.BuiltinOptions.FullyConnectedOptions, tflite.FullyConnectedOptions),
     "ADD": (tflite.BuiltinOptions.AddOptions, tflite.AddOptions),
+    "MUL": (tflite.BuiltinOptions.MulOptions, tflite.MulOptions),
     "AVERAGE_POOL_2D": (tflite.BuiltinOptions.Pool2DOptions, tflite.Pool2DOptions),
     "MAX_POOL_2D": (tflite.BuiltinOptions.Pool2DOptions, tflite.Pool2DOptions),
     "CONCATENATION": (tflite.BuiltinOptions.ConcatenationOptions, tflite.ConcatenationOptions),

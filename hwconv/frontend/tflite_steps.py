@@ -63,17 +63,20 @@ def pool_of(reader: OperatorReader, name: str, x: Tensor, y: Tensor) -> PoolSpec
     )
 
 
-def add_of(reader: OperatorReader, name: str, operands: list[Tensor], y: Tensor) -> AddSpec:
+def add_of(
+    reader: OperatorReader, name: str, operands: list[Tensor], y: Tensor, constant: Tensor | None = None
+) -> AddSpec:
     """The scheme of ``CalculateOpDataAdd`` (tensorflow/lite/micro/kernels/add_common.cc), all in double.
 
     Operands are scaled by their scale over twice the larger one, their sum by that over ``2**20`` output scales.
+    `constant`: the operand that is the same for all pixels, if one is.
     """
-    frames = [reader.frame(operand) for operand in operands]
+    frames = [reader.frame(operand) for operand in operands if operand is not constant]
     for tensor in (*operands, y):
         if tensor.dtype not in ADD_DTYPES or tensor.dtype != operands[0].dtype:
             supported = f"{one_of(ADD_DTYPES)}, the same for operands and sum"
             reader.refuse(f"type of tensor {tensor.index}", tensor.dtype, supported)
-    if operands[0].shape != operands[1].shape:
+    if constant is None and operands[0].shape != operands[1].shape:
         reader.refuse("shapes", (operands[0].shape, operands[1].shape), "equal shapes, without broadcasting")
     scales = [float(reader.scales(operand, 1)[0]) for operand in operands]
     common = 2 * max(scales)

@@ -14,7 +14,7 @@ OPTIONS = (
     "StrideH", "StrideW", "DilationHFactor", "DilationWFactor", "Padding", "FusedActivationFunction",
 )  # fmt: skip
 NAMES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "RELU", "TRANSPOSE_CONV")
-MORE_NAMES = (*NAMES, "ADD", "MAX_POOL_2D", "CONCATENATION", "RESHAPE", "PAD", "SOFTMAX", "QUANTIZE", "ARG_MAX",
+MORE_NAMES = (*NAMES, "ADD", "MUL", "MAX_POOL_2D", "CONCATENATION", "RESHAPE", "PAD", "SOFTMAX", "QUANTIZE", "ARG_MAX",
               "MEAN", "TRANSPOSE", "RESIZE_NEAREST_NEIGHBOR", "DEPTH_TO_SPACE")  # fmt: skip
 DTYPES = ("int8", "uint8", "int16", "int32", "int64", "int4", "float32")
 BYTES = ("Padding", "FusedActivationFunction")
