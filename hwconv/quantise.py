@@ -31,7 +31,7 @@ FORMS = ("qdq", "qoperator")
 TAKEN = {
     "qdq": (
         "Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePool",
-        "GlobalAveragePool", "Resize", "DepthToSpace", "Concat", "Flatten", "Reshape",
+        "GlobalAveragePool", "Resize", "DepthToSpace", "Concat", "Flatten", "Reshape", "Pad",
     ),
     "qoperator": ("Conv", "MatMul", "Relu", "Clip", "MaxPool", "Flatten", "Reshape"),
 }  # fmt: skip
@@ -245,7 +245,7 @@ def _frames(path: Path, model: Any, calibration: str | Path | Floats) -> Floats:
 
 
 def _simplify(model: Any, path: Path) -> None:
-    """Writes a model with constants folded, batch normalisation inside convolutions, and every shape known."""
+    """Writes a model with constants folded, batch normalisation inside convolutions or as one, all shapes known."""
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -255,6 +255,35 @@ def _simplify(model: Any, path: Path) -> None:
     given = path.with_name("given.onnx")  # of a model as a value the constants would be out of shape inference's sight
     onnx.save(model, given)
     quant_pre_process(str(given), str(path), skip_symbolic_shape=True)
+    simple = onnx.load(path)
+    _normalise_by_convolutions(simple)
+    onnx.save(simple, path)
+
+
+def _normalise_by_convolutions(model: Any) -> None:
+    """Turns batch normalisation that no convolution before it has taken in into a depthwise 1x1 convolution.
+
+    ``(x - mean) / sqrt(var + epsilon) * scale + bias`` of each channel, by the definition of ``BatchNormalization``.
+    """
+    from onnx import helper, numpy_helper
+
+    constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    shapes = {each.name: each.type.tensor_type.shape.dim for each in (*model.graph.input, *model.graph.value_info)}
+    for at, node in enumerate(model.graph.node):
+        attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        known = node.op_type == "BatchNormalization" and all(each in constants for each in node.input[1:])
+        rank = len(shapes.get(node.input[0], ())) if known else 0
+        if rank < 3 or attributes.get("training_mode"):
+            continue  # and is refused by its name
+        scale, bias, mean, variance = (constants[each].astype(np.float64) for each in node.input[1:])
+        factor = scale / np.sqrt(variance + attributes.get("epsilon", 1e-5))
+        weights = factor.astype(np.float32).reshape(-1, *(1,) * (rank - 1))
+        for name, values in (("weights", weights), ("bias", (bias - mean * factor).astype(np.float32))):
+            model.graph.initializer.append(numpy_helper.from_array(values, f"{node.output[0]}_{name}"))
+        inputs = [node.input[0], *(f"{node.output[0]}_{name}" for name in ("weights", "bias"))]
+        taken = helper.make_node("Conv", inputs, node.output[:1], name=node.name, group=len(factor))
+        model.graph.node.remove(node)
+        model.graph.node.insert(at, taken)
 
 
 def _named(path: Path) -> list[Any]:

@@ -42,8 +42,8 @@ def compare(path, network: Network, x, case="", *, alone=False) -> tuple[int, in
 
 KINDS = {
     "real": ("Conv", "Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Gemm", "MatMul",
-             "Flatten", "Reshape", "Relu", "Clip", "ConvTranspose", "Resize", "DepthToSpace"),
-    "integer": ("QLinearConv", "QLinearMatMul", "MaxPool", "Concat", "Flatten"),
+             "Flatten", "Reshape", "Relu", "Clip", "ConvTranspose", "Resize", "DepthToSpace", "Pad"),
+    "integer": ("QLinearConv", "QLinearMatMul", "MaxPool", "Concat", "Flatten", "Pad"),
 }  # fmt: skip
 
 
@@ -260,6 +260,16 @@ def convolved(**changes) -> Network:
     return network
 
 
+def padded(pads, value=None, *, behind="Relu", mode="constant", **attributes) -> Network:
+    """A frame with pads, which something reads."""
+    network = plain()
+    constants = [network.constant(np.array(pads)), *([] if value is None else [network.constant(value)])]
+    network.shape = tuple(int(each) for each in np.array(network.shape) + pads[:4] + pads[4:])
+    made = network.node("Pad", [network.real(), *constants], mode=mode)
+    network.quantise(network.node(behind, [made], **attributes), network.shape, network.scale, network.point)
+    return network
+
+
 def with_zero_point(value) -> Network:
     network = plain()
     inputs = [network.last, network.constant(np.float32(0.1))]
@@ -332,6 +342,12 @@ REFUSED = {
     "batch": (lambda: then(plain((4, 2, 6, 6)), name="Relu"), "model.onnx: shape of x = (4, 2, 6, 6)"),
     "rank": (lambda: then(plain((1, 2, 6, 6, 6)), name="Relu"), "model.onnx: shape of x = (1, 2, 6, 6, 6)"),
     "mean of rows": (lambda: then(plain(), name="ReduceMean", axes=[2]), "(ReduceMean): axes = [2] is not supported"),
+    "cropped": (lambda: padded([0, 0, -1, 0, 0, 0, 0, 0]), "(Pad): pads = [(0, 0), (0, 0), (-1, 0), (0, 0)] is not"),
+    "padded channels": (lambda: padded([0, 1, 0, 0, 0, 0, 0, 0]), "(Pad): pads = [(0, 0), (1, 0), (0, 0), (0, 0)] is"),
+    "pads of ones": (lambda: padded([0, 0, 1, 1, 0, 0, 1, 1], np.float32(1)), "(Pad): value = 1.0 is not"),
+    "reflected": (lambda: padded([0, 0, 1, 1, 0, 0, 1, 1], mode="reflect"), "(Pad): mode = 'reflect' is not supported"),
+    "pads of a pool": (lambda: padded([0, 0, 1, 1, 0, 0, 1, 1], behind="MaxPool", kernel_shape=[2, 2]),
+                       "(MaxPool): v1 = 'made by Pad' is not supported (supported: read by Conv and QLinearConv"),
     "clamped before": (lambda: then(plain(), name="Relu"), "(Relu): v0 = 'quantised before'"),
 }  # fmt: skip
 

@@ -98,6 +98,24 @@ def normalised(build: Builder) -> str:
     return build.node("Relu", build.node("BatchNormalization", x, *parameters))
 
 
+def normalised_behind_a_sum(build: Builder) -> str:
+    """There is no convolution before it: it becomes one."""
+    first = build.node("Relu", build.conv("x", 3, 4))
+    x = build.node("Add", first, build.conv(first, 4, 4))
+    mean, variance = build.random.normal(0, 1, 4), build.random.uniform(0.5, 2, 4)
+    parameters = [build.constant(each.astype(np.float32)) for each in (-variance, mean, mean, variance)]
+    x = build.node("Relu", build.node("BatchNormalization", x, *parameters, epsilon=0.25))
+    return build.conv(x, 4, 3)
+
+
+def padded_twice_read(build: Builder) -> str:
+    """Pads that onnxruntime leaves, as two convolutions read them."""
+    pads = build.constant(np.array([0, 0, 1, 0, 0, 0, 0, 2]))
+    x = build.node("Pad", build.node("Relu", build.conv("x", 3, 4)), pads)
+    parts = (build.conv(x, 4, 4, pads=[0] * 4), build.conv(x, 4, 4, pads=[0] * 4))
+    return build.node("Add", *parts)
+
+
 def transposed(build: Builder) -> str:
     x = build.node("Relu", build.conv("x", 3, 6, 3, strides=[2, 2]))
     return build.conv(x, 6, 2, 4, operator="ConvTranspose", strides=[2, 2], pads=[1, 1, 1, 1])
@@ -125,6 +143,8 @@ NETWORKS = {
     "pooled": (pooled, "qdq", {Conv: 2, Pool: 1}),
     "enlarged": (enlarged, "qdq", {Conv: 4, Pool: 1, Upscale: 2, Concat: 1}),
     "normalised": (normalised, "qdq", {Conv: 1}),
+    "normalised behind a sum": (normalised_behind_a_sum, "qdq", {Conv: 4, Add: 1}),
+    "pads that two read": (padded_twice_read, "qdq", {Conv: 3, Add: 1}),
     "transposed": (transposed, "qdq", {Conv: 2}),
     "product": (product, "qdq", {Conv: 2}),
     "product of integers": (product, "qoperator", {Conv: 2}),
@@ -165,6 +185,9 @@ def test_quantised_networks_are_taken_and_equal_onnxruntime(case, batch, tmp_pat
     assert np.abs(right - found).max() < 1.5 * step
     assert result.sqnr_db is not None
     assert 20 < result.sqnr_db < 60
+    given = run_onnxruntime(tmp_path / "float.onnx", x)  # as it was before anything was done to it
+    noise = ((given - run_onnxruntime(tmp_path / "quantised.onnx", x)) ** 2).sum()
+    assert abs(10 * np.log10((given**2).sum() / noise) - result.sqnr_db) < 0.1
     assert result.frames == len(x)
     assert (result.agreement is not None) == (right.ndim == 2 or case == "pooled")
 

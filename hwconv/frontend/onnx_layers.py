@@ -15,8 +15,9 @@ from ..pool import PoolSpec
 from ..spec import ConvSpec, dtype_range
 from ..upscale import UpscaleSpec
 from .onnx_file import Node
-from .onnx_nodes import Clamp, FloatValue, FrameValue, NodeReader, Value, WeightValue
+from .onnx_nodes import Clamp, FloatValue, FrameValue, Value, WeightValue
 from .onnx_operator import QUANTISED_TRANSPOSE, OnnxOperator, layer_of
+from .onnx_pads import PadReader
 from .onnx_steps import Quantisation, mean_of_all
 
 
@@ -26,13 +27,19 @@ def shape_of(spec: ConvSpec | PoolSpec | UpscaleSpec, like: tuple[int, ...]) -> 
     return (1, channels, *(height, width)[4 - len(like) :])
 
 
-class LayerReader(NodeReader):
+class LayerReader(PadReader):
     """Takes nodes up as layers, or as floats that become one once they are quantised."""
 
     def make(self, node: Node, value: Value) -> None:
         name = node.outputs[0]
         self.values[name] = value
-        self.shapes[name] = value.values.shape if isinstance(value, WeightValue) else value.shape
+        match value:
+            case WeightValue():
+                self.shapes[name] = value.values.shape
+            case FrameValue():
+                self.shapes[name] = value.shape_with_pads
+            case _:
+                self.shapes[name] = value.shape
         self.dtypes[name] = value.dtype if isinstance(value, FrameValue) and value.real is None else "float32"
 
     def take(self, node: GraphNode, inputs: Sequence[Tensor]) -> Tensor:
@@ -48,14 +55,15 @@ class LayerReader(NodeReader):
 
     def qlinear_conv(self, node: Node) -> None:
         read, made = self.quantisation(node, 1), self.quantisation(node, 6)
-        frame = self.bytes(node, 0, read)
+        frame = self.bytes(node, 0, read, padded=True)
+        attributes = self.with_pads(node, frame.pads)
         constants = {
             "w": self.constant(node, 3, "weights"),
             "w_scale": self.constant(node, 4, "scale of the weights"),
             "w_zero_point": self.constant(node, 5, "zero point of the weights"),
             "B": self.constant(node, 8, "bias") if self.optional(node, 8) else None,
         }
-        layer = self._layer(node, frame.shape[1:], read, made, constants, node.attributes, dtype_range(made.dtype))
+        layer = self._layer(node, frame.shape[1:], read, made, constants, attributes, dtype_range(made.dtype))
         taken = self.take_convolution(node, layer, frame.name, frame.tensor)
         self.places[node.index] = ("engine", taken.name, "")
         self.make(node, FrameValue(taken.name, shape_of(layer.spec, frame.shape), made.zero_point, made.dtype))
@@ -99,8 +107,9 @@ class LayerReader(NodeReader):
         return taken
 
     def conv(self, node: Node) -> None:
-        frame, read = self.real(node, 0)
         transposed = node.operator == "ConvTranspose"
+        frame, read = self.real(node, 0, padded=not transposed)
+        attributes = self.with_pads(node, frame.pads)
         weights = self.weights(node, 1, int(transposed))
         if transposed:
             weights = self._of_all_groups(node, weights)
@@ -109,7 +118,7 @@ class LayerReader(NodeReader):
         constants = {"w": weights.values, "w_scale": weights.scale, "w_zero_point": weights.zero_point, "B": bias}
 
         def layer(made: Quantisation, clamp: Clamp) -> Layer:
-            return self._layer(node, frame.shape[1:], read, made, constants, node.attributes, clamp, operator)
+            return self._layer(node, frame.shape[1:], read, made, constants, attributes, clamp, operator)
 
         def finish(made: Quantisation, clamp: Clamp) -> Conv:
             return self.take_convolution(node, layer(made, clamp), frame.name, frame.tensor)

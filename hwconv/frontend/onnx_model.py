@@ -59,7 +59,7 @@ class _Surveyor(UpscaleReader):
             "MaxPool": self._max_pool, "AveragePool": self._average_pool,
             "GlobalAveragePool": self.global_average_pool, "ReduceMean": self.reduce_mean, "Concat": self._concat,
             "Flatten": self._flatten, "Reshape": self._flatten, "Resize": self.resize,
-            "DepthToSpace": self.depth_to_space,
+            "DepthToSpace": self.depth_to_space, "Pad": self._pad,
         }  # fmt: skip
         self._take_ends()
         for node in self.file.nodes:
@@ -110,7 +110,7 @@ class _Surveyor(UpscaleReader):
         for node in self.file.nodes:
             if not node.inputs or node.inputs[0] not in same:
                 continue
-            if node.operator in ("MaxPool", "Concat", "Flatten", "Reshape", "Resize", "DepthToSpace"):
+            if node.operator in ("MaxPool", "Concat", "Flatten", "Reshape", "Resize", "DepthToSpace", "Pad"):
                 same |= set(node.outputs)
             elif node.operator in ("DequantizeLinear", "QLinearConv", "QLinearMatMul"):
                 point = self.optional(node, 2)
@@ -187,11 +187,11 @@ class _Surveyor(UpscaleReader):
             point = self.constant(node, 2, "zero point") if self.optional(node, 2) else None
             if scale.dtype != np.float32 or scale.ndim > 1 or not (np.isfinite(scale) & (scale > 0)).all():
                 self.refuse(node, "scale", f"{scale.dtype} of shape {scale.shape}", "float32, finite and positive")
-            if not values.ndim or (scale.size != 1 and scale.size not in values.shape):
+            if scale.size != 1 and scale.size not in values.shape:
                 self.refuse(node, "scales", scale.size, "one, or one per channel")
             self.make(node, WeightValue(values, scale, point, attributes["axis"]))
             return
-        frame = self.frame(node, 0)
+        frame = self.frame(node, 0, padded=True)
         said = self.quantisation(node, 1, frame.dtype)
         if frame.real is not None:
             self.refuse(node, name, "floats", one_of(BYTES))
@@ -244,6 +244,10 @@ class _Surveyor(UpscaleReader):
             self.refuse(node, "bounds", (low, high), "the lower one first")
         self.places[node.index] = ("free", None, "a clamp")
         self.make(node, replace(value, low=low, high=high))
+
+    def _pad(self, node: Node) -> None:
+        self.make(node, self.padded(node))
+        self.places[node.index] = ("free", None, "pads of what reads it")
 
     def _max_pool(self, node: Node) -> None:
         pooled = self._pooled(node, "max", storage_order=0)
@@ -324,7 +328,7 @@ class _Surveyor(UpscaleReader):
         frame, end = self.values[first], self.values.get(last)
         if not isinstance(frame, FrameValue):
             raise UnsupportedError(self.file.path.name, "input", first, f"one that is quantised to {one_of(BYTES)}")
-        if not isinstance(end, FrameValue) or end.real is not None or (end.chw is not None):
+        if not isinstance(end, FrameValue) or end.real is not None or end.chw is not None or end.pads is not None:
             supported = f"{one_of(BYTES)}, or floats behind DequantizeLinear"
             raise UnsupportedError(self.file.path.name, "output", last, supported)
         height, width, channels = frame.tensor.shape

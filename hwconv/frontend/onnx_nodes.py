@@ -19,6 +19,8 @@ from .onnx_file import Node, OnnxFile
 from .onnx_steps import BYTES, Quantisation
 
 Clamp = tuple[int, int]
+Pads = tuple[tuple[int, int], ...]
+"""Before and behind each axis of a frame, height and width or length."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class FrameValue:
     """A value that is a tensor of the network: bytes of type `dtype`, or the floats that those stand for (``real``).
 
     ``shape`` is the file's, with the batch. Pixels in a row, as one vector, have ``chw``: the shape before that, of
-    which ONNX puts channel after channel.
+    which ONNX puts channel after channel. ``pads`` stand around it in the file, and not in ``shape``.
     """
 
     name: str
@@ -35,6 +37,12 @@ class FrameValue:
     dtype: str = "int8"
     real: Quantisation | None = None
     chw: tuple[int, int, int] | None = None
+    pads: Pads | None = None
+
+    @property
+    def shape_with_pads(self) -> tuple[int, ...]:
+        added = (0, 0, *map(sum, self.pads or ()))
+        return tuple(extent + more for extent, more in zip(self.shape, added, strict=True)) if self.pads else self.shape
 
     @property
     def tensor(self) -> Tensor:
@@ -176,33 +184,39 @@ class NodeReader(ModelReader):
             self.refuse(node, "type of the activation", str(point.dtype), f"{one_of(BYTES)}, with one zero point")
         return Quantisation(real, int(point.reshape(-1)[0]), point.dtype.name)
 
-    def frame(self, node: Node, at: int) -> FrameValue:
-        """An activation that is a tensor of the network, as bytes or as floats."""
+    def frame(self, node: Node, at: int, *, padded: bool = False) -> FrameValue:
+        """An activation that is a tensor of the network, as bytes or as floats; refused where it has pads around it."""
         name = self.input(node, at)
         value = self.values.get(name)
         if not isinstance(value, FrameValue):
             found = "a constant" if isinstance(value, WeightValue) or self.file.is_constant(name) else "floats"
             advice = ": quantise the model first, see hwconv quantise" if name in self.floats else ""
             self.refuse(node, name, found, f"a value that is quantised to {one_of(BYTES)}{advice}")
+        if value.pads is not None and not padded:
+            self.refuse(node, name, "made by Pad", "read by Conv and QLinearConv, which make the pads")
         return value
 
-    def picture(self, node: Node, at: int) -> FrameValue:
+    def picture(self, node: Node, at: int, *, padded: bool = False) -> FrameValue:
         """The same, refused where its pixels lie in a row."""
-        frame = self.frame(node, at)
+        frame = self.frame(node, at, padded=padded)
         if frame.chw is not None:
             self.refuse(node, self.input(node, at), "pixels in a row", "Gemm or MatMul behind Flatten")
         return frame
 
-    def real(self, node: Node, at: int, *, vector: bool = False) -> tuple[FrameValue, Quantisation]:
+    def real(
+        self, node: Node, at: int, *, vector: bool = False, padded: bool = False
+    ) -> tuple[FrameValue, Quantisation]:
         """An activation as floats, and what they stand for."""
-        frame = self.frame(node, at) if vector else self.picture(node, at)
+        frame = self.frame(node, at) if vector else self.picture(node, at, padded=padded)
         if frame.real is None:
             self.refuse(node, self.input(node, at), frame.dtype, "floats behind DequantizeLinear")
         return frame, frame.real
 
-    def bytes(self, node: Node, at: int, said: Quantisation, *, vector: bool = False) -> FrameValue:
+    def bytes(
+        self, node: Node, at: int, said: Quantisation, *, vector: bool = False, padded: bool = False
+    ) -> FrameValue:
         """An activation as bytes, whose type and zero point a node says again."""
-        frame = self.frame(node, at) if vector else self.picture(node, at)
+        frame = self.frame(node, at) if vector else self.picture(node, at, padded=padded)
         if frame.real is not None:
             self.refuse(node, self.input(node, at), "floats", one_of(BYTES))
         self.check_said(node, frame, said)
@@ -221,6 +235,8 @@ class NodeReader(ModelReader):
         if not isinstance(value, WeightValue):
             supported = f"constant {one_of(BYTES)} behind DequantizeLinear"
             self.refuse(node, "weights", "floats, or computed at run time", supported)
+        if not value.values.ndim:
+            self.refuse(node, "weights", "a number", "an array")
         if value.values.dtype.name not in BYTES:
             self.refuse(node, "weight type", value.values.dtype.name, one_of(BYTES))
         if value.scale.size > 1 and value.axis % value.values.ndim != axis % value.values.ndim:
