@@ -20,7 +20,7 @@ from hwconv import flow, graphs
 from hwconv.collector import no_collection
 from hwconv.comparison import ComparisonResult
 from hwconv.emit.package import check_directory, engine_files
-from hwconv.errors import FitError, FormatError, SpecError
+from hwconv.errors import FitError, FormatError, HwconvError, SpecError
 from hwconv.frontend import load_model
 from hwconv.frontend.archive import read_array
 from hwconv.frontend.graph_file import load_graph
@@ -123,7 +123,7 @@ def _would_fit(network: Network, target: Target, optimise: Optimise, partition: 
     for each in larger:
         try:
             balanced_engines(network, each, optimise, partition, 0)
-        except FitError:
+        except HwconvError:  # or programs that the parts of the network do not allow
             continue
         return f"by estimate {each.name} holds it"
     return f"nor does a larger part, up to {larger[-1].name}, hold it" if larger else "there is no larger target"
