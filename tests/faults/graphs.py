@@ -52,7 +52,7 @@ FAULTS = (
     Described(
         name="a mark is kept for the first frame only",
         kind="mark",
-        engine="skip",
+        engine="words",  # in which frames overlap
         edit=Verilog(
             "core", r"assign push_2 = push & guard_last", "assign push_2 = push & guard_last & ~marks_filled[0]"
         ),
