@@ -5,7 +5,6 @@ is a frame in which each channel has its constant, as a depthwise 1x1 convolutio
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from ..layer import Layer, LayerParameters
 from ..spec import ConvSpec
 from .tflite_file import Tensor
 from .tflite_operator import OperatorReader
+from .tflite_steps import of_each_channel
 
 ELEMENTWISE = ("ADD", "MUL")
 
@@ -32,7 +32,7 @@ def product_of(reader: OperatorReader, name: str, x: Tensor, factors: Tensor, y:
             supported = f"{one_of(ADD_DTYPES)}, the same for factors and product"
             reader.refuse(f"type of tensor {tensor.index}", tensor.dtype, supported)
     low, high = reader.clamp(y)
-    spec = _of_each_channel(
+    spec = of_each_channel(
         reader,
         name,
         x,
@@ -41,6 +41,7 @@ def product_of(reader: OperatorReader, name: str, x: Tensor, factors: Tensor, y:
         output_zero_point=reader.zero_point(y),
         activation_min=low,
         activation_max=high,
+        output_dtype=y.dtype,
     )
     kind = np.float64 if x.dtype == "int8" else np.float32
     one, other, made = (kind(reader.scales(each, 1)[0]) for each in (x, factors, y))
@@ -52,25 +53,8 @@ def product_of(reader: OperatorReader, name: str, x: Tensor, factors: Tensor, y:
 def frame_of(reader: OperatorReader, name: str, x: Tensor, constants: Tensor) -> Layer:
     """A frame of the size of another one, in which every pixel has the same constants."""
     zero_point = reader.zero_point(constants)
-    spec = _of_each_channel(reader, name, x, output_zero_point=zero_point)
+    spec = of_each_channel(reader, name, x, output_zero_point=zero_point, output_dtype=x.dtype)
     return _layer(reader, spec, 1.0, bias=_constants(reader, x, constants).astype(np.int64) - zero_point)
-
-
-def _of_each_channel(reader: OperatorReader, name: str, x: Tensor, **fields: Any) -> ConvSpec:
-    height, width, channels = reader.frame(x)
-    return ConvSpec(
-        name=name,
-        height=height,
-        width=width,
-        in_channels=channels,
-        out_channels=channels,
-        groups=channels,
-        kernel=(1, 1),
-        input_zero_point=reader.zero_point(x),
-        input_dtype=x.dtype,
-        output_dtype=x.dtype,
-        **fields,
-    )
 
 
 def _constants(reader: OperatorReader, x: Tensor, tensor: Tensor) -> NDArray[np.integer]:

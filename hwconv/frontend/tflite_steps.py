@@ -4,6 +4,7 @@ All rules are those of TensorFlow Lite Micro's kernels, which the doc comments n
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import tflite
@@ -168,8 +169,20 @@ def rescaled(reader: OperatorReader, name: str, x: Tensor, y: Tensor) -> Layer:
     ``m(x - zx) + zy`` is what a depthwise 1x1 convolution with weights of 1 and no bias computes.
     """
     _check_requantised(reader, x, y)
+    spec = of_each_channel(reader, name, x, output_zero_point=reader.zero_point(y), output_dtype=y.dtype)
+    multiplier, shift = quantise_multiplier(float(reader.scales(x, 1)[0]) / float(reader.scales(y, 1)[0]))
+    parameters = LayerParameters(
+        weights=np.ones(spec.weight_shape, np.int8),
+        multiplier=np.array([multiplier], np.int32),
+        shift=np.array([shift], np.int32),
+    )
+    return Layer(spec, parameters, f"{reader.model.path.name}, operator {reader.index} ({reader.operator})")
+
+
+def of_each_channel(reader: OperatorReader, name: str, x: Tensor, **fields: Any) -> ConvSpec:
+    """A depthwise 1x1 convolution of a frame."""
     height, width, channels = reader.frame(x)
-    spec = ConvSpec(
+    return ConvSpec(
         name=name,
         height=height,
         width=width,
@@ -178,17 +191,9 @@ def rescaled(reader: OperatorReader, name: str, x: Tensor, y: Tensor) -> Layer:
         groups=channels,
         kernel=(1, 1),
         input_zero_point=reader.zero_point(x),
-        output_zero_point=reader.zero_point(y),
         input_dtype=x.dtype,
-        output_dtype=y.dtype,
+        **fields,
     )
-    multiplier, shift = quantise_multiplier(float(reader.scales(x, 1)[0]) / float(reader.scales(y, 1)[0]))
-    parameters = LayerParameters(
-        weights=np.ones(spec.weight_shape, np.int8),
-        multiplier=np.array([multiplier], np.int32),
-        shift=np.array([shift], np.int32),
-    )
-    return Layer(spec, parameters, f"{reader.model.path.name}, operator {reader.index} ({reader.operator})")
 
 
 def host_operation(reader: OperatorReader, x: Tensor, y: Tensor) -> HostOperation:
