@@ -9,7 +9,7 @@ import pytest
 from onnx_networks import Network, oracle, run_oracles
 
 from hwconv import frontend
-from hwconv.errors import FormatError, HwconvError, UnsupportedError
+from hwconv.errors import FormatError, HwconvError, SpecError, UnsupportedError
 from hwconv.frontend.onnx_model import load_model, survey_model
 from hwconv.frontend.onnx_steps import Quantisation, add_of
 from hwconv.golden import add as golden_add
@@ -364,6 +364,21 @@ def test_what_is_not_supported_is_refused_by_node_and_field(path, case):
     survey = survey_model(path)
     assert survey.model is None
     assert str(survey.problems[0]) == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"auto_pad": "VALID", "pads": [0, 1, 0, 0]}, {"pads": [-1, 0, 0, 0]}, {"pads": [1, 1]}]
+)
+def test_wrong_pads_of_a_convolution_stay_wrong_behind_pad(path, attributes):
+    """They are not added to those before it, which would hide them."""
+    oracle("onnx")
+    network = plain()
+    network.last = network.node("Pad", [network.real(), network.constant(np.array([0, 0, 2, 2, 0, 0, 2, 2]))])
+    weights = network.real_weights(np.ones((3, 2, 1, 1), np.int8), np.float32(0.02), 0)
+    network.quantise(network.node("Conv", [network.last, weights], **attributes), (1, 3, 10, 10), 0.3, -7)
+    write(path, network)
+    with pytest.raises(SpecError, match="pad"):
+        load_model(path)
 
 
 @pytest.mark.material("models/onnx_light/*.onnx")

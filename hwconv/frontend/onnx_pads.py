@@ -72,7 +72,8 @@ class PadReader(NodeReader):
         if rule not in ("NOTSET", "VALID"):
             self.refuse(node, "auto_pad", rule, "NOTSET, VALID behind Pad")
         own = node.attributes.get("pads", [0] * 2 * len(pads))
-        if not isinstance(own, Sequence) or len(own) != 2 * len(pads):
+        wrong = not isinstance(own, Sequence) or len(own) != 2 * len(pads) or min(own) < 0
+        if wrong or (rule == "VALID" and any(own)):
             return node.attributes  # and the convolution says what is wrong
         added = [pair[side] for side in (0, 1) for pair in pads]
         return {**node.attributes, "auto_pad": "NOTSET", "pads": [a + b for a, b in zip(own, added, strict=True)]}
